@@ -1,0 +1,147 @@
+// Package event holds the facts of a run and their versioned encoding.
+//
+// An [Event] is something that happened, never something that was decided: the
+// stepper derives every decision from the events alone, so that a journal of
+// them can be resumed, replayed and explained.
+package event
+
+import (
+	"time"
+
+	"github.com/chainrun/chainrun/host/document"
+	"github.com/chainrun/chainrun/host/failure"
+)
+
+// Event is one fact of one run. Immutable.
+type Event struct {
+	Run  string
+	Seq  uint64    // from 1, without gaps
+	Time time.Time // when it happened, UTC, whole microseconds; the stepper's only clock
+	Body Body
+}
+
+// Body is what happened. The set is closed.
+type Body interface {
+	Type() Type
+}
+
+// Type names a kind of event, as the journal and `--events` write it.
+type Type string
+
+// The types of events.
+const (
+	TypeRunStarted       Type = "run_started"
+	TypeAttemptStarted   Type = "attempt_started"
+	TypeAttemptSucceeded Type = "attempt_succeeded"
+	TypeAttemptFailed    Type = "attempt_failed"
+	TypeStepSkipped      Type = "step_skipped"
+	TypeStepFailed       Type = "step_failed"
+	TypeCancelRequested  Type = "cancel_requested"
+	TypeTimerFired       Type = "timer_fired"
+	TypeRunFinished      Type = "run_finished"
+)
+
+// Seed makes a run's randomness. Everything random is a hash of it.
+type Seed [32]byte
+
+// RunStarted is the first event of a run.
+type RunStarted struct {
+	Graph string // its name
+	Plan  string // the plan's digest
+	Input document.Document
+	Seed  Seed
+}
+
+// Attempt names one try of one step.
+type Attempt struct {
+	Step   string // "review[2]"
+	Node   string
+	Number int // from 1
+}
+
+// AttemptStarted: an attempt has begun; its event's time is the node's clock.
+type AttemptStarted struct {
+	Attempt
+}
+
+// AttemptSucceeded: the node returned a document, the document holds to its
+// schemas, and the step's writes and conditions could be evaluated.
+type AttemptSucceeded struct {
+	Attempt
+	Output document.Document
+	Fuel   uint64
+}
+
+// AttemptFailed: an attempt ended without success.
+type AttemptFailed struct {
+	Attempt
+	Failure failure.Failure
+	Output  document.Document // what the node returned, where it did and it could be kept; else absent
+	Fuel    uint64
+}
+
+// StepSkipped: all edges to the node were resolved and none was taken.
+type StepSkipped struct {
+	Step, Node string
+}
+
+// StepFailed: a step failed without an attempt (max_visits, its input
+// expression).
+type StepFailed struct {
+	Step, Node string
+	Failure    failure.Failure
+}
+
+// TimerFired: a moment that the stepper had asked for has come.
+type TimerFired struct {
+	Timer string
+}
+
+// CancelRequested: somebody asked the run to stop.
+type CancelRequested struct {
+	Reason string
+}
+
+// Status is how a run ended.
+type Status string
+
+// The ends of a run.
+const (
+	Done     Status = "done"
+	Failed   Status = "failed"
+	Canceled Status = "canceled"
+)
+
+// RunFinished is the last event of a run.
+type RunFinished struct {
+	Status  Status
+	Output  document.Document // where Done
+	Failure *failure.Failure  // where not Done
+}
+
+// Type implements [Body].
+func (RunStarted) Type() Type { return TypeRunStarted }
+
+// Type implements [Body].
+func (AttemptStarted) Type() Type { return TypeAttemptStarted }
+
+// Type implements [Body].
+func (AttemptSucceeded) Type() Type { return TypeAttemptSucceeded }
+
+// Type implements [Body].
+func (AttemptFailed) Type() Type { return TypeAttemptFailed }
+
+// Type implements [Body].
+func (StepSkipped) Type() Type { return TypeStepSkipped }
+
+// Type implements [Body].
+func (StepFailed) Type() Type { return TypeStepFailed }
+
+// Type implements [Body].
+func (TimerFired) Type() Type { return TypeTimerFired }
+
+// Type implements [Body].
+func (CancelRequested) Type() Type { return TypeCancelRequested }
+
+// Type implements [Body].
+func (RunFinished) Type() Type { return TypeRunFinished }
