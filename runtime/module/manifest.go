@@ -1,0 +1,155 @@
+package module
+
+// What a module says of itself: a custom section with JSON.
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// ManifestSection is the name of the custom section that holds the manifest.
+const ManifestSection = "chainrun:manifest"
+
+// MaxManifestBytes bounds the manifest's JSON.
+const MaxManifestBytes = 1 << 20
+
+// A Manifest is what the author of a module says of it. Every field may be absent. Fields that this version does not
+// know are ignored, so that a module packed by a later chainrun still runs on this one; a known field of the wrong type
+// is an error.
+type Manifest struct {
+	Name         string          `json:"name,omitempty"`
+	Version      string          `json:"version,omitempty"`
+	Description  string          `json:"description,omitempty"`
+	Input        json.RawMessage `json:"input,omitempty"`  // JSON Schema of the input document; nil: any
+	Output       json.RawMessage `json:"output,omitempty"` // JSON Schema of the output document; nil: any
+	Config       json.RawMessage `json:"config,omitempty"` // JSON Schema of the node's config; nil: any
+	Capabilities []string        `json:"capabilities,omitempty"`
+	Limits       ManifestLimits  `json:"limits,omitzero"`
+}
+
+// ManifestLimits are the limits that the author suggests. Zero means no suggestion. A graph is free to set others.
+type ManifestLimits struct {
+	Fuel        uint64
+	MemoryBytes uint64
+	Timeout     time.Duration
+}
+
+// The form of ManifestLimits in JSON.
+type manifestLimits struct {
+	Fuel        uint64 `json:"fuel,omitempty"`
+	MemoryBytes uint64 `json:"memory_bytes,omitempty"`
+	Timeout     string `json:"timeout,omitempty"` // as time.ParseDuration reads it, e.g. "2s"
+}
+
+// MarshalJSON writes {"fuel": 1000, "memory_bytes": 65536, "timeout": "2s"}, without what is zero.
+func (l ManifestLimits) MarshalJSON() ([]byte, error) {
+	j := manifestLimits{Fuel: l.Fuel, MemoryBytes: l.MemoryBytes}
+	if l.Timeout != 0 {
+		j.Timeout = l.Timeout.String()
+	}
+	return json.Marshal(j)
+}
+
+// UnmarshalJSON reads what MarshalJSON writes.
+func (l *ManifestLimits) UnmarshalJSON(b []byte) error {
+	var j manifestLimits
+	if err := json.Unmarshal(b, &j); err != nil {
+		return err
+	}
+	*l = ManifestLimits{Fuel: j.Fuel, MemoryBytes: j.MemoryBytes}
+	if j.Timeout != "" {
+		t, err := time.ParseDuration(j.Timeout)
+		if err != nil {
+			return fmt.Errorf("reading timeout: %w", err)
+		}
+		if t < 0 {
+			return errors.New("reading timeout: it is negative")
+		}
+		l.Timeout = t
+	}
+	return nil
+}
+
+// Manifest reads the module's manifest. It gives nil, nil when the file has none. The error is a [*FormatError].
+func (m *Module) Manifest() (*Manifest, error) {
+	var found *Section
+	for i := range m.Sections {
+		s := &m.Sections[i]
+		if s.ID != SectionCustom || s.Name != ManifestSection {
+			continue
+		}
+		if found != nil {
+			return nil, &FormatError{
+				Offset: s.Offset, Section: ManifestSection, Text: "there is a second manifest",
+				Hint: "write the manifest again; that leaves one",
+			}
+		}
+		found = s
+	}
+	if found == nil {
+		return nil, nil
+	}
+	manifest, err := parseManifest(found.Data)
+	if err != nil {
+		return nil, &FormatError{Offset: found.Offset, Section: ManifestSection, Text: err.Error()}
+	}
+	return manifest, nil
+}
+
+func parseManifest(b []byte) (*Manifest, error) {
+	if len(b) > MaxManifestBytes {
+		return nil, fmt.Errorf("the manifest has %d bytes, at most %d are read", len(b), MaxManifestBytes)
+	}
+	if t := bytes.TrimLeft(b, " \t\r\n"); len(t) == 0 || t[0] != '{' {
+		return nil, errors.New("the manifest is no JSON object")
+	}
+	var m Manifest
+	if err := json.Unmarshal(b, &m); err != nil {
+		return nil, fmt.Errorf("the manifest is not right: %w", err)
+	}
+	for _, s := range []*json.RawMessage{&m.Input, &m.Output, &m.Config} {
+		if bytes.Equal(*s, []byte("null")) {
+			*s = nil
+		}
+	}
+	return &m, nil
+}
+
+// WithManifest gives a copy of a module with the manifest set, any earlier one replaced. The manifest must be JSON that
+// [Module.Manifest] can read; it is stored as it is, at the end of the file. Equal inputs give equal bytes.
+func WithManifest(wasm []byte, manifest []byte) ([]byte, error) {
+	if _, err := parseManifest(manifest); err != nil {
+		return nil, err
+	}
+	m, err := Read(wasm)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]byte, 0, len(wasm)+len(manifest)+32)
+	out = append(out, wasm[:8]...)
+	start := 8
+	for _, s := range m.Sections {
+		end := s.Offset + len(s.Data)
+		if s.ID != SectionCustom || s.Name != ManifestSection {
+			out = append(out, wasm[start:end]...)
+		}
+		start = end
+	}
+	content := appendUint(nil, uint32(len(ManifestSection)))
+	content = append(content, ManifestSection...)
+	out = append(out, SectionCustom)
+	out = appendUint(out, uint32(len(content)+len(manifest)))
+	out = append(out, content...)
+	return append(out, manifest...), nil
+}
+
+// appendUint appends an unsigned LEB128.
+func appendUint(b []byte, v uint32) []byte {
+	for ; v >= 0x80; v >>= 7 {
+		b = append(b, byte(v)|0x80)
+	}
+	return append(b, byte(v))
+}
