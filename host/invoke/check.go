@@ -1,0 +1,134 @@
+package invoke
+
+import (
+	"errors"
+	"fmt"
+	"unicode/utf8"
+
+	"github.com/chainrun/chainrun/host/document"
+	"github.com/chainrun/chainrun/host/event"
+	"github.com/chainrun/chainrun/host/failure"
+	"github.com/chainrun/chainrun/host/graph"
+	"github.com/chainrun/chainrun/host/plan"
+	"github.com/chainrun/chainrun/host/schema"
+	"github.com/chainrun/chainrun/runtime/sandbox"
+)
+
+// checkInput holds the document that goes in against every schema of the wire.
+func (v *Invoker) checkInput(n *plan.Node, d document.Document) *failure.Failure {
+	if d.IsZero() {
+		return &failure.Failure{Code: failure.InvalidInput, Message: "there is no document for the node"}
+	}
+	if limit := v.documentLimits().Bytes; len(d.Bytes()) > limit {
+		return &failure.Failure{
+			Code:    failure.InvalidInput,
+			Message: fmt.Sprintf("the document bound for the node has %d bytes; at most %d are allowed", len(d.Bytes()), limit),
+		}
+	}
+	if found := validate(n.InSchemas, d); found != nil {
+		return &failure.Failure{
+			Code: failure.InvalidInput, Violations: found,
+			Message: "the document bound for the node breaks its input schema: " + failure.Summary(found),
+		}
+	}
+	return nil
+}
+
+// conclude says what came of a call that the sandbox has ended.
+func (v *Invoker) conclude(n *plan.Node, r Request, result sandbox.Result) event.Outcome {
+	if result.Stop != nil {
+		return outcome(r, classify(result.Stop, v.documentLimits().Bytes))
+	}
+	d, f := v.decode(n, result.Output)
+	if f != nil {
+		return outcome(r, f)
+	}
+	if found := validate(n.OutSchemas, d); found != nil {
+		o := outcome(r, &failure.Failure{
+			Code: failure.InvalidOutput, Violations: found,
+			Message: "the node's output breaks its schema: " + failure.Summary(found),
+		})
+		o.Output = d
+		return o
+	}
+	return event.Outcome{Attempt: r.Attempt, Output: d}
+}
+
+// decode makes a document of the bytes that a node returned.
+func (v *Invoker) decode(n *plan.Node, output []byte) (document.Document, *failure.Failure) {
+	if n.Encoding == graph.EncodingText {
+		if !utf8.Valid(output) {
+			return document.Document{}, &failure.Failure{
+				Code: failure.InvalidOutput, Message: `the node's output is no UTF-8, which encoding = "text" needs`,
+			}
+		}
+		return document.String(string(output)), nil
+	}
+	d, err := document.Parse(output, v.documentLimits())
+	if err == nil {
+		return d, nil
+	}
+	f := &failure.Failure{Code: failure.InvalidOutput, Message: "the node's output is no JSON document: " + err.Error()}
+	found := ""
+	var syntax *document.SyntaxError
+	if errors.As(err, &syntax) {
+		found = excerpt(output, syntax.Offset)
+	}
+	if len(output) == 0 {
+		f.Message = "the node's output is empty; expected one JSON document"
+	}
+	// The violation is what a corrective attempt gets as feedback.
+	f.Violations = []failure.Violation{{Keyword: "json", Message: err.Error(), Found: found}}
+	return document.Document{}, f
+}
+
+// validate collects the violations of all schemas; all given ones must hold.
+func validate(schemas []*schema.Schema, d document.Document) []failure.Violation {
+	var found []failure.Violation
+	for _, s := range schemas {
+		found = append(found, s.Validate(d)...)
+	}
+	return found
+}
+
+// feedbackDocument is what the next attempt reads: why the last was refused.
+func feedbackDocument(vs []failure.Violation) (document.Document, error) {
+	items := make([]any, len(vs))
+	for i, v := range vs {
+		items[i] = map[string]any{
+			"pointer": v.Pointer, "keyword": v.Keyword, "message": v.Message, "found": v.Found,
+		}
+	}
+	d, err := document.FromValue(items)
+	if err != nil {
+		return d, fmt.Errorf("writing the feedback: %w", err)
+	}
+	return d, nil
+}
+
+func textOf(d document.Document) (string, bool) {
+	v, err := d.Value()
+	if err != nil {
+		return "", false
+	}
+	s, ok := v.(string)
+	return s, ok
+}
+
+const excerptBytes = 80
+
+func clip(d document.Document) string { return excerpt(d.Bytes(), 0) }
+
+// excerpt gives the readable neighbourhood of a byte, as valid UTF-8.
+func excerpt(b []byte, at int) string {
+	at = max(0, min(at, len(b)))
+	from, to := max(0, at-excerptBytes/2), min(len(b), at+excerptBytes)
+	s := make([]rune, 0, to-from)
+	for _, r := range string(b[from:to]) {
+		if r == utf8.RuneError || r < ' ' {
+			r = '·'
+		}
+		s = append(s, r)
+	}
+	return string(s)
+}

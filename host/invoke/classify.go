@@ -1,0 +1,41 @@
+package invoke
+
+import (
+	"fmt"
+
+	"github.com/chainrun/chainrun/host/failure"
+	"github.com/chainrun/chainrun/runtime/sandbox"
+)
+
+// classify turns the sandbox's reason into the failure table's code. A module
+// is a pure function of its input, so that only what depends on the world or on
+// the clock may end differently when it is tried again.
+func classify(s *sandbox.Stop, outputBytes int) *failure.Failure {
+	f := &failure.Failure{Message: s.Message}
+	switch s.Reason {
+	case sandbox.NodeError:
+		f.Code, f.Reason, f.Retryable = failure.NodeError, s.Code, s.Retryable
+	case sandbox.FuelExhausted:
+		f.Code = failure.FuelExhausted
+	case sandbox.MemoryExceeded:
+		f.Code = failure.MemoryExceeded
+	case sandbox.TimedOut:
+		f.Code, f.Retryable = failure.Timeout, true
+	case sandbox.Canceled:
+		f.Code = failure.Canceled
+	case sandbox.Trap:
+		f.Code = failure.Trap
+	case sandbox.OutputTooLarge:
+		f.Code = failure.InvalidOutput
+		f.Message = fmt.Sprintf("the node's output is larger than %d bytes", outputBytes)
+		f.Violations = []failure.Violation{{
+			Keyword: "size", Message: fmt.Sprintf("expected at most %d bytes", outputBytes), Found: "more",
+		}}
+	default:
+		f.Code = failure.Trap
+	}
+	if f.Message == "" {
+		f.Message = string(f.Code)
+	}
+	return f
+}

@@ -1,0 +1,196 @@
+// Package invoke makes one attempt of one node: it checks the document that
+// goes in, calls the module under its limits, checks the document that comes
+// out, and classifies whatever went wrong.
+package invoke
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"sync"
+	"time"
+
+	"github.com/chainrun/chainrun/host/document"
+	"github.com/chainrun/chainrun/host/event"
+	"github.com/chainrun/chainrun/host/failure"
+	"github.com/chainrun/chainrun/host/graph"
+	"github.com/chainrun/chainrun/host/plan"
+	"github.com/chainrun/chainrun/runtime/sandbox"
+)
+
+// Invoker makes attempts. Safe for concurrent use.
+type Invoker struct {
+	engine *sandbox.Engine
+	limits Limits
+	log    Log
+}
+
+// Limits are the caps that no graph sets for itself. The zero value means the
+// defaults of the sandbox and of [document.Limits].
+type Limits struct {
+	DocumentBytes int // of a document that a node takes or returns
+	DocumentDepth int
+	LogBytes      int    // of one attempt; what is beyond is cut
+	HostCalls     int    // of one attempt
+	CallDepth     uint32 // of functions within a module
+	TableElements uint32
+}
+
+// Log receives what a node logs, while it runs. It must not block.
+type Log func(a event.Attempt, r sandbox.LogRecord)
+
+// New makes an invoker on engine, which stays the caller's to close. A nil log
+// drops what nodes log.
+func New(engine *sandbox.Engine, limits Limits, log Log) *Invoker {
+	if log == nil {
+		log = func(event.Attempt, sandbox.LogRecord) {}
+	}
+	return &Invoker{engine: engine, limits: limits, log: log}
+}
+
+// Prepare compiles every module of p, so that no attempt pays for it and a
+// module that cannot run is refused before anything has run. Each refusal is a
+// diagnostic at the `module` line of the first node that uses the module.
+func (v *Invoker) Prepare(ctx context.Context, p *plan.Plan) (graph.Diagnostics, error) {
+	first := map[string]*plan.Node{}
+	var order []*plan.Node
+	for _, n := range p.Nodes {
+		if first[n.Linked.Digest] == nil {
+			first[n.Linked.Digest] = n
+			order = append(order, n)
+		}
+	}
+	errs := make([]error, len(order))
+	slots := make(chan struct{}, runtime.GOMAXPROCS(0))
+	var wg sync.WaitGroup
+	for i, n := range order {
+		wg.Go(func() {
+			slots <- struct{}{}
+			defer func() { <-slots }()
+			_, errs[i] = v.engine.Compile(ctx, n.Linked)
+		})
+	}
+	wg.Wait()
+
+	var found graph.Diagnostics
+	for i, n := range order {
+		var refused *sandbox.RefusedError
+		switch {
+		case errs[i] == nil:
+		case errors.As(errs[i], &refused):
+			found = append(found, refusal(n, refused))
+		default:
+			return nil, fmt.Errorf("compiling module %q of node %q: %w", n.Module, n.Name, errs[i])
+		}
+	}
+	return found, nil
+}
+
+func refusal(n *plan.Node, refused *sandbox.RefusedError) graph.Diagnostic {
+	at, ok := n.Position["module"]
+	if !ok {
+		at = n.At
+	}
+	hint := refused.Hint
+	if hint == "" {
+		hint = "`chainrun node inspect` shows what the file holds"
+	}
+	return graph.Diagnostic{
+		Position: at, Code: "invalid_module", Severity: graph.Error,
+		Text: fmt.Sprintf("node %q: module: %q: %s", n.Name, n.Module, refused.Text), Hint: hint,
+	}
+}
+
+// Request is one attempt to be made.
+type Request struct {
+	event.Attempt
+	Time     time.Time // where the node's clock starts
+	Seed     event.Seed
+	Input    document.Document
+	Feedback []failure.Violation
+}
+
+// Invoke makes the attempt. The outcome says what came of it; an error means
+// that chainrun itself could not do its work. When ctx is done the attempt ends
+// within one slice of fuel, with code canceled.
+func (v *Invoker) Invoke(ctx context.Context, p *plan.Plan, r Request) (event.Outcome, error) {
+	n := p.Node(r.Node)
+	if n == nil {
+		return event.Outcome{}, fmt.Errorf("invoking step %q: the plan has no node %q", r.Step, r.Node)
+	}
+	if f := v.checkInput(n, r.Input); f != nil {
+		return outcome(r, f), nil
+	}
+	call, f, err := v.call(n, r)
+	if f != nil || err != nil {
+		return outcome(r, f), err
+	}
+	program, err := v.engine.Compile(ctx, n.Linked)
+	if err != nil {
+		return event.Outcome{}, fmt.Errorf("invoking step %q: %w", r.Step, err)
+	}
+	result, err := program.Call(ctx, call)
+	if err != nil {
+		return event.Outcome{}, fmt.Errorf("invoking step %q: %w", r.Step, err)
+	}
+	o := v.conclude(n, r, result)
+	o.Fuel = result.Fuel
+	return o, nil
+}
+
+// outcome is a failed one, placed at its attempt.
+func outcome(r Request, f *failure.Failure) event.Outcome {
+	if f == nil {
+		return event.Outcome{}
+	}
+	f.Node, f.Step, f.Attempt = r.Node, r.Step, r.Number
+	return event.Outcome{Attempt: r.Attempt, Failure: f}
+}
+
+// call translates a request into the sandbox's terms.
+func (v *Invoker) call(n *plan.Node, r Request) (sandbox.Call, *failure.Failure, error) {
+	input := r.Input.Bytes()
+	if n.Encoding == graph.EncodingText {
+		text, ok := textOf(r.Input)
+		if !ok {
+			return sandbox.Call{}, &failure.Failure{
+				Code:    failure.InvalidInput,
+				Message: `encoding = "text" takes a string, and the document is ` + r.Input.Kind().String(),
+				Violations: []failure.Violation{{
+					Keyword: "type", Message: "expected string", Found: clip(r.Input),
+				}},
+			}, nil
+		}
+		input = []byte(text)
+	}
+	var feedback []byte
+	if len(r.Feedback) > 0 {
+		d, err := feedbackDocument(r.Feedback)
+		if err != nil {
+			return sandbox.Call{}, nil, err
+		}
+		feedback = d.Bytes()
+	}
+	return sandbox.Call{
+		Entry: n.Entry, Input: input, Config: n.Config.Bytes(), Feedback: feedback,
+		Limits: sandbox.Limits{
+			Fuel: n.Fuel, MemoryBytes: n.MemoryBytes, Timeout: n.Timeout,
+			OutputBytes: v.documentLimits().Bytes, LogBytes: v.limits.LogBytes,
+			HostCalls: v.limits.HostCalls, CallDepth: v.limits.CallDepth, TableElements: v.limits.TableElements,
+		},
+		Time: r.Time, Seed: r.Seed,
+		Log: func(l sandbox.LogRecord) { v.log(r.Attempt, l) },
+	}, nil, nil
+}
+
+func (v *Invoker) documentLimits() document.Limits {
+	l := document.DefaultLimits
+	if v.limits.DocumentBytes > 0 {
+		l.Bytes = v.limits.DocumentBytes
+	}
+	if v.limits.DocumentDepth > 0 {
+		l.Depth = v.limits.DocumentDepth
+	}
+	return l
+}

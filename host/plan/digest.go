@@ -1,0 +1,143 @@
+package plan
+
+import (
+	"strconv"
+	"time"
+
+	"github.com/chainrun/chainrun/host/document"
+	"github.com/chainrun/chainrun/host/expr"
+	"github.com/chainrun/chainrun/host/failure"
+	"github.com/chainrun/chainrun/host/graph"
+	"github.com/chainrun/chainrun/host/schema"
+	"github.com/chainrun/chainrun/runtime/meter"
+)
+
+// digestVersion changes whenever the meaning of a plan's digest does.
+const digestVersion = 1
+
+var emptyConfig = document.Object()
+
+// digest is over everything that decides what a run does: the graph as built
+// (file order included, because routing depends on it), the modules' bytes, the
+// schemas, the limits, and the version of the fuel rule. It leaves out names of
+// files, the graph's own name, descriptions and positions.
+func digest(p *Plan) string {
+	g := p.Graph
+	var nodes, edges, start, state []document.Document
+	for _, n := range p.Nodes {
+		nodes = append(nodes, describeNode(n))
+	}
+	for _, e := range g.Edges {
+		edges = append(edges, object(
+			"from", document.String(e.From.Name), "to", document.String(e.To.Name),
+			"when", program(e.When), "failure", boolean(e.Failure), "on", codes(e.On)))
+	}
+	for _, n := range g.Start {
+		start = append(start, document.String(n.Name))
+	}
+	for _, k := range g.State {
+		state = append(state, object(
+			"name", document.String(k.Name), "initial", present(k.Initial),
+			"schema", schemaDigest(k.Schema), "reduce", document.String(string(k.Reduce))))
+	}
+	return object(
+		"chainrun", number(digestVersion), "fuel_rule", number(meter.Version),
+		"nodes", document.Array(nodes...), "edges", document.Array(edges...),
+		"start", document.Array(start...), "state", document.Array(state...),
+		"input", schemaDigest(g.Input.Schema), "output", schemaDigest(g.Output.Schema),
+		"output_value", program(g.OutputValue),
+		"deadline", duration(g.Deadline), "max_steps", number(int64(g.MaxSteps)),
+	).Digest()
+}
+
+func describeNode(n *Node) document.Document {
+	var in, out, writes, retry []document.Document
+	for _, s := range n.InSchemas {
+		in = append(in, schemaDigest(s))
+	}
+	for _, s := range n.OutSchemas {
+		out = append(out, schemaDigest(s))
+	}
+	for _, w := range n.Writes {
+		writes = append(writes, object("key", document.String(w.Key.Name), "value", program(w.Expr)))
+	}
+	for _, r := range n.Retry {
+		retry = append(retry, object(
+			"on", codes(r.On), "max_attempts", number(int64(r.MaxAttempts)),
+			"initial_interval", duration(r.InitialInterval), "max_interval", duration(r.MaxInterval),
+			"multiplier", float(r.Multiplier), "jitter", float(r.Jitter), "max_elapsed", duration(r.MaxElapsed)))
+	}
+	return object(
+		"name", document.String(n.Name), "kind", document.String(string(n.Kind)),
+		"module", document.String(n.Linked.Digest), "entry", document.String(n.Entry),
+		"encoding", document.String(string(n.Encoding)), "input", binding(n.Input),
+		"config", present(n.Config), "write", document.Array(writes...),
+		"input_schemas", document.Array(in...), "output_schemas", document.Array(out...),
+		"fuel", document.String(strconv.FormatUint(n.Fuel, 10)),
+		"memory", document.String(strconv.FormatUint(n.MemoryBytes, 10)),
+		"timeout", duration(n.Timeout), "deadline", duration(n.Deadline),
+		"max_visits", number(int64(n.MaxVisits)), "route", document.String(string(n.Route)),
+		"retry", document.Array(retry...))
+}
+
+func binding(b *graph.Binding) document.Document {
+	if b == nil {
+		return document.Null()
+	}
+	if b.Expr != nil {
+		return program(b.Expr)
+	}
+	fields := make([]document.Field, len(b.Fields))
+	for i, f := range b.Fields {
+		fields[i] = document.Field{Key: f.Key, Value: program(f.Expr)}
+	}
+	return document.Object(fields...)
+}
+
+// object takes keys and documents in turn.
+func object(pairs ...any) document.Document {
+	fields := make([]document.Field, 0, len(pairs)/2)
+	for i := 0; i < len(pairs); i += 2 {
+		fields = append(fields, document.Field{Key: pairs[i].(string), Value: pairs[i+1].(document.Document)})
+	}
+	return document.Object(fields...)
+}
+
+func program(p *expr.Program) document.Document {
+	if p == nil {
+		return document.Null()
+	}
+	return document.String(p.Normal())
+}
+
+func schemaDigest(s *schema.Schema) document.Document {
+	if s == nil {
+		return document.Null()
+	}
+	return document.String(s.Digest())
+}
+
+func codes(cs []failure.Code) document.Document {
+	items := make([]document.Document, len(cs))
+	for i, c := range cs {
+		items[i] = document.String(string(c))
+	}
+	return document.Array(items...)
+}
+
+func present(d document.Document) document.Document {
+	if d.IsZero() {
+		return document.Null()
+	}
+	return d
+}
+
+func number(n int64) document.Document { return document.MustParse(strconv.FormatInt(n, 10)) }
+
+func duration(d time.Duration) document.Document { return number(int64(d)) }
+
+func float(f float64) document.Document {
+	return document.String(strconv.FormatFloat(f, 'g', -1, 64))
+}
+
+func boolean(b bool) document.Document { return document.MustParse(strconv.FormatBool(b)) }

@@ -1,0 +1,201 @@
+package plan
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+	"strings"
+
+	"github.com/chainrun/chainrun/host/graph"
+	"github.com/chainrun/chainrun/host/schema"
+	"github.com/chainrun/chainrun/runtime/module"
+)
+
+// Link reads every module that g names, once, and binds nodes to modules and
+// schemas. All complaints are returned at once; the plan is nil if one of them
+// is an error. Modules are not compiled: that is the invoker's part.
+func Link(g *graph.Graph, read Reader) (*Plan, graph.Diagnostics) {
+	l := linker{read: read, modules: map[string]*linked{}}
+	p := &Plan{Graph: g, Nodes: make([]*Node, len(g.Nodes))}
+	for _, n := range g.Nodes {
+		p.Nodes[n.Index] = l.link(n)
+	}
+	if l.diagnostics.Failed() {
+		return nil, l.diagnostics
+	}
+	p.Digest = digest(p)
+	return p, l.diagnostics
+}
+
+type linker struct {
+	read        Reader
+	modules     map[string]*linked // by the name in the graph, so that a shared file is read once
+	diagnostics graph.Diagnostics
+}
+
+// linked is a module file as it was found: usable, or with the reason why not.
+type linked struct {
+	module   *module.Module
+	abi      module.ABI
+	manifest *module.Manifest
+	schemas  struct{ in, out, config *schema.Schema }
+
+	code, text, hint string // the complaint, where it cannot be used
+}
+
+func (l *linker) complain(n *graph.Node, key, code, text, hint string) {
+	at, ok := n.Position[key]
+	if !ok {
+		at = n.At
+	}
+	l.diagnostics = append(l.diagnostics, graph.Diagnostic{
+		Position: at, Code: code, Severity: graph.Error,
+		Text: fmt.Sprintf("node %q: %s: %s", n.Name, key, text), Hint: hint,
+	})
+}
+
+func (l *linker) link(n *graph.Node) *Node {
+	p := &Node{Node: n}
+	ref, err := parseReference(n.Module)
+	if err != nil {
+		l.complain(n, "module", "invalid_module_reference", err.Error(), `write a path such as "nodes/parse.wasm"`)
+		return p
+	}
+	if ref.scheme != "" {
+		l.complain(n, "module", "not_supported_yet",
+			fmt.Sprintf("%q: references of the kind %q are not supported yet", n.Module, ref.scheme+":"),
+			"give the path of a .wasm file, relative to the graph's file")
+		return p
+	}
+	m, ok := l.modules[ref.name]
+	if !ok {
+		m = l.open(ref.name)
+		l.modules[ref.name] = m
+	}
+	if m.code != "" {
+		l.complain(n, "module", m.code, m.text, m.hint)
+		return p
+	}
+	if ref.digest != "" && ref.digest != m.module.Digest {
+		l.complain(n, "module", "module_digest",
+			fmt.Sprintf("%q has the digest %s, but the graph pins %s", ref.name, m.module.Digest, ref.digest),
+			"if you trust the file as it is now, write its digest")
+		return p
+	}
+	p.Linked, p.ABI, p.Manifest = m.module, m.abi, m.manifest
+	l.checkEntry(n, m)
+	l.bindSchemas(p, m)
+	return p
+}
+
+// open reads one module file. What is wrong with it is kept, so that every node
+// that names it complains at its own line.
+func (l *linker) open(name string) *linked {
+	wasm, err := l.read(name)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return &linked{
+			code: "module_not_found", text: fmt.Sprintf("%q: no such file", name),
+			hint: "paths are relative to the graph's file; build the node first if it has a source",
+		}
+	case err != nil:
+		return &linked{code: "module_unreadable", text: fmt.Sprintf("%q: %v", name, err), hint: "check the file and its permissions"}
+	}
+	m, err := module.Read(wasm)
+	if err != nil {
+		return refused(name, "invalid_module", err)
+	}
+	abi, err := m.ABI()
+	if err != nil {
+		return refused(name, "unsupported_module", err)
+	}
+	found := &linked{module: m, abi: abi}
+	if found.manifest, err = m.Manifest(); err != nil {
+		return refused(name, "invalid_manifest", err)
+	}
+	if found.manifest == nil {
+		return found
+	}
+	for _, s := range []struct {
+		name   string
+		source []byte
+		into   **schema.Schema
+	}{
+		{"input", found.manifest.Input, &found.schemas.in},
+		{"output", found.manifest.Output, &found.schemas.out},
+		{"config", found.manifest.Config, &found.schemas.config},
+	} {
+		if len(s.source) == 0 {
+			continue
+		}
+		if *s.into, err = schema.Compile(name+" (manifest, "+s.name+")", s.source, nil); err != nil {
+			return refused(name, "invalid_manifest", err)
+		}
+	}
+	return found
+}
+
+// refused turns a reader's error into a complaint, with its hint where it has
+// one.
+func refused(name, code string, err error) *linked {
+	l := &linked{code: code, text: fmt.Sprintf("%q: %v", name, err)}
+	var format *module.FormatError
+	var unsupported *module.UnsupportedError
+	switch {
+	case errors.As(err, &format):
+		l.hint = format.Hint
+	case errors.As(err, &unsupported):
+		l.hint = unsupported.Hint
+	}
+	if l.hint == "" {
+		l.hint = "`chainrun node inspect` shows what the file holds"
+	}
+	return l
+}
+
+func (l *linker) checkEntry(n *graph.Node, m *linked) {
+	entries := m.module.Entries()
+	if slices.Contains(entries, n.Entry) {
+		return
+	}
+	var named []string
+	for _, e := range entries {
+		if e != "" {
+			named = append(named, e)
+		}
+	}
+	text, hint := fmt.Sprintf("%q has no entry %q", n.Module, n.Entry), "leave `entry` out to use its default entry"
+	if len(named) > 0 {
+		hint = "it has " + strings.Join(named, ", ")
+	}
+	if n.Entry == "" {
+		text = fmt.Sprintf("%q has no default entry", n.Module)
+	}
+	l.complain(n, "entry", "unknown_entry", text, hint)
+}
+
+func (l *linker) bindSchemas(p *Node, m *linked) {
+	for _, s := range []*schema.Schema{p.In.Schema, m.schemas.in} {
+		if s != nil {
+			p.InSchemas = append(p.InSchemas, s)
+		}
+	}
+	for _, s := range []*schema.Schema{p.Out.Schema, m.schemas.out} {
+		if s != nil {
+			p.OutSchemas = append(p.OutSchemas, s)
+		}
+	}
+	if m.schemas.config == nil {
+		return
+	}
+	config := p.Config
+	if config.IsZero() {
+		config = emptyConfig
+	}
+	for _, v := range m.schemas.config.Validate(config) {
+		l.complain(p.Node, "config", "invalid_config",
+			fmt.Sprintf("%s breaks the module's schema at %q: %s, found %s", v.Keyword, v.Pointer, v.Message, v.Found),
+			"the module's manifest says what it takes")
+	}
+}
