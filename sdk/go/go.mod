@@ -1,0 +1,3 @@
+module github.com/chainrun/chainrun/sdk/go
+
+go 1.24

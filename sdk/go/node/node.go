@@ -1,0 +1,129 @@
+// Package node writes a chainrun node as one typed Go function.
+//
+//	package main
+//
+//	import (
+//		"context"
+//
+//		"github.com/chainrun/chainrun/sdk/go/node"
+//	)
+//
+//	type In struct{ Name string `json:"name"` }
+//	type Out struct{ Greeting string `json:"greeting"` }
+//
+//	func greet(ctx context.Context, in In) (Out, error) {
+//		if in.Name == "" {
+//			return Out{}, node.Errorf("no_name", "nobody to greet")
+//		}
+//		return Out{"Hello, " + in.Name + "!"}, nil
+//	}
+//
+//	func init() { node.Handle(greet) }
+//	func main() { node.Main() }
+//
+// The one source builds three ways, with the plain Go toolchain:
+//
+//	GOOS=wasip1 GOARCH=wasm go build -buildmode=c-shared     # a reactor: the fast way
+//	GOOS=wasip1 GOARCH=wasm go build -tags chainrun_command  # a command: stdin to stdout
+//	go run . <input.json                                     # on this machine, for debugging
+//
+// [Handle] registers the function, [Main] runs it where there is a main.
+// [Errorf] and [Retryable] say what a failure means to the host. [Log],
+// [Config], [Feedback] and [Call] reach the host through the context; in a test
+// of a handler, [WithHost] puts a host of the test's own there.
+//
+// A document is decoded and encoded by encoding/json, except that a handler
+// whose In or Out is []byte or [json.RawMessage] gets or gives the bytes as
+// they are.
+package node
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"runtime/debug"
+)
+
+// Handle makes f the node. It is called once, from an init function: in a
+// reactor main never runs. It panics when f is nil or when there is a handler
+// already.
+//
+// f's context is never cancelled: the host ends a call that runs past its time
+// or fuel from outside. f's input of type []byte or [json.RawMessage] is valid
+// until f returns. A panic in f is a failure of the attempt with code "panic".
+func Handle[In, Out any](f func(context.Context, In) (Out, error)) {
+	if f == nil {
+		panic("node: Handle was given a nil function")
+	}
+	if handler != nil {
+		panic("node: Handle was called twice; a node is one function")
+	}
+	handler = adapt(f)
+}
+
+// handler is what Handle registered, over documents as bytes.
+var handler func(context.Context, []byte) ([]byte, error)
+
+// adapt puts decoding and encoding around f.
+func adapt[In, Out any](f func(context.Context, In) (Out, error)) func(context.Context, []byte) ([]byte, error) {
+	return func(ctx context.Context, input []byte) ([]byte, error) {
+		in, err := decode[In](input)
+		if err != nil {
+			return nil, &Error{Code: "bad_input", Message: "decoding the input: " + err.Error(), cause: err}
+		}
+		out, err := f(ctx, in)
+		if err != nil {
+			return nil, err
+		}
+		output, err := encode(out)
+		if err != nil {
+			return nil, &Error{Code: "bad_output", Message: "encoding the output: " + err.Error(), cause: err}
+		}
+		return output, nil
+	}
+}
+
+// run calls the handler on one document and turns a panic into an error, so
+// that the host hears what happened and not just "unreachable".
+func run(ctx context.Context, input []byte) (output []byte, err error) {
+	if handler == nil {
+		return nil, Errorf("no_handler", "the node registers no function: call node.Handle from an init function")
+	}
+	defer func() {
+		if p := recover(); p != nil {
+			Log(ctx).Error("the node panicked", "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+			output, err = nil, Errorf("panic", "the node panicked: %v", p)
+		}
+	}()
+	return handler(ctx, input)
+}
+
+func decode[T any](doc []byte) (T, error) {
+	var v T
+	switch raw := any(&v).(type) {
+	case *[]byte:
+		*raw = doc
+	case *json.RawMessage:
+		*raw = doc
+	default:
+		return v, json.Unmarshal(doc, &v)
+	}
+	return v, nil
+}
+
+func encode[T any](v T) ([]byte, error) {
+	switch raw := any(v).(type) {
+	case []byte:
+		return raw, nil
+	case json.RawMessage:
+		return raw, nil
+	}
+	var doc bytes.Buffer
+	e := json.NewEncoder(&doc)
+	e.SetEscapeHTML(false) // a document is not a web page: "<" stays "<"
+	if err := e.Encode(v); err != nil {
+		return nil, err
+	}
+	return bytes.TrimSuffix(doc.Bytes(), []byte("\n")), nil
+}

@@ -1,0 +1,76 @@
+//go:build wasip1 && !chainrun_command
+
+// The node as a reactor: chainrun's ABI, version 1 (docs/abi.md).
+
+package node
+
+import (
+	"context"
+	"encoding/json"
+	"unsafe"
+)
+
+// What the host holds addresses of stays reachable in these variables until the
+// next run; Go's collector does not move memory.
+var (
+	inputs [][]byte // given out by chainrun_alloc since the last run ended
+	output []byte   // what chainrun_run_v1 returned
+	answer = make([]byte, 4096)
+)
+
+//go:wasmexport chainrun_alloc
+func alloc(size uint32) unsafe.Pointer {
+	if size == 0 {
+		size = 1
+	}
+	buffer := make([]byte, size)
+	inputs = append(inputs, buffer)
+	return unsafe.Pointer(unsafe.SliceData(buffer))
+}
+
+//go:wasmexport chainrun_run_v1
+func runV1(input unsafe.Pointer, size uint32) uint64 {
+	current = reactor{}
+	doc, err := run(context.Background(), unsafe.Slice((*byte)(input), size))
+	inputs = nil
+	var failed uint64
+	if err == nil && uint64(len(doc)) >= 1<<31 {
+		err = Errorf("bad_output", "the output has %d bytes; the ABI carries 2 GiB less one", len(doc))
+	}
+	if err != nil {
+		doc, failed = errorDocument(err), 1
+	}
+	output = doc
+	return uint64(uintptr(unsafe.Pointer(unsafe.SliceData(output))))<<32 | failed<<31 | uint64(len(output))
+}
+
+//go:wasmimport chainrun_v1 call
+func hostCall(capability, method string, payload unsafe.Pointer, payloadSize uint32, answer unsafe.Pointer, answerCap uint32) uint64
+
+// reactor is the host behind the ABI's one import.
+type reactor struct{}
+
+func (reactor) Call(capability, method string, payload []byte) ([]byte, error) {
+	failed, size := ask(capability, method, payload)
+	if size > len(answer) {
+		answer = make([]byte, size)
+		failed, size = ask("node", "answer", nil) // the same answer again, not the same call
+	}
+	got := answer[:min(size, len(answer))]
+	if !failed {
+		return got, nil
+	}
+	e := &CallError{Capability: capability, Method: method}
+	if err := json.Unmarshal(got, e); err != nil {
+		e.Code, e.Message = "capability_error", "the host's failure does not decode: "+err.Error()
+	}
+	return nil, e
+}
+
+// ask makes one host call into the answer buffer.
+func ask(capability, method string, payload []byte) (failed bool, size int) {
+	result := hostCall(capability, method,
+		unsafe.Pointer(unsafe.SliceData(payload)), uint32(len(payload)),
+		unsafe.Pointer(unsafe.SliceData(answer)), uint32(len(answer)))
+	return result>>32 != 0, int(uint32(result))
+}
