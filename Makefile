@@ -1,0 +1,65 @@
+# chainrun: `make run` builds everything and runs the main job on real data,
+# `make test` runs the tests. Both need Go, a C compiler, git and make, and
+# nothing else: what more there is to install is installed, or done without and
+# said so.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+MAKEFLAGS += --no-print-directory
+
+# The tools that CI uses, pinned. None of them is a dependency of the module.
+GOLANGCI := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.9.0
+
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+MODULES := . sdk/go graphs
+
+.PHONY: help run build nodes test race lint vet vuln fuzz examples bench tools generate clean
+
+help: ## what there is to make
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+run: build nodes ## build everything and run graphs/movies on the 3,201 film records
+	bin/chainrun graphs/movies/graph.toml --input @graphs/movies/data/movies.json
+
+build: ## bin/chainrun
+	go build -trimpath -ldflags='-s -w -X main.version=$(VERSION)' -o bin/chainrun ./cmd/chainrun
+
+nodes: ## the .wasm files of graphs/, with the Go toolchain alone
+	$(MAKE) -C graphs
+
+test: tools build nodes ## every test but the long hunts
+	for m in $(MODULES); do (cd $$m && echo "== $$m" && go test ./...); done
+
+race: nodes ## the tests that have goroutines, under the race detector
+	go test -race ./host/... ./runtime/sandbox/... ./cmd/...
+
+vet:
+	for m in $(MODULES); do (cd $$m && go vet ./...); done
+
+lint: ## golangci-lint, pinned; a first build of it takes minutes
+	GOFLAGS= go run $(GOLANGCI) run ./...
+
+vuln: ## known vulnerabilities, where the database can be reached
+	@GOFLAGS= go run $(GOVULNCHECK) ./... || { [ $$? -eq 3 ] && exit 1; echo "govulncheck: the database cannot be reached from here; not checked"; }
+
+FUZZTIME ?= 10s
+fuzz: ## every fuzz target for FUZZTIME (10s)
+	@for pkg in $$(go list ./...); do \
+	  for f in $$(go test -list '^Fuzz' $$pkg | grep '^Fuzz' || true); do \
+	    echo "== $$pkg $$f"; go test -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZTIME) $$pkg; \
+	  done; \
+	done
+
+bench: build nodes tools ## figures as ratios, in one run
+	cd bench && go run .
+
+tools: ## assemblers and compilers that some tests use, where they can be installed
+	@.ci/tools
+
+generate: ## what is made from other files
+	go generate ./...
+
+clean:
+	rm -rf bin bench/build
+	$(MAKE) -C graphs clean
