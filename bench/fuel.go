@@ -1,0 +1,143 @@
+// Table fuel: what it costs to count.
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"runtime"
+	"strings"
+	"time"
+
+	"github.com/tetratelabs/wazero"
+)
+
+// fuelLane is a column; against names the column that it is a ratio to.
+type fuelLane struct {
+	name    string
+	lane    lane
+	against int // index of the lane without the cost, its own index for that one
+}
+
+func fuelLanes() []fuelLane {
+	plain := wazero.NewRuntimeConfigCompiler()
+	lanes := []fuelLane{
+		{"wazero", wazeroLane{config: plain}, 0},
+		{"metered", wazeroLane{config: plain, rewrite: throughMeter}, 0},
+		{"close-on-done", wazeroLane{config: plain.WithCloseOnContextDone(true)}, 0},
+	}
+	if wasmtimeMissing == "" {
+		lanes = append(lanes,
+			fuelLane{"wasmtime", newWasmtimeLane(false), 3},
+			fuelLane{"its fuel", newWasmtimeLane(true), 3})
+	}
+	return lanes
+}
+
+func fuelTable(ctx context.Context, o options) error {
+	programs, missing, err := buildPrograms(ctx)
+	if err != nil {
+		return err
+	}
+	if wasmtimeMissing != "" {
+		missing = append(missing, wasmtimeMissing)
+	}
+	ctx, cancel := context.WithCancel(ctx) // close-on-done wants a context that can be done
+	defer cancel()
+	lanes := fuelLanes()
+	header := []string{"program", "time"}
+	for i, l := range lanes {
+		if l.against != i {
+			header = append(header, l.name)
+		}
+	}
+	g := grid{append(header, "instructions")}
+	ratios := map[string][][]float64{} // language → lane → ratios
+	var languages []string
+	for _, p := range programs {
+		times, fuel, err := measureProgram(ctx, p, lanes, o.rounds)
+		if err != nil {
+			return fmt.Errorf("%s %s: %w", p.language, p.name, err)
+		}
+		if ratios[p.language] == nil {
+			ratios[p.language] = make([][]float64, len(lanes))
+			languages = append(languages, p.language)
+		}
+		row := []string{p.language + " " + p.name, milliseconds(times[0])}
+		for i, l := range lanes {
+			if l.against != i {
+				r, cell := ratio(times[i], times[l.against])
+				ratios[p.language][i] = append(ratios[p.language][i], r)
+				row = append(row, cell)
+			}
+		}
+		g = append(g, append(row, fmt.Sprintf("%.1f M", float64(fuel)/1e6)))
+	}
+	all := make([][]float64, len(lanes))
+	for _, language := range languages {
+		g = append(g, meanRow("mean "+language, lanes, ratios[language]))
+		for i := range lanes {
+			all[i] = append(all[i], ratios[language][i]...)
+		}
+	}
+	g = append(g, meanRow("mean of all", lanes, all))
+	g.print(o.out)
+	fmt.Fprintf(o.out, "\nratios of minima over %d interleaved rounds, geometric means; wazero v1.12, %s/%s\n", o.rounds, runtime.GOOS, runtime.GOARCH)
+	for _, m := range missing {
+		fmt.Fprintln(o.out, "SKIPPED:", m)
+	}
+	return nil
+}
+
+func meanRow(name string, lanes []fuelLane, ratios [][]float64) []string {
+	row := []string{name, ""}
+	for i, l := range lanes {
+		if l.against != i {
+			_, cell := geometricMean(ratios[i])
+			row = append(row, cell)
+		}
+	}
+	return row
+}
+
+// measureProgram runs the program once in each lane, round after round, and
+// keeps each lane's best. All lanes must give the same checksums.
+func measureProgram(ctx context.Context, p program, lanes []fuelLane, rounds int) (best []time.Duration, fuel uint64, err error) {
+	wasm, err := os.ReadFile(p.module)
+	if err != nil {
+		return nil, 0, fmt.Errorf("reading the program: %w", err)
+	}
+	instances := make([]instance, len(lanes))
+	for i, l := range lanes {
+		if instances[i], err = l.lane.open(ctx, wasm); err != nil {
+			return nil, 0, fmt.Errorf("lane %s: %w", l.name, err)
+		}
+		defer func() { _ = instances[i].close(context.WithoutCancel(ctx)) }()
+	}
+	best = make([]time.Duration, len(lanes))
+	runtime.GC()
+	for range rounds {
+		var sums []string
+		for i, in := range instances {
+			begin := time.Now()
+			sum, used, err := in.call(ctx, p.entry, p.count)
+			took := time.Since(begin)
+			if err != nil {
+				return nil, 0, fmt.Errorf("lane %s: %w", lanes[i].name, err)
+			}
+			if best[i] == 0 || took < best[i] {
+				best[i] = took
+			}
+			if used > 0 {
+				fuel = used
+			}
+			sums = append(sums, fmt.Sprint(sum))
+		}
+		for _, s := range sums {
+			if s != sums[0] {
+				return nil, 0, fmt.Errorf("checksums differ between lanes: %s", strings.Join(sums, " "))
+			}
+		}
+	}
+	return best, fuel, nil
+}

@@ -1,0 +1,67 @@
+// Our fuel against Wasmtime's, program by program, to the last instruction.
+package main
+
+import (
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/tetratelabs/wazero"
+)
+
+// TestFuelIsWasmtimes runs every program once, smaller than the benchmark does,
+// under both of wazero's engines and under Wasmtime.
+func TestFuelIsWasmtimes(t *testing.T) {
+	if wasmtimeMissing != "" {
+		t.Skip(wasmtimeMissing)
+	}
+	programs, missing, err := buildPrograms(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(missing) > 0 {
+		t.Log("SKIPPED: " + strings.Join(missing, "; "))
+	}
+	wasmtime := newWasmtimeLane(true)
+	defer func() { _ = wasmtime.close(t.Context()) }()
+	for _, p := range programs {
+		t.Run(p.language+"/"+p.name, func(t *testing.T) {
+			wasm, err := os.ReadFile(p.module)
+			if err != nil {
+				t.Fatal(err)
+			}
+			count := max(p.count/20, 1)
+			result, want := callOnce(t, wasmtime, wasm, p.entry, count)
+			if want == 0 {
+				t.Fatal("Wasmtime counted nothing")
+			}
+			engines := map[string]wazero.RuntimeConfig{"compiler": wazero.NewRuntimeConfigCompiler()}
+			if p.language == "C" { // a Go runtime takes the interpreter too long
+				engines["interpreter"] = wazero.NewRuntimeConfigInterpreter()
+			}
+			for name, config := range engines {
+				sum, fuel := callOnce(t, wazeroLane{config: config, rewrite: throughMeter}, wasm, p.entry, count)
+				if sum != result {
+					t.Errorf("%s: result %d, under Wasmtime %d", name, sum, result)
+				}
+				if fuel != want {
+					t.Errorf("%s: fuel %d, under Wasmtime %d (%+d)", name, fuel, want, int64(fuel-want))
+				}
+			}
+		})
+	}
+}
+
+func callOnce(t *testing.T, l lane, wasm []byte, entry string, count uint32) (result uint32, fuel uint64) {
+	t.Helper()
+	in, err := l.open(t.Context(), wasm)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = in.close(t.Context()) }()
+	result, fuel, err = in.call(t.Context(), entry, count)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return result, fuel
+}

@@ -1,0 +1,78 @@
+// Command bench prints chainrun's benchmark tables: ratios that were measured
+// in one interleaved run, so that a noisy machine blurs both sides of a ratio
+// alike. It is a module of its own, so that the peers it measures (Wasmtime,
+// by cgo) never become dependencies of chainrun.
+//
+//	go run .                     all tables
+//	go run . -table fuel,start   some of them
+//	go run . -rounds 20          slower and steadier
+//
+// A table is one file with one function, named in the list below.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"slices"
+	"strings"
+)
+
+// options are what a table may heed.
+type options struct {
+	rounds int
+	out    io.Writer
+}
+
+// errSkipped is wrapped by a table that cannot be made here; its text says what
+// is missing.
+var errSkipped = errors.New("skipped")
+
+type table struct {
+	name, title string
+	print       func(ctx context.Context, o options) error
+}
+
+var tables = []table{
+	{"fuel", "What counting fuel costs: time against the same module and engine without it", fuelTable},
+	{"start", "The smallest graph from start to exit of the process", startTable},
+}
+
+func main() {
+	names := flag.String("table", "", "tables to print, separated by commas (default all)")
+	rounds := flag.Int("rounds", 12, "interleaved rounds; a figure is the minimum over them")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	err := run(ctx, *names, options{rounds: max(*rounds, 1), out: os.Stdout})
+	stop()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, names string, o options) error {
+	wanted := strings.FieldsFunc(names, func(r rune) bool { return r == ',' })
+	for _, name := range wanted {
+		if !slices.ContainsFunc(tables, func(t table) bool { return t.name == name }) {
+			return fmt.Errorf("no table %q", name)
+		}
+	}
+	for _, t := range tables {
+		if len(wanted) > 0 && !slices.Contains(wanted, t.name) {
+			continue
+		}
+		fmt.Fprintf(o.out, "\n%s: %s\n\n", t.name, t.title)
+		switch err := t.print(ctx, o); {
+		case errors.Is(err, errSkipped):
+			fmt.Fprintf(o.out, "SKIPPED: %v\n", err)
+		case err != nil:
+			return fmt.Errorf("table %s: %w", t.name, err)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,153 @@
+// Lanes on wazero: as the module came, metered, and with wazero's own way to be
+// interrupted.
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/tetratelabs/wazero"
+	"github.com/tetratelabs/wazero/api"
+)
+
+// lane is one way to run a module. A lane is used by one goroutine.
+type lane interface {
+	// open makes an instance, its initialisation done.
+	open(ctx context.Context, wasm []byte) (instance, error)
+	close(ctx context.Context) error
+}
+
+type instance interface {
+	// call runs an export (i32) -> i32; fuel is 0 in a lane that does not count.
+	call(ctx context.Context, entry string, n uint32) (result uint32, fuel uint64, err error)
+	close(ctx context.Context) error
+}
+
+// slice is the fuel between two visits to the host, as large as the sandbox has it.
+const slice = 1_000_000
+
+type wazeroLane struct {
+	config  wazero.RuntimeConfig
+	rewrite func(wasm []byte) (*metered, error) // nil: as the module came
+}
+
+// metered is a rewritten module and the names that the host needs.
+type metered struct {
+	wasm                   []byte
+	fuel, depth            string
+	yieldModule, yieldName string
+}
+
+type wazeroInstance struct {
+	runtime wazero.Runtime
+	module  api.Module
+	fuel    api.MutableGlobal
+	depth   api.MutableGlobal
+	granted int64
+	entries map[string]api.Function
+}
+
+func (l wazeroLane) close(context.Context) error { return nil }
+
+func (l wazeroLane) open(ctx context.Context, wasm []byte) (_ instance, err error) {
+	in := &wazeroInstance{runtime: wazero.NewRuntimeWithConfig(ctx, l.config.WithDebugInfoEnabled(false)), entries: map[string]api.Function{}}
+	defer func() {
+		if err != nil {
+			_ = in.runtime.Close(ctx) // the first error is the one to tell
+		}
+	}()
+	ready := &metered{wasm: wasm}
+	if l.rewrite != nil {
+		if ready, err = l.rewrite(wasm); err != nil {
+			return nil, fmt.Errorf("metering: %w", err)
+		}
+	}
+	compiled, err := in.runtime.CompileModule(ctx, ready.wasm)
+	if err != nil {
+		return nil, fmt.Errorf("compiling: %w", err)
+	}
+	if err := in.offer(ctx, compiled, ready); err != nil {
+		return nil, err
+	}
+	in.module, err = in.runtime.InstantiateModule(ctx, compiled, wazero.NewModuleConfig().WithStartFunctions())
+	if err != nil {
+		return nil, fmt.Errorf("instantiating: %w", err)
+	}
+	if ready.fuel != "" {
+		in.fuel = in.module.ExportedGlobal(ready.fuel).(api.MutableGlobal)
+	}
+	if ready.depth != "" {
+		in.depth = in.module.ExportedGlobal(ready.depth).(api.MutableGlobal)
+		in.depth.Set(1_000_000)
+	}
+	if f := in.module.ExportedFunction("_initialize"); f != nil {
+		if _, err := f.Call(ctx); err != nil {
+			return nil, fmt.Errorf("initialising: %w", err)
+		}
+	}
+	return in, nil
+}
+
+// offer makes host modules for all that the module imports.
+func (in *wazeroInstance) offer(ctx context.Context, compiled wazero.CompiledModule, ready *metered) error {
+	state := &wasi{}
+	builders := map[string]wazero.HostModuleBuilder{}
+	var order []string
+	for _, f := range compiled.ImportedFunctions() {
+		module, name, _ := f.Import()
+		if builders[module] == nil {
+			builders[module] = in.runtime.NewHostModuleBuilder(module)
+			order = append(order, module)
+		}
+		body := func(_ context.Context, m api.Module, stack []uint64) {
+			memory, _ := m.Memory().Read(0, m.Memory().Size())
+			errno, err := state.call(name, memory, stack)
+			if err != nil {
+				panic(err)
+			}
+			if len(stack) > 0 {
+				stack[0] = uint64(errno)
+			}
+		}
+		if module == ready.yieldModule && name == ready.yieldName {
+			body = func(context.Context, api.Module, []uint64) { in.refill() }
+		}
+		builders[module].NewFunctionBuilder().WithGoModuleFunction(api.GoModuleFunc(body), f.ParamTypes(), f.ResultTypes()).Export(name)
+	}
+	for _, module := range order {
+		if _, err := builders[module].Instantiate(ctx); err != nil {
+			return fmt.Errorf("offering %s: %w", module, err)
+		}
+	}
+	return nil
+}
+
+func (in *wazeroInstance) refill() {
+	in.fuel.Set(uint64(int64(in.fuel.Get()) + slice))
+	in.granted += slice
+}
+
+func (in *wazeroInstance) used() uint64 {
+	if in.fuel == nil {
+		return 0
+	}
+	return uint64(in.granted - int64(in.fuel.Get()))
+}
+
+func (in *wazeroInstance) call(ctx context.Context, entry string, n uint32) (uint32, uint64, error) {
+	f := in.entries[entry]
+	if f == nil {
+		if f = in.module.ExportedFunction(entry); f == nil {
+			return 0, 0, fmt.Errorf("no export %q", entry)
+		}
+		in.entries[entry] = f
+	}
+	before := in.used()
+	results, err := f.Call(ctx, uint64(n))
+	if err != nil {
+		return 0, 0, fmt.Errorf("calling %s: %w", entry, err)
+	}
+	return uint32(results[0]), in.used() - before, nil
+}
+
+func (in *wazeroInstance) close(ctx context.Context) error { return in.runtime.Close(ctx) }
