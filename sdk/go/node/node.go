@@ -41,7 +41,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"fmt"
 	"runtime/debug"
 )
 
@@ -92,11 +91,22 @@ func run(ctx context.Context, input []byte) (output []byte, err error) {
 	}
 	defer func() {
 		if p := recover(); p != nil {
-			Log(ctx).Error("the node panicked", "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+			logPanic(host(ctx), debug.Stack())
 			output, err = nil, Errorf("panic", "the node panicked: %v", p)
 		}
 	}()
 	return handler(ctx, input)
+}
+
+// logPanic sends the stack to the host. It does without [Log], so that a node that
+// does not log does not carry slog.
+func logPanic(h Host, stack []byte) {
+	record, err := json.Marshal(map[string]any{
+		"level": "error", "message": "the node panicked", "attrs": map[string]string{"stack": string(stack)},
+	})
+	if err == nil {
+		_, _ = h.Call("node", "log", record) // a lost log line must not hide the failure
+	}
 }
 
 func decode[T any](doc []byte) (T, error) {
