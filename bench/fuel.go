@@ -22,9 +22,9 @@ type fuelLane struct {
 func fuelLanes() []fuelLane {
 	plain := wazero.NewRuntimeConfigCompiler()
 	lanes := []fuelLane{
-		{"wazero", wazeroLane{config: plain}, 0},
-		{"metered", wazeroLane{config: plain, rewrite: throughMeter}, 0},
-		{"close-on-done", wazeroLane{config: plain.WithCloseOnContextDone(true)}, 0},
+		{"wazero", newWazeroLane(plain, nil), 0},
+		{"metered", newWazeroLane(plain, throughMeter), 0},
+		{"close-on-done", newWazeroLane(plain.WithCloseOnContextDone(true), nil), 0},
 	}
 	if wasmtimeMissing == "" {
 		lanes = append(lanes,
@@ -45,6 +45,11 @@ func fuelTable(ctx context.Context, o options) error {
 	ctx, cancel := context.WithCancel(ctx) // close-on-done wants a context that can be done
 	defer cancel()
 	lanes := fuelLanes()
+	defer func() {
+		for _, l := range lanes {
+			_ = l.lane.close(context.WithoutCancel(ctx))
+		}
+	}()
 	header := []string{"program", "time"}
 	for i, l := range lanes {
 		if l.against != i {
@@ -120,7 +125,7 @@ func measureProgram(ctx context.Context, p program, lanes []fuelLane, rounds int
 		var sums []string
 		for i, in := range instances {
 			begin := time.Now()
-			sum, used, err := in.call(ctx, p.entry, p.count)
+			results, used, err := in.call(ctx, p.entry, uint64(p.count))
 			took := time.Since(begin)
 			if err != nil {
 				return nil, 0, fmt.Errorf("lane %s: %w", lanes[i].name, err)
@@ -131,7 +136,7 @@ func measureProgram(ctx context.Context, p program, lanes []fuelLane, rounds int
 			if used > 0 {
 				fuel = used
 			}
-			sums = append(sums, fmt.Sprint(sum))
+			sums = append(sums, fmt.Sprint(results))
 		}
 		for _, s := range sums {
 			if s != sums[0] {

@@ -5,6 +5,7 @@ package main
 
 import (
 	"context"
+	"crypto/sha256"
 	"fmt"
 	"math"
 
@@ -17,12 +18,13 @@ const wasmtimeMissing = ""
 type wasmtimeLane struct {
 	engine *wasmtime.Engine
 	fuel   bool
+	module map[[sha256.Size]byte]*wasmtime.Module // compiled once
 }
 
 func newWasmtimeLane(fuel bool) lane {
 	config := wasmtime.NewConfig()
 	config.SetConsumeFuel(fuel)
-	return &wasmtimeLane{engine: wasmtime.NewEngineWithConfig(config), fuel: fuel}
+	return &wasmtimeLane{engine: wasmtime.NewEngineWithConfig(config), fuel: fuel, module: map[[sha256.Size]byte]*wasmtime.Module{}}
 }
 
 type wasmtimeInstance struct {
@@ -36,9 +38,14 @@ func (l *wasmtimeLane) open(ctx context.Context, wasm []byte) (instance, error) 
 	if err := in.refill(); err != nil {
 		return nil, err
 	}
-	module, err := wasmtime.NewModule(l.engine, wasm)
-	if err != nil {
-		return nil, fmt.Errorf("compiling: %w", err)
+	digest := sha256.Sum256(wasm)
+	module := l.module[digest]
+	if module == nil {
+		var err error
+		if module, err = wasmtime.NewModule(l.engine, wasm); err != nil {
+			return nil, fmt.Errorf("compiling: %w", err)
+		}
+		l.module[digest] = module
 	}
 	linker := wasmtime.NewLinker(l.engine)
 	state := &wasi{}
@@ -49,6 +56,9 @@ func (l *wasmtimeLane) open(ctx context.Context, wasm []byte) (instance, error) 
 			continue
 		}
 		offered[name] = true
+		if i.Module() != wasiModule || i.Type().FuncType() == nil {
+			return nil, fmt.Errorf("import %s.%s is not offered here", i.Module(), name)
+		}
 		results := len(i.Type().FuncType().Results())
 		body := func(caller *wasmtime.Caller, args []wasmtime.Val) ([]wasmtime.Val, *wasmtime.Trap) {
 			words := make([]uint64, len(args))
@@ -73,6 +83,7 @@ func (l *wasmtimeLane) open(ctx context.Context, wasm []byte) (instance, error) 
 			return nil, fmt.Errorf("offering %s: %w", name, err)
 		}
 	}
+	var err error
 	if in.instance, err = linker.Instantiate(in.store, module); err != nil {
 		return nil, fmt.Errorf("instantiating: %w", err)
 	}
@@ -94,27 +105,67 @@ func (in *wasmtimeInstance) refill() error {
 	return nil
 }
 
-func (in *wasmtimeInstance) call(_ context.Context, entry string, n uint32) (uint32, uint64, error) {
+func (in *wasmtimeInstance) call(_ context.Context, entry string, args ...uint64) ([]uint64, uint64, error) {
 	f := in.instance.GetFunc(in.store, entry)
 	if f == nil {
-		return 0, 0, fmt.Errorf("no export %q", entry)
+		return nil, 0, fmt.Errorf("no export %q", entry)
+	}
+	kinds := f.Type(in.store).Params()
+	if len(kinds) != len(args) {
+		return nil, 0, fmt.Errorf("%s takes %d arguments, not %d", entry, len(kinds), len(args))
+	}
+	values := make([]any, len(args))
+	for i, bits := range args {
+		switch kinds[i].Kind() {
+		case wasmtime.KindI32:
+			values[i] = int32(bits)
+		case wasmtime.KindI64:
+			values[i] = int64(bits)
+		case wasmtime.KindF32:
+			values[i] = math.Float32frombits(uint32(bits))
+		case wasmtime.KindF64:
+			values[i] = math.Float64frombits(bits)
+		default:
+			return nil, 0, fmt.Errorf("%s has a parameter that is no number", entry)
+		}
 	}
 	if err := in.refill(); err != nil {
-		return 0, 0, err
+		return nil, 0, err
 	}
-	result, err := f.Call(in.store, int32(n))
+	result, err := f.Call(in.store, values...)
 	if err != nil {
-		return 0, 0, fmt.Errorf("calling %s: %w", entry, err)
+		return nil, 0, fmt.Errorf("calling %s: %w", entry, err)
 	}
 	used := uint64(0)
 	if in.fuel {
 		left, err := in.store.GetFuel()
 		if err != nil {
-			return 0, 0, fmt.Errorf("reading fuel: %w", err)
+			return nil, 0, fmt.Errorf("reading fuel: %w", err)
 		}
 		used = math.MaxInt64 - left
 	}
-	return uint32(result.(int32)), used, nil
+	return bitsOf(result), used, nil
+}
+
+// bitsOf turns what Wasmtime's Go package returns into words.
+func bitsOf(result any) []uint64 {
+	switch v := result.(type) {
+	case int32:
+		return []uint64{uint64(uint32(v))}
+	case int64:
+		return []uint64{uint64(v)}
+	case float32:
+		return []uint64{uint64(math.Float32bits(v))}
+	case float64:
+		return []uint64{math.Float64bits(v)}
+	case []wasmtime.Val:
+		var words []uint64
+		for _, x := range v {
+			words = append(words, bitsOf(x.Get())...)
+		}
+		return words
+	}
+	return nil
 }
 
 func (in *wasmtimeInstance) close(context.Context) error {

@@ -18,17 +18,25 @@ type lane interface {
 }
 
 type instance interface {
-	// call runs an export (i32) -> i32; fuel is 0 in a lane that does not count.
-	call(ctx context.Context, entry string, n uint32) (result uint32, fuel uint64, err error)
+	// call runs an export on numbers (their bits; no v128, no references); fuel
+	// is 0 in a lane that does not count.
+	call(ctx context.Context, entry string, args ...uint64) (results []uint64, fuel uint64, err error)
 	close(ctx context.Context) error
 }
 
 // slice is the fuel between two visits to the host, as large as the sandbox has it.
 const slice = 1_000_000
 
+// wazeroLane compiles a module once, however often it is opened.
 type wazeroLane struct {
 	config  wazero.RuntimeConfig
 	rewrite func(wasm []byte) (*metered, error) // nil: as the module came
+	cache   wazero.CompilationCache
+}
+
+func newWazeroLane(config wazero.RuntimeConfig, rewrite func(wasm []byte) (*metered, error)) lane {
+	cache := wazero.NewCompilationCache()
+	return wazeroLane{config: config.WithDebugInfoEnabled(false).WithCompilationCache(cache), rewrite: rewrite, cache: cache}
 }
 
 // metered is a rewritten module and the names that the host needs.
@@ -47,10 +55,10 @@ type wazeroInstance struct {
 	entries map[string]api.Function
 }
 
-func (l wazeroLane) close(context.Context) error { return nil }
+func (l wazeroLane) close(ctx context.Context) error { return l.cache.Close(ctx) }
 
 func (l wazeroLane) open(ctx context.Context, wasm []byte) (_ instance, err error) {
-	in := &wazeroInstance{runtime: wazero.NewRuntimeWithConfig(ctx, l.config.WithDebugInfoEnabled(false)), entries: map[string]api.Function{}}
+	in := &wazeroInstance{runtime: wazero.NewRuntimeWithConfig(ctx, l.config), entries: map[string]api.Function{}}
 	defer func() {
 		if err != nil {
 			_ = in.runtime.Close(ctx) // the first error is the one to tell
@@ -134,20 +142,20 @@ func (in *wazeroInstance) used() uint64 {
 	return uint64(in.granted - int64(in.fuel.Get()))
 }
 
-func (in *wazeroInstance) call(ctx context.Context, entry string, n uint32) (uint32, uint64, error) {
+func (in *wazeroInstance) call(ctx context.Context, entry string, args ...uint64) ([]uint64, uint64, error) {
 	f := in.entries[entry]
 	if f == nil {
 		if f = in.module.ExportedFunction(entry); f == nil {
-			return 0, 0, fmt.Errorf("no export %q", entry)
+			return nil, 0, fmt.Errorf("no export %q", entry)
 		}
 		in.entries[entry] = f
 	}
 	before := in.used()
-	results, err := f.Call(ctx, uint64(n))
+	results, err := f.Call(ctx, args...)
 	if err != nil {
-		return 0, 0, fmt.Errorf("calling %s: %w", entry, err)
+		return nil, 0, fmt.Errorf("calling %s: %w", entry, err)
 	}
-	return uint32(results[0]), in.used() - before, nil
+	return results, in.used() - before, nil
 }
 
 func (in *wazeroInstance) close(ctx context.Context) error { return in.runtime.Close(ctx) }
