@@ -1,0 +1,81 @@
+package cli
+
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/chainrun/chainrun/host"
+	"github.com/chainrun/chainrun/host/graph"
+)
+
+func (a *app) checkCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "check GRAPH.toml...",
+		Short: "Say everything that is wrong with a graph, without running it",
+		Long: `Reads the graph, its schemas and its modules, compiles all of them, and says
+everything that is wrong, each complaint with file, line and column. Exit code 3
+if something is.`,
+		Example: "  chainrun check graphs/movies/graph.toml\n  chainrun check --json graph.toml",
+		Args:    atLeastOneGraph,
+		RunE:    func(_ *cobra.Command, args []string) error { return a.check(args) },
+	}
+}
+
+func (a *app) check(names []string) error {
+	h, err := a.newHost()
+	if err != nil {
+		return err
+	}
+	defer a.close(h)
+	var found graph.Diagnostics
+	for _, name := range names {
+		g, err := h.Load(name)
+		ds, err := diagnosticsOf(name, err)
+		if err != nil {
+			return err
+		}
+		if g != nil {
+			ds = g.Diagnostics()
+		}
+		found = append(found, ds...)
+		if g != nil && !a.json {
+			d := g.Definition()
+			fmt.Fprintf(a.Out, "%s: ok: %s, %s%s\n", name, count(len(d.Nodes), "node"), count(len(d.Edges), "edge"), remarks(ds))
+		}
+	}
+	if a.json || len(found) > 0 {
+		a.complain(found)
+	}
+	if found.Failed() {
+		return said(exitInvalid)
+	}
+	return nil
+}
+
+func remarks(ds graph.Diagnostics) string {
+	if len(ds) == 0 {
+		return ""
+	}
+	return ", " + count(len(ds), "remark")
+}
+
+func count(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}
+
+func atLeastOneGraph(_ *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return usagef("expected the name of a graph file")
+	}
+	return nil
+}
+
+func (a *app) close(h *host.Host) {
+	if err := h.Close(); err != nil {
+		fmt.Fprintf(a.Err, "chainrun: %v\n", err)
+	}
+}

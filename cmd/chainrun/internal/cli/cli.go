@@ -1,0 +1,126 @@
+// Package cli is the command line: one file a command. A command reads flags,
+// calls the host, and writes; what it decides is only how things look.
+//
+// The contract: the result, and nothing else, goes to stdout; progress and
+// complaints go to stderr; exit codes are those of exit.go.
+package cli
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"runtime/debug"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/chainrun/chainrun/host/graph"
+)
+
+// Streams are the process's three. Out and Err may be terminals.
+type Streams struct {
+	In       io.Reader
+	Out, Err io.Writer
+}
+
+// app is what every command shares.
+type app struct {
+	Streams
+	version string
+	json    bool // --json: the machine-readable form
+}
+
+// Main runs one command line and gives the exit code. It does not exit.
+func Main(s Streams, version string, args []string) (code int) {
+	a := &app{Streams: s, version: version}
+	defer func() {
+		if p := recover(); p != nil {
+			fmt.Fprintf(s.Err, "chainrun: internal error: %v\n", p)
+			if os.Getenv("CHAINRUN_DEBUG") != "" {
+				fmt.Fprintf(s.Err, "%s", debug.Stack())
+			} else {
+				fmt.Fprintln(s.Err, "This is a bug in chainrun. CHAINRUN_DEBUG=1 shows where; please report it.")
+			}
+			code = exitInternal
+		}
+	}()
+	root := a.root()
+	root.SetArgs(args)
+	root.SetIn(s.In)
+	root.SetOut(s.Out)
+	root.SetErr(s.Err)
+	err := root.Execute()
+	a.explain(err)
+	return codeOf(err)
+}
+
+// explain says what went wrong, once.
+func (a *app) explain(err error) {
+	var diagnostics graph.Diagnostics
+	var exit *exitError
+	switch {
+	case err == nil:
+	case errors.As(err, &diagnostics):
+		a.complain(diagnostics)
+	case errors.As(err, &exit) && exit.err == nil:
+	default:
+		fmt.Fprintf(a.Err, "chainrun: %v\n", err)
+		if codeOf(err) == exitUsage {
+			fmt.Fprintln(a.Err, "`chainrun --help` shows what there is.")
+		}
+	}
+}
+
+// complain prints diagnostics: for a machine on stdout, for a person on stderr.
+func (a *app) complain(ds graph.Diagnostics) {
+	if a.json {
+		a.printJSON(struct {
+			Diagnostics graph.Diagnostics `json:"diagnostics"`
+		}{notNil(ds)})
+		return
+	}
+	for _, d := range ds {
+		fmt.Fprintln(a.Err, d)
+	}
+}
+
+func notNil(ds graph.Diagnostics) graph.Diagnostics {
+	if ds == nil {
+		return graph.Diagnostics{}
+	}
+	return ds
+}
+
+// printJSON writes one value to stdout. Text is not escaped for HTML.
+func (a *app) printJSON(v any) {
+	e := json.NewEncoder(a.Out)
+	e.SetEscapeHTML(false)
+	e.SetIndent("", "  ")
+	if err := e.Encode(v); err != nil {
+		fmt.Fprintf(a.Err, "chainrun: writing the result: %v\n", err)
+	}
+}
+
+// later are the commands that the design has and this version has not, so that
+// their names are not taken for files.
+var later = []string{"test", "runs", "show", "resume", "signal", "cancel", "replay", "fork", "diff"}
+
+func (a *app) root() *cobra.Command {
+	run := a.runCommand()
+	run.AddCommand(a.checkCommand(), a.graphCommand(), a.nodeCommand(), a.versionCommand())
+	run.PersistentFlags().BoolVar(&a.json, "json", false, "print the machine-readable form")
+	run.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usagef("%w", err) })
+	run.SilenceErrors, run.SilenceUsage = true, true
+	run.SuggestionsMinimumDistance = 2
+	return run
+}
+
+// suggestion names the command that was probably meant.
+func suggestion(root *cobra.Command, word string) string {
+	if names := root.SuggestionsFor(word); len(names) > 0 {
+		return " (did you mean " + strings.Join(names, " or ") + "?)"
+	}
+	return ""
+}

@@ -1,0 +1,53 @@
+package cli
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/chainrun/chainrun/host"
+	"github.com/chainrun/chainrun/host/graph"
+)
+
+// newHost makes a host as the operator's environment says.
+func (a *app) newHost(options ...host.Option) (*host.Host, error) {
+	return host.New(append([]host.Option{host.WithCacheDir(cacheDir())}, options...)...)
+}
+
+// cacheDir is where compiled modules are kept: CHAINRUN_CACHE ("off" for
+// nowhere), else the user's cache folder as the XDG base directory specification
+// says. Without a home there is none.
+func cacheDir() string {
+	switch dir := os.Getenv("CHAINRUN_CACHE"); dir {
+	case "":
+	case "off":
+		return ""
+	default:
+		return dir
+	}
+	dir, err := os.UserCacheDir()
+	if err != nil {
+		return ""
+	}
+	return filepath.Join(dir, "chainrun")
+}
+
+// diagnosticsOf turns what loading a graph returned into complaints about it: a
+// file that cannot be read is one of them. Other errors are chainrun's own.
+func diagnosticsOf(name string, err error) (graph.Diagnostics, error) {
+	var ds graph.Diagnostics
+	var path *fs.PathError
+	switch {
+	case err == nil:
+		return nil, nil
+	case errors.As(err, &ds):
+		return ds, nil
+	case errors.As(err, &path):
+		return graph.Diagnostics{{
+			Position: graph.Position{File: name}, Code: "graph_unreadable", Severity: graph.Error,
+			Text: "the graph cannot be read: " + path.Err.Error(), Hint: "check the name and the permissions",
+		}}, nil
+	}
+	return nil, err
+}

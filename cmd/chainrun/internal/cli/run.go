@@ -1,0 +1,196 @@
+package cli
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/signal"
+	"slices"
+	"strings"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"github.com/chainrun/chainrun/host"
+	"github.com/chainrun/chainrun/host/event"
+	"github.com/chainrun/chainrun/host/failure"
+	"github.com/chainrun/chainrun/host/graph"
+	"github.com/chainrun/chainrun/host/inspect"
+)
+
+// runFlags are the flags of the main job.
+type runFlags struct {
+	input    string
+	events   bool
+	quiet    bool
+	log      string
+	parallel int
+	seed     string
+}
+
+// runCommand is the root: `chainrun GRAPH.toml` is the main job.
+func (a *app) runCommand() *cobra.Command {
+	var f runFlags
+	c := &cobra.Command{
+		Use:   "chainrun GRAPH.toml",
+		Short: "Run a graph of sandboxed WebAssembly modules",
+		Long: `Runs a graph: every node is a WebAssembly module in a sandbox, every document
+that crosses a wire is checked, every call is limited.
+
+The run's output goes to stdout as JSON, progress and complaints go to stderr.
+Exit codes: 0 done, 1 the run failed, 2 usage, 3 the graph or a module is
+invalid, 4 the run's own input or output breaks its schema, 7 a bug in chainrun,
+130 interrupted.`,
+		Example: `  chainrun graph.toml
+  chainrun graph.toml --input '{"name": "Ada"}'
+  chainrun graph.toml --input @films.json --json
+  producer | chainrun graph.toml --input -`,
+		Args: a.oneGraph,
+		RunE: func(_ *cobra.Command, args []string) error { return a.run(args[0], f) },
+	}
+	c.Flags().StringVarP(&f.input, "input", "i", "{}", "the run's input: JSON, @FILE, or - for stdin")
+	c.Flags().BoolVar(&f.events, "events", false, "write one JSON event a line to stderr instead of progress")
+	c.Flags().BoolVarP(&f.quiet, "quiet", "q", false, "no progress on stderr")
+	c.Flags().StringVar(&f.log, "log", "info", "the least level of what nodes log to be shown: debug, info, warn, error, off")
+	c.Flags().IntVar(&f.parallel, "parallel", 0, "how many steps may run at once (default: the number of CPUs)")
+	c.Flags().StringVar(&f.seed, "seed", "", "text that seeds the nodes' randomness (default: derived from graph and input)")
+	return c
+}
+
+// oneGraph checks the root's argument. A word that is no file may be a command
+// that was mistyped, or one that is not there yet.
+func (a *app) oneGraph(c *cobra.Command, args []string) error {
+	switch {
+	case len(args) == 0:
+		_ = c.Help()
+		return usagef("expected the name of a graph file")
+	case len(args) > 1:
+		return usagef("expected one graph file, found %d arguments: %q", len(args), args)
+	}
+	word := args[0]
+	if strings.ContainsAny(word, `./\`) {
+		return nil
+	}
+	if _, err := os.Stat(word); err == nil {
+		return nil
+	}
+	if slices.Contains(later, word) {
+		return usagef("`chainrun %s` is not supported yet by this version", word)
+	}
+	return usagef("%q is no command and no file%s", word, suggestion(c, word))
+}
+
+func (a *app) run(name string, f runFlags) error {
+	if f.parallel < 0 {
+		return usagef("--parallel %d: expected a number from 1", f.parallel)
+	}
+	level, err := parseLevel(f.log)
+	if err != nil {
+		return err
+	}
+	input, err := a.readInput(f.input)
+	if err != nil {
+		return err
+	}
+	p := a.newProgress(f)
+	defer p.close()
+	options := []host.Option{host.WithLogger(slog.New(&nodeLog{level: level, to: p}))}
+	if f.parallel > 0 {
+		options = append(options, host.WithParallel(f.parallel))
+	}
+	h, err := a.newHost(options...)
+	if err != nil {
+		return err
+	}
+	defer a.close(h)
+	g, err := h.Load(name)
+	if ds, err := diagnosticsOf(name, err); err != nil {
+		return err
+	} else if ds != nil {
+		return ds
+	}
+	for _, d := range g.Diagnostics() {
+		if d.Severity == graph.Warning {
+			p.line(d.String())
+		}
+	}
+
+	ctx, stop := interruptible()
+	defer stop()
+	runOptions := []host.RunOption{host.WithObserver(p.event)}
+	if f.seed != "" {
+		runOptions = append(runOptions, host.WithSeed(sha256.Sum256([]byte(f.seed))))
+	}
+	r, err := h.Run(ctx, g, input, runOptions...)
+	p.close()
+	var refused *host.InputError
+	switch {
+	case errors.As(err, &refused):
+		return a.refuse(refused)
+	case err != nil && r != nil && errors.Is(err, host.ErrInterrupted):
+		if a.json {
+			a.printJSON(r.View())
+		}
+		fmt.Fprintf(a.Err, "chainrun: interrupted, run %s did not end\n", r.ID())
+		return said(exitInterrupted)
+	case err != nil:
+		return err
+	}
+	return a.report(name, r, f)
+}
+
+// refuse says that no run began, because its input is no good.
+func (a *app) refuse(e *host.InputError) error {
+	if a.json {
+		a.printJSON(inspect.View{Status: string(event.Failed), Failure: &e.Failure})
+	}
+	fmt.Fprintf(a.Err, "chainrun: %s\n", e.Failure.Message)
+	a.violations(e.Failure.Violations)
+	return said(exitDocument)
+}
+
+// report writes the result of a run that has ended.
+func (a *app) report(name string, r *host.Run, f runFlags) error {
+	if a.json {
+		a.printJSON(r.View())
+	}
+	why := r.Failure()
+	if why == nil {
+		if !a.json {
+			fmt.Fprintf(a.Out, "%s\n", r.Output().Bytes())
+		}
+		return nil
+	}
+	if !f.events {
+		a.explainFailure(name, r, why)
+	}
+	if why.Code == failure.InvalidOutput && why.Step == "" {
+		return said(exitDocument)
+	}
+	return said(exitFailed)
+}
+
+// interruptible gives a context that ends when the operator presses Ctrl-C. The
+// second Ctrl-C ends the process at once.
+func interruptible() (context.Context, func()) {
+	ctx, cancel := context.WithCancelCause(context.Background())
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	stopped := make(chan struct{})
+	go func() {
+		select {
+		case <-signals:
+			signal.Stop(signals) // the next one has its default effect
+			cancel(host.ErrInterrupted)
+		case <-stopped:
+		}
+	}()
+	return ctx, func() {
+		signal.Stop(signals)
+		close(stopped)
+		cancel(nil)
+	}
+}

@@ -1,0 +1,106 @@
+// Package host runs graphs of sandboxed WebAssembly modules inside a Go program.
+//
+//	h, err := host.New()
+//	g, err := h.Load("graph.toml")
+//	run, err := h.Run(ctx, g, map[string]any{"name": "world"})
+//	fmt.Println(run.Status(), run.Output())
+//
+// An error means that chainrun could not do its work, or was asked for something
+// impossible: [graph.Diagnostics] for a graph that is wrong, [InputError] for an
+// input that breaks its schema. A run that failed is no error: it has a status
+// and a [failure.Failure].
+//
+// A [Host] holds compiled modules and bounds how many steps run at once; make
+// one for the whole program, and close it at the end.
+package host
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"runtime"
+
+	"github.com/chainrun/chainrun/host/document"
+	"github.com/chainrun/chainrun/host/driver"
+	"github.com/chainrun/chainrun/host/driver/local"
+	"github.com/chainrun/chainrun/host/event"
+	"github.com/chainrun/chainrun/host/invoke"
+	"github.com/chainrun/chainrun/host/journal"
+	"github.com/chainrun/chainrun/host/journal/memory"
+	"github.com/chainrun/chainrun/host/plan"
+	"github.com/chainrun/chainrun/host/stepper"
+	"github.com/chainrun/chainrun/runtime/sandbox"
+)
+
+// Host loads and runs graphs. Safe for concurrent use.
+type Host struct {
+	engine  *sandbox.Engine
+	invoker *invoke.Invoker
+	driver  *local.Driver
+	journal journal.Journal
+	limits  document.Limits
+}
+
+// New makes a host. Close it when the last run has ended.
+func New(options ...Option) (*Host, error) {
+	c := config{logger: slog.New(slog.DiscardHandler), parallel: runtime.GOMAXPROCS(0)}
+	for _, o := range options {
+		o(&c)
+	}
+	if c.parallel < 1 {
+		return nil, fmt.Errorf("host: WithParallel(%d): at least one step must be able to run", c.parallel)
+	}
+	if c.journal == nil {
+		c.journal = memory.New()
+	}
+	engine, err := sandbox.New(context.Background(), sandbox.Config{CacheDir: c.cacheDir, Interpreter: c.interpreter})
+	if err != nil {
+		return nil, fmt.Errorf("starting the sandbox: %w", err)
+	}
+	h := &Host{engine: engine, journal: c.journal, limits: document.DefaultLimits}
+	if c.limits.DocumentBytes > 0 {
+		h.limits.Bytes = c.limits.DocumentBytes
+	}
+	if c.limits.DocumentDepth > 0 {
+		h.limits.Depth = c.limits.DocumentDepth
+	}
+	h.invoker = invoke.New(engine, c.limits, nodeLog(c.logger))
+	h.driver = local.New(local.Config{Invoker: invoker{h.invoker}, Journal: c.journal, Parallel: c.parallel})
+	return h, nil
+}
+
+// Close frees the compiled modules. No run may be under way.
+func (h *Host) Close() error {
+	if err := h.engine.Close(context.Background()); err != nil {
+		return fmt.Errorf("closing the sandbox: %w", err)
+	}
+	return nil
+}
+
+// invoker lets the driver meet the invoker: neither knows the other.
+type invoker struct{ *invoke.Invoker }
+
+func (v invoker) Invoke(ctx context.Context, p *plan.Plan, c stepper.Invoke) (event.Outcome, error) {
+	return v.Invoker.Invoke(ctx, p, invoke.Request{
+		Attempt: c.Attempt, Time: c.Time, Seed: c.Seed, Input: c.Input, Feedback: c.Feedback,
+	})
+}
+
+// nodeLog hands what nodes log to l, with the attempt that it came from.
+func nodeLog(l *slog.Logger) invoke.Log {
+	return func(a event.Attempt, r sandbox.LogRecord) {
+		level := slog.LevelInfo
+		if err := level.UnmarshalText([]byte(r.Level)); err != nil {
+			level = slog.LevelInfo
+		}
+		attrs := []slog.Attr{slog.String("step", a.Step), slog.Int("attempt", a.Number)}
+		if len(r.Attrs) > 0 {
+			attrs = append(attrs, slog.Any("attrs", r.Attrs))
+		}
+		l.LogAttrs(context.Background(), level, r.Message, attrs...)
+	}
+}
+
+// ErrInterrupted is the cause to cancel a run's context with in order to stop it
+// where it is, instead of canceling it: nothing more is journaled.
+var ErrInterrupted = driver.ErrInterrupted

@@ -1,0 +1,73 @@
+package host
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/chainrun/chainrun/host/document"
+	"github.com/chainrun/chainrun/host/failure"
+)
+
+// InputError means that the run's own input is no JSON or breaks the graph's
+// input schema, so that no run was begun: correct the input.
+type InputError struct {
+	Failure failure.Failure
+}
+
+// Error implements error.
+func (e *InputError) Error() string { return e.Failure.String() }
+
+// newInput makes a document of what an embedder hands over: a document, JSON
+// text as []byte or json.RawMessage, or any value that encoding/json can write.
+func newInput(input any, limits document.Limits) (document.Document, error) {
+	switch v := input.(type) {
+	case document.Document:
+		if v.IsZero() {
+			return document.Object(), nil
+		}
+		return v, nil
+	case []byte:
+		return parseInput(v, limits)
+	case json.RawMessage:
+		return parseInput(v, limits)
+	}
+	text, err := json.Marshal(input)
+	if err != nil {
+		return document.Document{}, fmt.Errorf("writing the run's input as JSON: %w", err)
+	}
+	return parseInput(text, limits)
+}
+
+func parseInput(text []byte, limits document.Limits) (document.Document, error) {
+	d, err := document.Parse(text, limits)
+	if err == nil {
+		return d, nil
+	}
+	e := &InputError{Failure: failure.Failure{
+		Code:       failure.InvalidInput,
+		Message:    "the run's input is no JSON document: " + err.Error(),
+		Violations: []failure.Violation{{Keyword: "json", Message: err.Error()}},
+	}}
+	var syntax *document.SyntaxError
+	if errors.As(err, &syntax) {
+		e.Failure.Violations[0].Message = syntax.Text
+	}
+	return document.Document{}, e
+}
+
+// checkInput holds the run's input against the graph's schema.
+func (g *Graph) checkInput(d document.Document) error {
+	s := g.plan.Graph.Input.Schema
+	if s == nil {
+		return nil
+	}
+	found := s.Validate(d)
+	if found == nil {
+		return nil
+	}
+	return &InputError{Failure: failure.Failure{
+		Code: failure.InvalidInput, Violations: found,
+		Message: "the run's input breaks the graph's input schema: " + failure.Summary(found),
+	}}
+}

@@ -1,0 +1,155 @@
+package host
+
+import (
+	"context"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+
+	"github.com/chainrun/chainrun/host/graph"
+	"github.com/chainrun/chainrun/host/graphfile"
+	"github.com/chainrun/chainrun/host/plan"
+)
+
+// Graph is a graph that was loaded, checked, linked to its modules and
+// compiled: ready to run, any number of times at once.
+type Graph struct {
+	plan        *plan.Plan
+	diagnostics graph.Diagnostics
+}
+
+// Name is the graph's name as written, else its file's base name.
+func (g *Graph) Name() string { return g.plan.Graph.Name }
+
+// Digest identifies what the graph does: its nodes, edges, limits, schemas and
+// the bytes of its modules, but no path and no name of a file.
+func (g *Graph) Digest() string { return g.plan.Digest }
+
+// Definition is the graph as it was checked. Not to be modified.
+func (g *Graph) Definition() *graph.Graph { return g.plan.Graph }
+
+// Plan is the graph with its modules and schemas. Not to be modified.
+func (g *Graph) Plan() *plan.Plan { return g.plan }
+
+// Diagnostics are the warnings and notes that did not stop the graph from being
+// loaded.
+func (g *Graph) Diagnostics() graph.Diagnostics { return g.diagnostics }
+
+// Load reads a graph file and everything that it names. Modules and schemas are
+// found relative to the graph's folder. The error is [graph.Diagnostics] where
+// the graph or a module is at fault: every complaint, with its place.
+func (h *Host) Load(name string) (*Graph, error) {
+	text, from, err := open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer from.close()
+	return h.load(name, text, from)
+}
+
+// open reads a graph file of the operating system's and says where its other
+// files are.
+func open(name string) ([]byte, files, error) {
+	text, err := readGraph(os.Open(name))
+	if err != nil {
+		return nil, files{}, fmt.Errorf("loading the graph: %w", err)
+	}
+	dir := filepath.Dir(name)
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return nil, files{}, fmt.Errorf("loading the graph: %w", err)
+	}
+	return text, files{
+		schema: func(ref string) ([]byte, error) { return readFS(root.FS(), ref, MaxSchemaBytes) },
+		module: func(ref string) ([]byte, error) {
+			if !filepath.IsAbs(ref) {
+				ref = filepath.Join(dir, filepath.FromSlash(ref))
+			}
+			return readOS(ref, plan.MaxModuleBytes)
+		},
+		close: func() { _ = root.Close() },
+	}, nil
+}
+
+// LoadFS is [Host.Load] within fsys: an embedded file system, for instance.
+// Nothing outside of fsys is read.
+func (h *Host) LoadFS(fsys fs.FS, name string) (*Graph, error) {
+	text, err := readGraph(fsys.Open(name))
+	if err != nil {
+		return nil, fmt.Errorf("loading the graph: %w", err)
+	}
+	dir := path.Dir(name)
+	return h.load(name, text, files{
+		schema: func(ref string) ([]byte, error) {
+			inside, err := fs.Sub(fsys, dir)
+			if err != nil {
+				return nil, err
+			}
+			return readFS(inside, ref, MaxSchemaBytes)
+		},
+		module: func(ref string) ([]byte, error) { return readFS(fsys, path.Join(dir, ref), plan.MaxModuleBytes) },
+	})
+}
+
+// MaxGraphBytes is the largest graph file that is read, MaxSchemaBytes the
+// largest schema file.
+const (
+	MaxGraphBytes  = 16 << 20
+	MaxSchemaBytes = 4 << 20
+)
+
+// files is where a graph's files are read from. Schemas stay inside the graph's
+// folder, because a schema may name others and may come from a stranger; a
+// module's path is the author's alone.
+type files struct {
+	schema, module func(ref string) ([]byte, error)
+	close          func()
+}
+
+// Read reads and checks a graph file and the schemas that it names, but none of
+// its modules: enough to draw it. The diagnostics are warnings and notes; the
+// error is [graph.Diagnostics] where the graph is at fault.
+func Read(name string) (*graph.Graph, graph.Diagnostics, error) {
+	text, from, err := open(name)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer from.close()
+	g, found := build(name, text, from)
+	if found.Failed() {
+		return nil, nil, found
+	}
+	return g, found, nil
+}
+
+func build(name string, text []byte, from files) (*graph.Graph, graph.Diagnostics) {
+	source, found := graphfile.Parse(name, text)
+	if found.Failed() {
+		return nil, found
+	}
+	g, more := graph.Build(source, from.schema)
+	return g, append(found, more...)
+}
+
+func (h *Host) load(name string, text []byte, from files) (*Graph, error) {
+	g, found := build(name, text, from)
+	if found.Failed() {
+		return nil, found
+	}
+	p, more := plan.Link(g, from.module)
+	found = append(found, more...)
+	if found.Failed() {
+		return nil, found
+	}
+	more, err := h.invoker.Prepare(context.Background(), p)
+	if err != nil {
+		return nil, fmt.Errorf("loading %s: %w", name, err)
+	}
+	found = append(found, more...)
+	if found.Failed() {
+		return nil, found
+	}
+	return &Graph{plan: p, diagnostics: found}, nil
+}

@@ -1,0 +1,75 @@
+package host
+
+import (
+	"log/slog"
+
+	"github.com/chainrun/chainrun/host/event"
+	"github.com/chainrun/chainrun/host/invoke"
+	"github.com/chainrun/chainrun/host/journal"
+)
+
+// Option wires one thing into a [Host].
+type Option func(*config)
+
+// Limits are the caps that no graph sets for itself: of documents, logs, host
+// calls, call depth and tables. The zero value of each means its default.
+type Limits = invoke.Limits
+
+type config struct {
+	logger      *slog.Logger
+	cacheDir    string
+	limits      Limits
+	parallel    int
+	journal     journal.Journal
+	interpreter bool
+}
+
+// WithLogger receives what nodes log and what the host has to say. Default:
+// nothing is logged.
+func WithLogger(l *slog.Logger) Option { return func(c *config) { c.logger = l } }
+
+// WithCacheDir keeps compiled modules in dir, which is made if it is absent, so
+// that the next process starts faster. Only dir's owner should be able to write
+// there: machine code is read from it. Default: nothing is kept on disk.
+func WithCacheDir(dir string) Option { return func(c *config) { c.cacheDir = dir } }
+
+// WithLimits sets the caps that no graph sets for itself. Default: those of the
+// documentation (documents of 16 MiB and depth 512, 1 MiB of log, 10,000 host
+// calls, call depth 10,000).
+func WithLimits(l Limits) Option { return func(c *config) { c.limits = l } }
+
+// WithParallel bounds the steps that run at once, over all runs of the host.
+// Default: the number of CPUs.
+func WithParallel(steps int) Option { return func(c *config) { c.parallel = steps } }
+
+// WithJournal records runs in j, which stays the caller's to close. Default: in
+// memory.
+func WithJournal(j journal.Journal) Option { return func(c *config) { c.journal = j } }
+
+// WithInterpreter runs modules in wazero's interpreter, slower by far, instead of
+// compiling them. For machines without a compiler back end, and for tests that
+// compare the two.
+func WithInterpreter() Option { return func(c *config) { c.interpreter = true } }
+
+// RunOption says something about one run.
+type RunOption func(*runConfig)
+
+type runConfig struct {
+	id      string
+	seed    *event.Seed
+	observe []func(event.Event)
+}
+
+// WithRunID names the run. Default: an id that sorts by time.
+func WithRunID(id string) RunOption { return func(c *runConfig) { c.id = id } }
+
+// WithSeed seeds the randomness of the run's nodes and the jitter of its
+// retries. Default: derived from the plan's digest and the input, so that equal
+// runs are equal.
+func WithSeed(s event.Seed) RunOption { return func(c *runConfig) { c.seed = &s } }
+
+// WithObserver is called with each event of the run, in order, after the event
+// is durable. It must be quick: the run waits for it.
+func WithObserver(f func(event.Event)) RunOption {
+	return func(c *runConfig) { c.observe = append(c.observe, f) }
+}

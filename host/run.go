@@ -1,0 +1,213 @@
+package host
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"iter"
+	"sync"
+	"time"
+
+	"github.com/chainrun/chainrun/host/document"
+	"github.com/chainrun/chainrun/host/event"
+	"github.com/chainrun/chainrun/host/failure"
+	"github.com/chainrun/chainrun/host/graph"
+	"github.com/chainrun/chainrun/host/inspect"
+)
+
+// Run is one execution of a graph on one input. Its methods are safe for
+// concurrent use.
+type Run struct {
+	id    string
+	graph *graph.Graph
+
+	mu     sync.Mutex
+	grown  *sync.Cond
+	events []event.Event
+
+	done     chan struct{} // closed when the run has ended; what follows is fixed then
+	finished event.RunFinished
+	err      error
+}
+
+// Run runs g on input and waits for the end. The input is a document, JSON text
+// ([]byte, json.RawMessage), or any value that encoding/json can write.
+//
+// When ctx is canceled the run is canceled: its status is canceled and the error
+// is nil. The cause [ErrInterrupted] stops it where it is, and is returned.
+func (h *Host) Run(ctx context.Context, g *Graph, input any, options ...RunOption) (*Run, error) {
+	r, err := h.Start(ctx, g, input, options...)
+	if err != nil {
+		return nil, err
+	}
+	return r, r.Wait()
+}
+
+// Start begins a run of g on input and returns at once. See [Host.Run].
+func (h *Host) Start(ctx context.Context, g *Graph, input any, options ...RunOption) (*Run, error) {
+	var c runConfig
+	for _, o := range options {
+		o(&c)
+	}
+	d, err := newInput(input, h.limits)
+	if err != nil {
+		return nil, err
+	}
+	if err := g.checkInput(d); err != nil {
+		return nil, err
+	}
+	if c.id == "" {
+		c.id = newRunID(time.Now())
+	}
+	seed := defaultSeed(g, d)
+	if c.seed != nil {
+		seed = *c.seed
+	}
+	r := &Run{id: c.id, graph: g.plan.Graph, done: make(chan struct{})}
+	r.grown = sync.NewCond(&r.mu)
+	started := event.RunStarted{Graph: g.Name(), Plan: g.Digest(), Input: d, Seed: seed}
+	observe := func(e event.Event) {
+		r.add(e)
+		for _, f := range c.observe {
+			f(e)
+		}
+	}
+	go func() {
+		finished, err := h.driver.Run(ctx, g.plan, c.id, started, observe)
+		r.end(finished, err)
+	}()
+	return r, nil
+}
+
+func (r *Run) add(e event.Event) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.events = append(r.events, e)
+	r.grown.Broadcast()
+}
+
+func (r *Run) end(finished event.RunFinished, err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.finished = finished
+	if err != nil {
+		r.err = fmt.Errorf("run %s: %w", r.id, err)
+	}
+	close(r.done)
+	r.grown.Broadcast()
+}
+
+// ID names the run.
+func (r *Run) ID() string { return r.id }
+
+// Wait waits for the end of the run. The error means that chainrun could not do
+// its work; a run that failed is no error.
+func (r *Run) Wait() error {
+	<-r.done
+	return r.err
+}
+
+// Events gives the run's events from the first one on, waits for those to come,
+// and ends with the run. It may be called any number of times.
+func (r *Run) Events() iter.Seq[event.Event] {
+	return func(yield func(event.Event) bool) {
+		for i := 0; ; i++ {
+			e, ok := r.event(i)
+			if !ok || !yield(e) {
+				return
+			}
+		}
+	}
+}
+
+// event waits for the i-th event; false when there will be none.
+func (r *Run) event(i int) (event.Event, bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for i >= len(r.events) {
+		select {
+		case <-r.done:
+			return event.Event{}, false
+		default:
+			r.grown.Wait()
+		}
+	}
+	return r.events[i], true
+}
+
+// Status waits for the end and says how the run ended; empty where Wait gives an
+// error.
+func (r *Run) Status() event.Status {
+	<-r.done
+	return r.finished.Status
+}
+
+// Output waits for the end and gives the run's output; absent unless it is done.
+func (r *Run) Output() document.Document {
+	<-r.done
+	return r.finished.Output
+}
+
+// Decode waits for the end and stores the run's output in v, as json.Unmarshal
+// does. It fails where the run did.
+func (r *Run) Decode(v any) error {
+	if err := r.Wait(); err != nil {
+		return err
+	}
+	if f := r.Failure(); f != nil {
+		return fmt.Errorf("run %s %s: %s", r.id, r.finished.Status, f)
+	}
+	if err := json.Unmarshal(r.finished.Output.Bytes(), v); err != nil {
+		return fmt.Errorf("decoding the output of run %s: %w", r.id, err)
+	}
+	return nil
+}
+
+// Failure waits for the end and says why the run did not succeed; nil where it
+// did.
+func (r *Run) Failure() *failure.Failure {
+	<-r.done
+	return r.finished.Failure
+}
+
+// View folds the events so far: steps, attempts, fuel, lineage digest.
+func (r *Run) View() inspect.View {
+	r.mu.Lock()
+	events := r.events[:len(r.events):len(r.events)]
+	r.mu.Unlock()
+	return inspect.Fold(r.graph, func(yield func(event.Event) bool) {
+		for _, e := range events {
+			if !yield(e) {
+				return
+			}
+		}
+	})
+}
+
+// defaultSeed makes equal runs equal: it is a hash of what the run does and of
+// what it does it to.
+func defaultSeed(g *Graph, input document.Document) event.Seed {
+	return sha256.Sum256([]byte("chainrun seed 1\n" + g.Digest() + "\n" + input.Digest()))
+}
+
+// crockford is the alphabet of run ids: no letter looks like a digit.
+const crockford = "0123456789abcdefghjkmnpqrstvwxyz"
+
+// newRunID makes an id of 18 characters that sorts by time: 50 bits of
+// milliseconds and 40 random bits.
+func newRunID(now time.Time) string {
+	var chance [8]byte
+	_, _ = rand.Read(chance[:]) // never fails, see crypto/rand
+	when, what := uint64(now.UnixMilli()), binary.BigEndian.Uint64(chance[:])
+	id := make([]byte, 18)
+	for i := 9; i >= 0; i-- {
+		id[i], when = crockford[when&31], when>>5
+	}
+	for i := 17; i >= 10; i-- {
+		id[i], what = crockford[what&31], what>>5
+	}
+	return string(id)
+}
