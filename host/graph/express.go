@@ -1,0 +1,79 @@
+package graph
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/chainrun/chainrun/host/expr"
+)
+
+// place is where an expression stands; it decides what the expression sees.
+type place int
+
+const (
+	inInput place = iota
+	inForeachInput
+	inForeach
+	inWrite
+	inForeachWrite
+	inOutput
+	inWhen
+	places
+)
+
+// sees lists the variables of each place. What `run` gives is `run.input`.
+var sees = [places][]string{
+	inInput:        {"input", "inputs", "state", "run"},
+	inForeachInput: {"input", "inputs", "state", "run", "item", "index"},
+	inForeach:      {"input", "inputs", "state", "run"},
+	inWrite:        {"input", "inputs", "state", "run", "output"},
+	inForeachWrite: {"input", "inputs", "state", "run", "output"},
+	inOutput:       {"output", "run", "state"},
+	inWhen:         {"input", "output", "error", "state", "run"},
+}
+
+// compiled names a program that was made once and is shared.
+type compiled struct {
+	in   place
+	text string
+}
+
+// maxExpressionBytes bounds one expression's text.
+const maxExpressionBytes = 64 << 10
+
+// expression compiles an expression for a place. It gives nil where none was
+// written and, after a complaint, where it does not compile.
+func (b *builder) expression(e Expression, in place, label string) *expr.Program {
+	if e.Text == "" {
+		if e.At.Line != 0 {
+			b.complain(e.At, CodeBadExpression, label+": the expression is empty", "leave the key out")
+		}
+		return nil
+	}
+	if len(e.Text) > maxExpressionBytes {
+		b.complain(e.At, CodeTooLarge, fmt.Sprintf("%s: the expression has %d bytes; at most %d are allowed", label, len(e.Text), maxExpressionBytes), "")
+		return nil
+	}
+	key := compiled{in, e.Text}
+	if p, ok := b.programs[key]; ok {
+		return p
+	}
+	if b.envs[in] == nil {
+		b.envs[in] = expr.NewEnv(sees[in]...)
+	}
+	p, err := b.envs[in].Compile(e.Text)
+	if err != nil {
+		at, text, hint := e.At, err.Error(), ""
+		if syntax, ok := errors.AsType[*expr.SyntaxError](err); ok {
+			at, text, hint = e.Position(syntax.Line, syntax.Column), syntax.Text, syntax.Hint
+		}
+		if hint == "" {
+			hint = "seen here: " + strings.Join(sees[in], ", ")
+		}
+		b.complain(at, CodeBadExpression, label+": "+text, hint)
+		return nil
+	}
+	b.programs[key] = p
+	return p
+}

@@ -1,0 +1,52 @@
+package graph
+
+// shapes decides where a document is an object keyed by node: where two edges
+// into a node, or two nodes at the end of the run, are not exclusive.
+func (b *builder) shapes(p *paths) {
+	for _, n := range b.graph.Nodes {
+		var entry, back []int32
+		for _, e := range n.Incoming {
+			if e.Back != nil {
+				back = append(back, p.edge(e))
+			} else {
+				entry = append(entry, p.edge(e))
+			}
+		}
+		n.EntryByNode = p.edgesClash(entry)
+		n.BackByNode = p.edgesClash(back)
+	}
+	var ends []int32
+	for _, n := range b.graph.Nodes {
+		if n.Ends() {
+			ends = append(ends, p.node(n))
+		}
+	}
+	p.branchings(ends, func(at int32, self bool, groups []group) bool {
+		b.graph.OutputByNode = self || !p.clashes(at, groups, func(group, group) bool { return false })
+		return !b.graph.OutputByNode
+	})
+}
+
+// Ends reports whether the node is at the end of the run: it has no success
+// edge out, edges back not counted.
+func (n *Node) Ends() bool {
+	for _, e := range n.Outgoing {
+		if !e.Failure && e.Back == nil {
+			return false
+		}
+	}
+	return true
+}
+
+// edgesClash reports whether two of the edges come from different nodes and are
+// not exclusive.
+func (p *paths) edgesClash(edges []int32) (clash bool) {
+	p.branchings(edges, func(at int32, _ bool, groups []group) bool {
+		clash = !p.clashes(at, groups, func(a, b group) bool {
+			// Two edges of the branching node itself come from the same node.
+			return a.points[0] == a.child && b.points[0] == b.child
+		})
+		return !clash
+	})
+	return clash
+}
