@@ -1,0 +1,252 @@
+package sandbox
+
+// The cache on disk. One folder for each module holds what is slow to make:
+// the rewritten module, written by us, and its native code, written by wazero.
+//
+// wazero reads its files with little suspicion, so each is compared with the
+// digest that we wrote down before wazero gets to see it. Whatever does not
+// fit is removed and made again. That is against damage, not against somebody
+// who can write here as the same user; openDiskCache keeps other users out.
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"runtime/debug"
+	"sync"
+
+	"github.com/tetratelabs/wazero"
+
+	"github.com/chainrun/chainrun/runtime/meter"
+)
+
+// cacheFormat changes whenever the layout of the folders and files does.
+const cacheFormat = "chainrun-sandbox-1"
+
+// A diskCache is the folder of all entries; nil is none.
+type diskCache struct{ dir string }
+
+// openDiskCache gives the cache in dir, nil when there is none or it cannot be
+// used: a cache is a convenience, never a reason to fail.
+func openDiskCache(dir string) *diskCache {
+	if dir == "" {
+		return nil
+	}
+	own := filepath.Join(dir, cacheFormat)
+	if err := os.MkdirAll(own, 0o700); err != nil {
+		return nil
+	}
+	info, err := os.Lstat(own)
+	if err != nil || !info.IsDir() || !private(info) {
+		return nil
+	}
+	probe, err := os.CreateTemp(own, ".probe-*")
+	if err != nil {
+		return nil
+	}
+	_ = probe.Close()
+	_ = os.Remove(probe.Name())
+	return &diskCache{dir: own}
+}
+
+// A cacheEntry is what the cache has, or will have, of one module.
+type cacheEntry struct {
+	dir     string // "": not on disk
+	metered *meter.Metered
+	native  wazero.CompilationCache // nil in an interpreter without disk
+	known   map[string]string       // native files: path below dir → digest
+}
+
+// open finds the entry of a module, empty where there is none. An entry that
+// is damaged is as good as none.
+func (c *diskCache) open(digest string, interpreter bool) (*cacheEntry, error) {
+	e := &cacheEntry{}
+	if c == nil {
+		return e, nil
+	}
+	dir := filepath.Join(c.dir, cacheKey(digest))
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return e, nil //nolint:nilerr // works without
+	}
+	e.dir = dir
+	e.read()
+	if interpreter {
+		return e, nil
+	}
+	if err := e.removeUnknown(); err != nil {
+		// What cannot be vetted is not shown to wazero.
+		return &cacheEntry{}, nil //nolint:nilerr // works without
+	}
+	native, err := wazero.NewCompilationCacheWithDir(dir)
+	if err != nil {
+		return e, nil //nolint:nilerr // works without
+	}
+	e.native = native
+	return e, nil
+}
+
+// cacheKey names the folder of a module: everything that decides what is in it.
+func cacheKey(digest string) string {
+	h := sha256.New()
+	fmt.Fprintf(h, "%s\n%s\nmeter %d %+v\nwazero %s\n%s/%s\n", cacheFormat, digest, meter.Version, meterConfig,
+		wazeroVersion(), runtime.GOOS, runtime.GOARCH)
+	return hex.EncodeToString(h.Sum(nil)[:20])
+}
+
+var wazeroVersion = sync.OnceValue(func() string {
+	info, ok := debug.ReadBuildInfo()
+	if ok {
+		for _, d := range info.Deps {
+			if d.Path == "github.com/tetratelabs/wazero" {
+				return d.Version
+			}
+		}
+	}
+	return "unknown"
+})
+
+// entryFile holds the magic, a digest of what follows, the length of the
+// header, the header as JSON, and the rewritten module.
+const entryFile = "entry"
+
+type entryHeader struct {
+	Metered meter.Metered     // without the bytes
+	Native  map[string]string // path below the entry's folder → digest
+}
+
+const entryMagic = cacheFormat + "\n"
+
+func (e *cacheEntry) read() {
+	b, err := os.ReadFile(filepath.Join(e.dir, entryFile))
+	if err != nil {
+		return
+	}
+	rest, ok := bytes.CutPrefix(b, []byte(entryMagic))
+	if !ok || len(rest) < sha256.Size+4 {
+		return
+	}
+	sum := sha256.Sum256(rest[sha256.Size:])
+	if !bytes.Equal(sum[:], rest[:sha256.Size]) {
+		return
+	}
+	rest = rest[sha256.Size:]
+	n := uint64(binary.LittleEndian.Uint32(rest))
+	if rest = rest[4:]; n > uint64(len(rest)) {
+		return
+	}
+	var h entryHeader
+	if err := json.Unmarshal(rest[:n], &h); err != nil {
+		return
+	}
+	h.Metered.Wasm = rest[n:]
+	e.metered, e.known = &h.Metered, h.Native
+}
+
+// save writes the entry down, unless it is there with all that was made. It
+// keeps quiet: what is not written is made again next time.
+func (e *cacheEntry) save(metered *meter.Metered) {
+	if e.dir == "" {
+		return
+	}
+	native := map[string]string{}
+	if err := e.walkNative(func(name string) error {
+		sum, err := fileDigest(filepath.Join(e.dir, name))
+		native[name] = sum
+		return err
+	}); err != nil {
+		return
+	}
+	if e.metered != nil && len(native) == len(e.known) {
+		return // as it was: only what is known was left here, see removeUnknown
+	}
+	h := entryHeader{Metered: *metered, Native: native}
+	h.Metered.Wasm = nil
+	header, err := json.Marshal(h)
+	if err != nil {
+		return
+	}
+	body := binary.LittleEndian.AppendUint32(nil, uint32(len(header)))
+	body = append(append(body, header...), metered.Wasm...)
+	sum := sha256.Sum256(body)
+	writeAtomically(filepath.Join(e.dir, entryFile), []byte(entryMagic), sum[:], body)
+}
+
+// removeUnknown removes native code that is not as we have written it down.
+func (e *cacheEntry) removeUnknown() error {
+	return e.walkNative(func(name string) error {
+		path := filepath.Join(e.dir, name)
+		if want, found := e.known[name]; found {
+			if sum, err := fileDigest(path); err == nil && sum == want {
+				return nil
+			}
+		}
+		delete(e.known, name)
+		return os.RemoveAll(path)
+	})
+}
+
+// walkNative visits what wazero has put below the entry's folder.
+func (e *cacheEntry) walkNative(visit func(name string) error) error {
+	folders, err := os.ReadDir(e.dir)
+	if err != nil {
+		return err
+	}
+	for _, folder := range folders {
+		if !folder.IsDir() {
+			continue
+		}
+		files, err := os.ReadDir(filepath.Join(e.dir, folder.Name()))
+		if err != nil {
+			return err
+		}
+		for _, f := range files {
+			if err := visit(filepath.Join(folder.Name(), f.Name())); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func fileDigest(path string) (string, error) {
+	info, err := os.Lstat(path)
+	if err != nil {
+		return "", err
+	}
+	if !info.Mode().IsRegular() {
+		return "", &fs.PathError{Op: "digest", Path: path, Err: errors.New("not a regular file")}
+	}
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return "", err
+	}
+	sum := sha256.Sum256(b)
+	return hex.EncodeToString(sum[:]), nil
+}
+
+// writeAtomically puts a file in its place as a whole or not at all.
+func writeAtomically(path string, parts ...[]byte) {
+	f, err := os.CreateTemp(filepath.Dir(path), ".entry-*")
+	if err != nil {
+		return
+	}
+	defer func() { _ = os.Remove(f.Name()) }() // gone already when all went well
+	for _, p := range parts {
+		if _, err := f.Write(p); err != nil {
+			_ = f.Close()
+			return
+		}
+	}
+	if err := errors.Join(f.Sync(), f.Close()); err != nil {
+		return
+	}
+	_ = os.Rename(f.Name(), path)
+}

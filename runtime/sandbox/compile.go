@@ -1,0 +1,150 @@
+package sandbox
+
+// From a module to a program: check, rewrite, compile.
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"strings"
+
+	"github.com/tetratelabs/wazero"
+	"github.com/tetratelabs/wazero/api"
+	"github.com/tetratelabs/wazero/experimental"
+
+	"github.com/chainrun/chainrun/runtime/meter"
+	"github.com/chainrun/chainrun/runtime/module"
+)
+
+// features is what modules may use: WebAssembly 2.0 with SIMD, tail calls and
+// extended constants. Threads and relaxed SIMD are not deterministic; exception
+// handling is miscompiled by wazero v1.12.0.
+const features = api.CoreFeaturesV2 | experimental.CoreFeaturesTailCall | experimental.CoreFeaturesExtendedConst
+
+func (e *Engine) compile(ctx context.Context, m *module.Module) (*Program, error) {
+	abi, err := m.ABI()
+	if err != nil {
+		var unsupported *module.UnsupportedError
+		if errors.As(err, &unsupported) {
+			return nil, &RefusedError{Text: unsupported.Found, Hint: unsupported.Hint}
+		}
+		return nil, &RefusedError{Text: err.Error()}
+	}
+	entry, err := e.cache.open(m.Digest, e.config.Interpreter)
+	if err != nil {
+		return nil, err
+	}
+	metered := entry.metered
+	if metered == nil {
+		if metered, err = meter.Rewrite(m, meterConfig); err != nil {
+			var invalid *meter.InvalidError
+			if errors.As(err, &invalid) {
+				return nil, &RefusedError{Text: "the module is not valid: " + invalid.Error(), Hint: "build it for WebAssembly 2.0 without threads, exceptions and relaxed SIMD"}
+			}
+			return nil, fmt.Errorf("rewriting the module to count fuel: %w", err)
+		}
+	}
+
+	config := wazero.NewRuntimeConfigInterpreter()
+	if !e.config.Interpreter {
+		config = wazero.NewRuntimeConfig() // the compiler where there is one
+	}
+	config = config.WithCoreFeatures(features).WithDebugInfoEnabled(false)
+	if entry.native != nil {
+		config = config.WithCompilationCache(entry.native)
+	}
+	p := &Program{
+		engine:   e,
+		module:   m,
+		metered:  metered,
+		command:  abi == module.ABICommand,
+		native:   entry.native,
+		images:   map[imageKey]*image{},
+		runtime:  wazero.NewRuntimeWithConfig(context.Background(), config),
+		poolable: abi == module.ABIReactor && len(metered.Irreversible) == 0,
+	}
+	if err := p.build(ctx); err != nil {
+		return nil, errors.Join(err, p.close(context.WithoutCancel(ctx)))
+	}
+	entry.save(metered)
+	return p, nil
+}
+
+// meterConfig is how modules are rewritten; part of the cache's key.
+var meterConfig = meter.Config{CallDepth: true}
+
+// build compiles the rewritten module and the host's functions that it names.
+func (p *Program) build(ctx context.Context) error {
+	// Sealed: the caller's context may carry wazero's own switches.
+	var sealed context.Context = &guestContext{Context: ctx}
+	sealed = experimental.WithCompilationWorkers(sealed, runtime.GOMAXPROCS(0))
+	var err error
+	if p.compiled, err = p.runtime.CompileModule(sealed, p.metered.Wasm); err != nil {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		return &RefusedError{
+			Text: "the module is not valid: " + firstLine(err.Error()),
+			Hint: "build it for WebAssembly 2.0 without threads, exceptions and relaxed SIMD",
+		}
+	}
+	return p.buildHost(sealed)
+}
+
+// buildHost makes the host modules: only what is imported, which is little,
+// where WASI has 45 functions.
+func (p *Program) buildHost(ctx context.Context) error {
+	builders := map[string]wazero.HostModuleBuilder{}
+	define := func(mod, name string, f api.GoModuleFunction, t module.FuncType) {
+		if builders[mod] == nil {
+			builders[mod] = p.runtime.NewHostModuleBuilder(mod)
+		}
+		builders[mod].NewFunctionBuilder().WithGoModuleFunction(f, valueTypes(t.Params), valueTypes(t.Results)).Export(name)
+	}
+	for _, i := range p.module.Imports {
+		t := p.module.Types[i.Type]
+		switch {
+		case i.Module == module.WASIModule:
+			f := wasiFunction(i.Name)
+			if f == nil {
+				return fmt.Errorf("linking %s.%s: not offered", i.Module, i.Name)
+			}
+			define(i.Module, i.Name, f, t)
+		case i.Module == module.HostModule && i.Name == module.HostCall:
+			define(i.Module, i.Name, api.GoModuleFunc(hostCall), t)
+		default: // ABI has let it through
+			return fmt.Errorf("linking %s.%s: not offered", i.Module, i.Name)
+		}
+	}
+	define(p.metered.YieldModule, p.metered.YieldName, api.GoModuleFunc(p.yield), module.FuncType{})
+	for name, b := range builders {
+		if _, err := b.Instantiate(ctx); err != nil {
+			return fmt.Errorf("making the host module %s: %w", name, err)
+		}
+	}
+	return nil
+}
+
+func valueTypes(types []module.ValueType) []api.ValueType {
+	out := make([]api.ValueType, len(types))
+	for i, t := range types {
+		out[i] = api.ValueType(t) // both are the binary encoding
+	}
+	return out
+}
+
+// yield is what the rewritten module calls when a slice is used up.
+func (p *Program) yield(ctx context.Context, mod api.Module, _ []uint64) {
+	a, caller := attemptOf(ctx)
+	counter, found := mod.ExportedGlobal(p.metered.FuelExport).(api.MutableGlobal)
+	if !found {
+		a.fail(errors.New("the rewritten module does not export its fuel"))
+	}
+	a.yield(caller, counter)
+}
+
+func firstLine(s string) string {
+	s, _, _ = strings.Cut(s, "\n")
+	return s
+}

@@ -1,0 +1,162 @@
+package sandbox
+
+// The engine: what all programs of a process share.
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"sync/atomic"
+
+	"github.com/chainrun/chainrun/runtime/module"
+)
+
+// DefaultSlice is the fuel between two looks at the clock: about a millisecond
+// of compiled code.
+const DefaultSlice = 1_000_000
+
+// ErrClosed is returned by everything that is done with a closed [Engine].
+var ErrClosed = errors.New("the sandbox engine is closed")
+
+// A Config says how an [Engine] works. The zero value is a good one, without a
+// cache on disk.
+type Config struct {
+	// CacheDir is a folder for compiled modules, made when it is absent. One
+	// that cannot be used, or that others may write to, is left alone: things
+	// then work without. Whoever can write there as the same user can have
+	// any code executed. "": no cache on disk.
+	CacheDir string
+	// Interpreter runs modules by wazero's interpreter: slower by tens of
+	// times, on any processor. Recursion ends at about 2,000 calls there,
+	// whatever Limits.CallDepth says. Elsewhere the compiler is used, where it
+	// exists for the machine.
+	Interpreter bool
+	// Slice is the fuel between two looks at the clock and the context. 0:
+	// [DefaultSlice].
+	Slice uint64
+}
+
+// A RefusedError says that a module will not be run, whatever its input.
+type RefusedError struct {
+	Text string // what was found
+	Hint string // what to do about it; may be empty
+}
+
+// Error gives the text and the hint on one line.
+func (e *RefusedError) Error() string {
+	if e.Hint == "" {
+		return e.Text
+	}
+	return e.Text + "; " + e.Hint
+}
+
+// An Engine compiles modules and keeps them. It is safe for concurrent use.
+type Engine struct {
+	config Config
+	cache  *diskCache // nil: none
+
+	mu       sync.Mutex
+	programs map[string]*pending // by digest
+
+	closed atomic.Bool
+
+	running sync.RWMutex // held for reading by every call and compilation
+}
+
+// pending is a program that is being compiled, or has been.
+type pending struct {
+	done    chan struct{}
+	program *Program // after done
+	err     error
+}
+
+// New makes an engine. The context bounds the making alone.
+func New(ctx context.Context, c Config) (*Engine, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, context.Cause(ctx)
+	}
+	if c.Slice == 0 {
+		c.Slice = DefaultSlice
+	}
+	return &Engine{config: c, cache: openDiskCache(c.CacheDir), programs: map[string]*pending{}}, nil
+}
+
+// Close waits for the calls and compilations under way and frees everything.
+// Cancel their contexts to have them end. Closing twice is fine.
+func (e *Engine) Close(ctx context.Context) error {
+	e.closed.Store(true)
+	e.running.Lock()
+	defer e.running.Unlock()
+	var errs []error
+	for digest, p := range e.programs {
+		if p.program != nil {
+			errs = append(errs, p.program.close(ctx))
+		}
+		delete(e.programs, digest)
+	}
+	return errors.Join(errs...)
+}
+
+// begin keeps the engine open until the function that it gives is called.
+func (e *Engine) begin() (end func(), err error) {
+	e.running.RLock()
+	if e.closed.Load() {
+		e.running.RUnlock()
+		return nil, ErrClosed
+	}
+	return e.running.RUnlock, nil
+}
+
+// Compile gives the program for m, compiling it at the first time for each
+// digest; callers that come meanwhile wait for the same result. A module that
+// cannot be run is a [*RefusedError]; other errors mean that chainrun could
+// not do its work, or that ctx ended.
+func (e *Engine) Compile(ctx context.Context, m *module.Module) (*Program, error) {
+	end, err := e.begin()
+	if err != nil {
+		return nil, err
+	}
+	defer end()
+	for {
+		p, mine := e.claim(m.Digest)
+		if mine {
+			p.program, p.err = e.compile(ctx, m)
+			if p.err != nil && ctx.Err() != nil {
+				p.err = errAbandoned // the next one who waits takes over
+				e.forget(m.Digest)
+				close(p.done)
+				return nil, context.Cause(ctx)
+			}
+			close(p.done)
+			return p.program, p.err
+		}
+		select {
+		case <-p.done:
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		}
+		if !errors.Is(p.err, errAbandoned) {
+			return p.program, p.err
+		}
+	}
+}
+
+var errAbandoned = errors.New("whoever compiled the module gave up")
+
+// claim gives the entry for a digest and whether the caller has to fill it.
+func (e *Engine) claim(digest string) (p *pending, mine bool) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	p, found := e.programs[digest]
+	if !found {
+		p = &pending{done: make(chan struct{})}
+		e.programs[digest] = p
+	}
+	return p, !found
+}
+
+func (e *Engine) forget(digest string) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	delete(e.programs, digest)
+}

@@ -1,0 +1,232 @@
+package sandbox
+
+// Where attempts start from: the state of a module after its start, and the
+// instances that have been set back to it.
+//
+// This is the simplest way that is right: an instance is set back by copying
+// the memory and the globals. A module that can change more than these gets a
+// new instance for each attempt, and so does every command.
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"sync"
+)
+
+// imagesMax bounds the images of one program. More differing limits than that
+// work, without a pool.
+const imagesMax = 8
+
+// An imageKey is what a module's start can depend on.
+type imageKey struct {
+	fuel, memory    uint64
+	table, maxDepth uint32
+}
+
+// An image is made by the first call that needs it.
+type image struct {
+	making chan struct{} // holds a token while nobody is making it
+	made   bool          // under making
+	failed *Stop         // the start failed, as it will every time
+
+	memory  []byte // without the zeros at its end
+	size    int    // with them
+	globals []uint64
+	lived   uint64
+
+	mu   sync.Mutex
+	idle []*instance
+}
+
+// idleMax bounds the instances that wait in an image.
+func idleMax() int { return 2 * runtime.GOMAXPROCS(0) }
+
+// acquire gives an instance in the fresh state. Without one there is a stop or
+// an error.
+func (p *Program) acquire(ctx context.Context, limits Limits) (*instance, *Stop, error) {
+	if stop := p.fits(limits); stop != nil {
+		return nil, stop, nil
+	}
+	img := p.image(limits)
+	if img == nil {
+		return p.fresh(ctx, limits)
+	}
+	if i := img.pop(); i != nil {
+		return i, nil, nil
+	}
+	select {
+	case <-img.making:
+		defer func() { img.making <- struct{}{} }()
+	case <-ctx.Done():
+		return nil, canceled(ctx), nil
+	}
+	switch {
+	case img.failed != nil:
+		return nil, img.failed, nil
+	case !img.made:
+		i, stop, err := p.fresh(ctx, limits)
+		if i != nil {
+			img.take(i)
+		} else if stop != nil && stop.Reason != TimedOut && stop.Reason != Canceled {
+			img.failed = stop
+		}
+		return i, stop, err
+	}
+	// Memory and globals are all the state: there is no need to start again.
+	a := newAttempt(limits, p.engine.config.Slice)
+	a.starting, a.files = true, newFileTable(nil)
+	i, stop, err := p.instantiate(ctx, a)
+	if i == nil {
+		return nil, stop, err
+	}
+	i.image = img
+	if !img.restore(i) {
+		i.close()
+		return nil, nil, errors.New("setting a new instance to the image of its module")
+	}
+	return i, nil, nil
+}
+
+// fits says why a module cannot start under the limits, before memory is
+// taken for it.
+func (p *Program) fits(limits Limits) *Stop {
+	for _, m := range p.module.Memories {
+		if need := uint64(m.Min) * pageBytes; need > limits.MemoryBytes {
+			return &Stop{Reason: MemoryExceeded, Message: fmt.Sprintf(
+				"the module needs %d bytes of memory to start, the cap is %d", need, limits.MemoryBytes)}
+		}
+	}
+	for _, t := range p.module.Tables {
+		if t.Min > limits.TableElements {
+			return &Stop{Reason: MemoryExceeded, Message: fmt.Sprintf(
+				"the module needs a table of %d elements to start, the cap is %d", t.Min, limits.TableElements)}
+		}
+	}
+	return nil
+}
+
+// fresh makes a new instance and starts it, in a time and with a seed of its
+// own: the state after the start is the same for every attempt.
+func (p *Program) fresh(ctx context.Context, limits Limits) (*instance, *Stop, error) {
+	a := newAttempt(limits, p.engine.config.Slice)
+	a.starting, a.files = true, newFileTable(nil)
+	i, stop, err := p.instantiate(ctx, a)
+	if i != nil {
+		if stop, err = i.start(ctx, a); stop != nil || err != nil {
+			i.close()
+			i = nil
+		}
+	}
+	if stop != nil {
+		starting := *a.because(stop)
+		starting.Message = "while the module starts: " + stop.Message
+		stop = &starting
+	}
+	return i, stop, err
+}
+
+// image gives the image for the limits; nil when there is none to be used.
+func (p *Program) image(limits Limits) *image {
+	if !p.poolable {
+		return nil
+	}
+	key := imageKey{fuel: limits.Fuel, memory: limits.MemoryBytes, table: limits.TableElements, maxDepth: limits.CallDepth}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	img := p.images[key]
+	if img == nil && len(p.images) < imagesMax {
+		img = &image{making: make(chan struct{}, 1)}
+		img.making <- struct{}{}
+		p.images[key] = img
+	}
+	return img
+}
+
+// release takes back an instance after an attempt.
+func (p *Program) release(i *instance) {
+	if i.spent || i.image == nil || !i.image.restore(i) || !i.image.push(i) {
+		i.close()
+	}
+}
+
+// take makes the image from an instance that has just started.
+func (img *image) take(i *instance) {
+	i.image = img
+	img.size = len(i.memory.buf)
+	img.memory = bytes.Clone(i.memory.buf[:lastPage(i.memory.buf)])
+	for _, g := range i.globals {
+		img.globals = append(img.globals, g.Get())
+	}
+	img.lived = i.lived
+	img.made = true
+}
+
+// lastPage gives the length of b without the empty pages at its end.
+func lastPage(b []byte) int {
+	n := len(b)
+	for n > 0 && n%pageBytes == 0 && isZero(b[n-pageBytes:n]) {
+		n -= pageBytes
+	}
+	return n
+}
+
+func isZero(b []byte) bool {
+	// Compared with itself, shifted by one: the fast way to ask for all equal.
+	return len(b) == 0 || b[0] == 0 && bytes.Equal(b[1:], b[:len(b)-1])
+}
+
+// restore sets an instance back. It reports whether it could.
+func (img *image) restore(i *instance) bool {
+	switch n := len(i.memory.buf); {
+	case n > img.size:
+		if !i.memory.shrink(i.mod.Memory(), img.size) {
+			return false
+		}
+	case n < img.size:
+		if _, ok := i.mod.Memory().Grow(uint32((img.size - n) / pageBytes)); !ok {
+			return false
+		}
+	}
+	n := copy(i.memory.buf, img.memory)
+	zero(i.memory.buf[n:], i.memory.reserved != nil)
+	for k, g := range i.globals {
+		g.Set(img.globals[k])
+	}
+	i.lived = img.lived
+	return true
+}
+
+func (img *image) pop() *instance {
+	img.mu.Lock()
+	defer img.mu.Unlock()
+	if len(img.idle) == 0 {
+		return nil
+	}
+	last := len(img.idle) - 1
+	i := img.idle[last]
+	img.idle[last] = nil
+	img.idle = img.idle[:last]
+	return i
+}
+
+func (img *image) push(i *instance) bool {
+	img.mu.Lock()
+	defer img.mu.Unlock()
+	if len(img.idle) >= idleMax() {
+		return false
+	}
+	img.idle = append(img.idle, i)
+	return true
+}
+
+func (img *image) close() {
+	img.mu.Lock()
+	defer img.mu.Unlock()
+	for _, i := range img.idle {
+		i.close()
+	}
+	img.idle = nil
+}

@@ -1,0 +1,92 @@
+package sandbox
+
+// The guest's log: lines of stderr and records of node.log, cut at a cap.
+
+import (
+	"bytes"
+	"strings"
+	"unicode/utf8"
+)
+
+// tailBytes is how much of stderr is kept to explain an exit code.
+const tailBytes = 1 << 10
+
+// logRecordBytes is what a record costs besides its text, so that a flood of
+// empty lines is bounded too.
+const logRecordBytes = 8
+
+// A logWriter turns what a guest writes into records.
+type logWriter struct {
+	sink      func(LogRecord) // may be nil
+	left      int             // bytes
+	truncated bool
+	lines     [2][]byte // unfinished lines of stdout and stderr
+	tail      []byte    // the end of stderr
+}
+
+// write takes a piece of stream 0 (stdout of a reactor) or 1 (stderr).
+func (w *logWriter) write(stream int, p []byte) {
+	if stream == 1 {
+		w.tail = append(w.tail, p[max(0, len(p)-tailBytes):]...)
+		if over := len(w.tail) - tailBytes; over > 0 {
+			w.tail = w.tail[:copy(w.tail, w.tail[over:])]
+		}
+	}
+	for len(p) > 0 && !w.full() {
+		line, rest, ended := bytes.Cut(p, []byte{'\n'})
+		// More than is left cannot be shown; do not hold it either.
+		if room := w.left - len(w.lines[stream]); len(line) > room {
+			line = line[:max(0, room)]
+			w.truncated = true
+			ended = true
+		}
+		w.lines[stream] = append(w.lines[stream], line...)
+		if ended {
+			w.flush(stream)
+		}
+		p = rest
+	}
+	if len(p) > 0 {
+		w.truncated = true
+	}
+}
+
+// record takes a record of node.log.
+func (w *logWriter) record(r LogRecord) {
+	if w.full() {
+		w.truncated = true
+		return
+	}
+	if size := len(r.Message) + len(r.Attrs); size > w.left {
+		w.truncated = true
+		r.Attrs = nil
+		r.Message = r.Message[:min(len(r.Message), w.left)]
+	}
+	r.Message = strings.ToValidUTF8(r.Message, string(utf8.RuneError))
+	w.left -= len(r.Message) + len(r.Attrs) + logRecordBytes
+	if w.sink != nil {
+		w.sink(r)
+	}
+}
+
+func (w *logWriter) full() bool { return w.left <= 0 }
+
+func (w *logWriter) flush(stream int) {
+	line := bytes.TrimSuffix(w.lines[stream], []byte{'\r'})
+	w.record(LogRecord{Level: "info", Message: string(line)})
+	w.lines[stream] = w.lines[stream][:0]
+}
+
+// close hands over lines without an end.
+func (w *logWriter) close() {
+	for stream, line := range w.lines {
+		if len(line) > 0 {
+			w.flush(stream)
+		}
+	}
+}
+
+// lastWords gives the end of stderr as text.
+func (w *logWriter) lastWords() string {
+	return strings.TrimSpace(strings.ToValidUTF8(string(w.tail), ""))
+}

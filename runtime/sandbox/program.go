@@ -1,0 +1,254 @@
+package sandbox
+
+// A program: one compiled module, and an attempt of it from beginning to end.
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/tetratelabs/wazero"
+
+	"github.com/chainrun/chainrun/runtime/meter"
+	"github.com/chainrun/chainrun/runtime/module"
+)
+
+// A Program is a compiled module. It is safe for concurrent use and lives as
+// long as its [Engine].
+type Program struct {
+	engine   *Engine
+	module   *module.Module
+	metered  *meter.Metered
+	command  bool
+	poolable bool // an instance can be set back
+
+	runtime  wazero.Runtime // of its own: its cache is a folder of its own
+	native   wazero.CompilationCache
+	compiled wazero.CompiledModule
+
+	mu     sync.Mutex
+	images map[imageKey]*image
+}
+
+// Module gives the module that the program was made from.
+func (p *Program) Module() *module.Module { return p.module }
+
+func (p *Program) close(ctx context.Context) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, img := range p.images {
+		img.close()
+	}
+	err := p.runtime.Close(ctx)
+	if p.native != nil {
+		err = errors.Join(err, p.native.Close(ctx))
+	}
+	return err
+}
+
+// Call runs one attempt from the module's fresh state. Whatever the guest does
+// is in the Result; an error means that chainrun itself could not do its work:
+// the engine is closed, the entry does not exist, or Call.Host gave an error.
+func (p *Program) Call(ctx context.Context, c Call) (Result, error) {
+	end, err := p.engine.begin()
+	if err != nil {
+		return Result{}, err
+	}
+	defer end()
+	limits := c.Limits.orDefaults()
+	if ctx.Err() != nil {
+		return Result{Stop: canceled(ctx)}, nil
+	}
+	inst, stop, err := p.acquire(ctx, limits)
+	if inst == nil {
+		return Result{Stop: stop}, err
+	}
+
+	a := newAttempt(limits, p.engine.config.Slice)
+	a.call, a.command, a.memory = &c, p.command, inst.memory
+	a.rng = *rand.NewChaCha8(c.Seed)
+	a.clock = newGuestClock(c.Time, inst.lived)
+	a.log.sink = c.Log
+	output, stop, err := inst.run(ctx, a)
+	a.log.close()
+	result := Result{
+		Output: output, Stop: stop,
+		Fuel:            a.used(inst.fuel),
+		PeakMemoryBytes: uint64(len(inst.memory.buf)),
+		LogTruncated:    a.log.truncated,
+	}
+	p.release(inst)
+	if err != nil {
+		return Result{}, err
+	}
+	return result, nil
+}
+
+// newAttempt makes an attempt without a call: a start-up, until the caller
+// makes more of it.
+func newAttempt(limits Limits, slice uint64) *attempt {
+	a := &attempt{
+		limits: limits, slice: slice, call: &Call{},
+		deadline: time.Now().Add(limits.Timeout),
+		lookAt:   hostWorkSlice,
+	}
+	a.log.left = limits.LogBytes
+	return a
+}
+
+// run carries out the attempt a. The instance is marked as spent unless it
+// ended so that it can be used again.
+func (i *instance) run(ctx context.Context, a *attempt) (output []byte, stop *Stop, err error) {
+	i.spent = true
+	i.memory.refused = false
+	if a.command {
+		output, stop, err = i.runCommand(ctx, a)
+	} else {
+		a.files = newFileTable(nil)
+		output, stop, err = i.runReactor(ctx, a)
+	}
+	if err == nil && stop == nil && a.used(i.fuel) > a.limits.Fuel {
+		// The last instructions before the return are checked nowhere else.
+		output, stop = nil, a.outOfFuel()
+	}
+	if stop != nil {
+		stop = a.because(stop)
+	}
+	return output, stop, err
+}
+
+// because adds to a stop what the guest's own words and its memory say of it.
+func (a *attempt) because(stop *Stop) *Stop {
+	a.log.close()
+	if words := a.log.lastWords(); words != "" && stop.Reason == Trap {
+		// Languages print what has happened and then trap.
+		stop = &Stop{Reason: Trap, Message: stop.Message + "; stderr ended with: " + words}
+	}
+	if a.memory.refused {
+		stop = blameMemory(stop, a.limits)
+	}
+	return stop
+}
+
+// blameMemory makes a failure after a refused growth one of memory. Those that
+// the sandbox decided for reasons of its own keep them.
+func blameMemory(stop *Stop, limits Limits) *Stop {
+	switch stop.Reason {
+	case NodeError, Trap, BadOutput:
+		return &Stop{Reason: MemoryExceeded, Code: stop.Code, Message: fmt.Sprintf(
+			"a growth beyond the cap of %d bytes was refused; then: %s", limits.MemoryBytes, stop.Message)}
+	case FuelExhausted, MemoryExceeded, TimedOut, Canceled, OutputTooLarge:
+	}
+	return stop
+}
+
+func (i *instance) runCommand(ctx context.Context, a *attempt) ([]byte, *Stop, error) {
+	a.files = newFileTable(a.call.Input)
+	_, stop, err := i.enter(ctx, a, module.ExportStart)
+	switch {
+	case a.exit != nil && *a.exit != 0:
+		a.log.close()
+		message := a.log.lastWords()
+		if message == "" {
+			message = fmt.Sprintf("exit code %d", *a.exit)
+		}
+		return nil, &Stop{Reason: NodeError, Code: fmt.Sprintf("exit_%d", *a.exit), Message: message}, nil
+	case a.exit != nil:
+	case stop != nil || err != nil:
+		return nil, stop, err
+	}
+	if a.files.output == nil {
+		return []byte{}, nil, nil
+	}
+	return a.files.output, nil, nil
+}
+
+func (i *instance) runReactor(ctx context.Context, a *attempt) ([]byte, *Stop, error) {
+	input := a.call.Input
+	if uint64(len(input)) > math.MaxInt32 {
+		return nil, &Stop{Reason: Trap, Message: "the input is larger than 2 GiB, which the ABI cannot hand over"}, nil
+	}
+	size := uint64(max(len(input), 1))
+	at, stop, err := i.enter(ctx, a, module.ExportAlloc, size)
+	if stop, err = reactorExit(a, stop, err); stop != nil || err != nil {
+		return nil, stop, err
+	}
+	at = uint64(uint32(at))
+	switch {
+	case at == 0:
+		return nil, &Stop{Reason: Trap, Message: fmt.Sprintf("%s found no memory for an input of %d bytes", module.ExportAlloc, size)}, nil
+	case at+size > uint64(len(i.memory.buf)):
+		return nil, &Stop{Reason: BadOutput, Message: fmt.Sprintf("%s(%d) answered with address %d, which with that size lies outside the memory of %d bytes",
+			module.ExportAlloc, size, at, len(i.memory.buf))}, nil
+	}
+	copy(i.memory.buf[at:], input)
+
+	entry := module.ExportRun
+	if a.call.Entry != "" {
+		entry += ":" + a.call.Entry
+	}
+	packed, stop, err := i.enter(ctx, a, entry, at, uint64(len(input)))
+	if stop, err = reactorExit(a, stop, err); stop != nil || err != nil {
+		return nil, stop, err
+	}
+	at, size = packed>>32, packed&math.MaxInt32
+	failed := packed>>31&1 == 1
+	switch {
+	case at+size > uint64(len(i.memory.buf)):
+		return nil, &Stop{Reason: BadOutput, Message: fmt.Sprintf("%s gave a result of %d bytes at %d, which lies outside the memory of %d bytes",
+			entry, size, at, len(i.memory.buf))}, nil
+	case size > uint64(a.limits.OutputBytes):
+		return nil, outputTooLarge(a.limits.OutputBytes), nil
+	}
+	document := make([]byte, size)
+	copy(document, i.memory.buf[at:])
+	i.spent = false
+	if failed {
+		return nil, errorDocument(document), nil
+	}
+	return document, nil, nil
+}
+
+// reactorExit makes a proc_exit of a reactor a trap: it has given no result.
+func reactorExit(a *attempt, stop *Stop, err error) (*Stop, error) {
+	if a.exit == nil {
+		return stop, err
+	}
+	return &Stop{Reason: Trap, Message: fmt.Sprintf("the reactor ended itself with proc_exit(%d)", *a.exit)}, nil
+}
+
+// The longest code and message that are taken from a node.
+const (
+	codeBytes    = 128
+	messageBytes = 64 << 10
+)
+
+// errorDocument reads what a node says about its failure.
+func errorDocument(b []byte) *Stop {
+	var d struct {
+		Code      string `json:"code"`
+		Message   string `json:"message"`
+		Retryable bool   `json:"retryable"`
+	}
+	if err := json.Unmarshal(b, &d); err != nil {
+		return &Stop{
+			Reason: NodeError, Code: "invalid_error_document",
+			Message: fmt.Sprintf("the node failed, and its error document cannot be read (%v): %s", err, cut(string(b), 1<<10)),
+		}
+	}
+	return &Stop{Reason: NodeError, Code: cut(d.Code, codeBytes), Message: cut(d.Message, messageBytes), Retryable: d.Retryable}
+}
+
+// cut makes text of what a guest wrote, at most n bytes of it.
+func cut(s string, n int) string {
+	if len(s) > n {
+		s = s[:n]
+	}
+	return strings.ToValidUTF8(s, "")
+}
