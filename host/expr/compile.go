@@ -1,0 +1,196 @@
+package expr
+
+// From source to a Program: parse, make all numbers one, check, plan.
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"sync"
+	"unicode/utf8"
+
+	"cel.dev/cel-go/checker"
+	"cel.dev/cel-go/common"
+	"cel.dev/cel-go/common/ast"
+	"cel.dev/cel-go/common/containers"
+	"cel.dev/cel-go/common/decls"
+	"cel.dev/cel-go/common/operators"
+	"cel.dev/cel-go/common/types"
+	"cel.dev/cel-go/parser"
+)
+
+var newParser = sync.OnceValues(func() (*parser.Parser, error) {
+	return parser.NewParser(
+		parser.EnablePrattParser(true),
+		parser.Macros(macros()...),
+		parser.EnableOptionalSyntax(true),
+		parser.PopulateMacroCalls(true),
+		parser.MaxRecursionDepth(MaxNesting),
+		parser.ExpressionSizeCodePointLimit(MaxLength),
+		parser.ErrorReportingLimit(maxComplaints),
+		parser.MaxExpressionNodeCount(MaxLength),
+	)
+})
+
+// newChecker is the shared language with the variables of one Env.
+func newChecker(l *language, variables []string) (*checker.Env, error) {
+	env, err := checker.NewEnv(containers.DefaultContainer, typeNames{},
+		checker.CrossTypeNumericComparisons(true), checker.ValidatedDeclarations(l.checker))
+	if err != nil {
+		return nil, err
+	}
+	for _, v := range variables {
+		if err := env.AddIdents(decls.NewVariable(v, types.DynType)); err != nil {
+			return nil, err
+		}
+	}
+	return env, nil
+}
+
+// Compile reads an expression and checks what can be known without a document:
+// its syntax, the names it uses, the types of its constants, and, where it uses
+// no variable at all, that it succeeds.
+//
+// An error is a *[SyntaxError] with the first complaint, which holds the others;
+// or it is one of this package and not about src.
+func (e *Env) Compile(src string) (*Program, error) {
+	if len(src) > MaxLength {
+		return nil, &SyntaxError{Line: 1, Column: 1,
+			Text: fmt.Sprintf("the expression is %d bytes long; at most %d are allowed", len(src), MaxLength)}
+	}
+	if !utf8.ValidString(src) {
+		return nil, &SyntaxError{Line: 1, Column: 1, Text: "the expression is not valid UTF-8"}
+	}
+	lang, err := shared()
+	if err != nil {
+		return nil, fmt.Errorf("preparing the language of expressions: %w", err)
+	}
+	parse, err := newParser()
+	if err != nil {
+		return nil, fmt.Errorf("preparing the parser of expressions: %w", err)
+	}
+	check, err := e.checker(lang)
+	if err != nil {
+		return nil, fmt.Errorf("preparing the variables of expressions: %w", err)
+	}
+
+	source := common.NewTextSource(src)
+	tree, errs := parse.Parse(source)
+	c := &compilation{env: e, lang: lang, source: source, tree: tree}
+	if list := errs.GetErrors(); len(list) > 0 {
+		return nil, c.explain(list)
+	}
+	p := &Program{source: src}
+	if err := p.normalise(tree); err != nil {
+		return nil, &SyntaxError{Line: 1, Column: 1, Text: err.Error()}
+	}
+	literals := oneNumber(tree)
+	checked, errs := checker.Check(tree, source, check)
+	if list := errs.GetErrors(); len(list) > 0 {
+		return nil, c.explain(list)
+	}
+	return c.plan(p, checked, literals)
+}
+
+// oneNumber makes all number literals the checker's one kind of number, and
+// returns their values by expression.
+func oneNumber(tree *ast.AST) map[int64]any {
+	literals := map[int64]any{}
+	factory := ast.NewExprFactory()
+	ast.PostOrderVisit(tree.Expr(), ast.NewExprVisitor(func(e ast.Expr) {
+		if e.Kind() != ast.LiteralKind {
+			return
+		}
+		text := ""
+		switch v := e.AsLiteral().(type) {
+		case types.Int:
+			text = strconv.FormatInt(int64(v), 10)
+		case types.Uint:
+			text = strconv.FormatUint(uint64(v), 10)
+		case types.Double:
+			text = strconv.FormatFloat(float64(v), 'g', -1, 64)
+		default:
+			return
+		}
+		// A literal that is no number (1e999) fails where it is used.
+		literals[e.ID()] = json.Number(text)
+		if f, b, err := parseNumber(text); err == nil && b != nil {
+			literals[e.ID()] = b
+		} else if err == nil {
+			literals[e.ID()] = f
+		}
+		e.SetKindCase(factory.NewLiteral(e.ID(), types.IntZero))
+	}))
+	return literals
+}
+
+// normalise makes the texts by which expressions are compared, before the check
+// changes the tree.
+func (p *Program) normalise(tree *ast.AST) error {
+	var err error
+	if p.normal, err = parser.Unparse(tree.Expr(), tree.SourceInfo()); err != nil {
+		return fmt.Errorf("the expression has no normal form: %w", err)
+	}
+	if e := tree.Expr(); e.Kind() == ast.CallKind && e.AsCall().FunctionName() == operators.LogicalNot {
+		if p.negated, err = parser.Unparse(e.AsCall().Args()[0], tree.SourceInfo()); err != nil {
+			return fmt.Errorf("the expression has no normal form: %w", err)
+		}
+	}
+	return nil
+}
+
+// compilation is what complaints need to know.
+type compilation struct {
+	env    *Env
+	lang   *language
+	source common.Source
+	tree   *ast.AST
+}
+
+func (c *compilation) plan(p *Program, tree *ast.AST, literals map[int64]any) (*Program, error) {
+	pl := &planner{lang: c.lang, literals: literals, known: c.env.known, slots: map[string]int{}}
+	p.root = pl.plan(tree.Expr())
+	p.names = pl.names
+	p.slots = len(p.names) + pl.next
+	for _, slot := range pl.locals {
+		*slot += len(p.names)
+	}
+	if v, ok := p.root.(*variable); ok {
+		p.whole = p.names[v.slot]
+	}
+	if len(pl.problems) == 0 && len(p.names) == 0 {
+		if _, err := p.Eval(context.Background(), nil); err != nil {
+			text := "the expression always fails: " + err.Error()
+			if errors.Is(err, ErrCost) {
+				text = "the expression always " + err.Error()
+			}
+			pl.problems = append(pl.problems, problem{id: tree.Expr().ID(), text: text})
+		}
+	}
+	if len(pl.problems) > 0 {
+		all := make([]*SyntaxError, len(pl.problems))
+		for i, q := range pl.problems {
+			all[i] = c.at(tree.SourceInfo().GetStartLocation(q.id), q.text, q.hint)
+		}
+		return nil, first(all)
+	}
+	return p, nil
+}
+
+func (c *compilation) at(l common.Location, text, hint string) *SyntaxError {
+	s := &SyntaxError{Line: l.Line(), Column: l.Column() + 1, Text: text, Hint: hint}
+	if s.Line < 1 {
+		s.Line, s.Column = 1, 1
+	}
+	return s
+}
+
+// quoted is the first text between ' and ' in a message of cel-go's.
+func quoted(s string) string {
+	_, s, _ = strings.Cut(s, "'")
+	s, _, _ = strings.Cut(s, "'")
+	return s
+}

@@ -1,0 +1,475 @@
+package expr
+
+// The nodes of a planned expression: fields, operators, literals.
+
+// node is a part of an expression, ready to be evaluated. Nodes are immutable
+// and shared by all evaluations.
+type node interface {
+	eval(f *frame) (any, error)
+}
+
+type (
+	constant struct{ value any }
+	variable struct{ slot int }
+	local    struct{ slot int }
+
+	// field is x.name, x.?name or has(x.name).
+	field struct {
+		x    node
+		name string
+		mode access
+	}
+	// element is x[i] or x[?i].
+	element struct {
+		x, i node
+		mode access
+	}
+	not         struct{ x node }
+	negative    struct{ x node }
+	and         struct{ x, y node }
+	or          struct{ x, y node }
+	conditional struct{ test, yes, no node }
+	equality    struct {
+		x, y   node
+		negate bool
+	}
+	comparison struct {
+		x, y node
+		op   string
+	}
+	calculation struct {
+		x, y node
+		op   byte
+	}
+	call struct {
+		args []node
+		do   func(f *frame, args []any) (any, error)
+	}
+	// orElse is x.or(y) and, where value is set, x.orValue(y): y is looked at
+	// only when it is needed.
+	orElse struct {
+		x, y  node
+		value bool
+	}
+	list struct {
+		items    []node
+		optional []bool
+	}
+	object struct {
+		keys, values []node
+		optional     []bool
+	}
+)
+
+// access is what a field or index is wanted for.
+type access byte
+
+const (
+	take  access = iota // the value, an error when missing
+	maybe               // an optional
+	test                // whether it is there
+)
+
+func (n *constant) eval(*frame) (any, error) { return n.value, nil }
+
+func (n *variable) eval(f *frame) (any, error) {
+	if err := f.spend(1); err != nil {
+		return nil, err
+	}
+	v := f.slots[n.slot]
+	if _, ok := v.(failed); ok {
+		return f.variable(n.slot)
+	}
+	return v, nil
+}
+
+func (n *local) eval(f *frame) (any, error) {
+	if err := f.spend(1); err != nil {
+		return nil, err
+	}
+	v := f.slots[n.slot]
+	if e, ok := v.(failed); ok {
+		return nil, e.err
+	}
+	return v, nil
+}
+
+func (n *field) eval(f *frame) (any, error) {
+	if err := f.spend(1); err != nil {
+		return nil, err
+	}
+	x, err := n.x.eval(f)
+	if err != nil {
+		return nil, err
+	}
+	if m, ok := x.(map[string]any); ok {
+		v, ok := m[n.name]
+		return n.mode.result(v, ok, func() error { return failf("no such key: %q", n.name) })
+	}
+	if o, ok := x.(*optional); ok {
+		return n.mode.through(o, func(x any) (any, bool) {
+			m, _ := x.(map[string]any)
+			v, ok := m[n.name]
+			return v, ok
+		}, func(x any) error { return missingField(x, n.name) })
+	}
+	return n.mode.result(nil, false, func() error { return missingField(x, n.name) })
+}
+
+func missingField(x any, name string) error {
+	if _, ok := x.(map[string]any); ok {
+		return failf("no such key: %q", name)
+	}
+	return failf("cannot take key %q of %s", name, describe(x))
+}
+
+// result is what an access gives for a value that is there or not.
+func (a access) result(v any, found bool, complaint func() error) (any, error) {
+	switch a {
+	case test:
+		return found, nil
+	case maybe:
+		if !found {
+			return none, nil
+		}
+		return &optional{value: v, present: true}, nil
+	default:
+		if !found {
+			return nil, complaint()
+		}
+		return v, nil
+	}
+}
+
+// through is an access to what an optional holds: the result is optional too.
+func (a access) through(o *optional, get func(any) (any, bool), complaint func(any) error) (any, error) {
+	if !o.present {
+		return a.resultOf(none), nil
+	}
+	v, found := get(o.value)
+	switch {
+	case a == test:
+		return found, nil
+	case found:
+		return &optional{value: v, present: true}, nil
+	case a == maybe:
+		return none, nil
+	}
+	return nil, complaint(o.value)
+}
+
+func (a access) resultOf(o *optional) any {
+	if a == test {
+		return false
+	}
+	return o
+}
+
+func (n *element) eval(f *frame) (any, error) {
+	if err := f.spend(1); err != nil {
+		return nil, err
+	}
+	x, err := n.x.eval(f)
+	if err != nil {
+		return nil, err
+	}
+	i, err := n.i.eval(f)
+	if err != nil {
+		return nil, err
+	}
+	var reason error
+	get := func(x any) (any, bool) {
+		var v any
+		v, reason = f.at(x, i)
+		return v, reason == nil
+	}
+	if o, ok := x.(*optional); ok {
+		v, err := n.mode.through(o, get, func(any) error { return reason })
+		if reason != nil && !absorbable(reason) {
+			return nil, reason
+		}
+		return v, err
+	}
+	v, found := get(x)
+	if reason != nil && !absorbable(reason) {
+		return nil, reason
+	}
+	return n.mode.result(v, found, func() error { return reason })
+}
+
+// at is x[i].
+func (f *frame) at(x, i any) (any, error) {
+	switch c := x.(type) {
+	case []any:
+		p, err := f.integer(i, "the index")
+		if err != nil {
+			return nil, err
+		}
+		if p < 0 || p >= len(c) {
+			return nil, failf("index %d is out of range: the list has %d elements", p, len(c))
+		}
+		return c[p], nil
+	case map[string]any:
+		k, ok := i.(string)
+		if !ok {
+			return nil, failf("the key of an object must be a string, found %s", describe(i))
+		}
+		v, ok := c[k]
+		if !ok {
+			return nil, failf("no such key: %q", clip(k))
+		}
+		return v, nil
+	}
+	return nil, failf("cannot index %s", describe(x))
+}
+
+// truth evaluates a node that must be a boolean.
+func truth(f *frame, n node, what string) (bool, error) {
+	v, err := n.eval(f)
+	if err != nil {
+		return false, err
+	}
+	b, ok := v.(bool)
+	if !ok {
+		return false, failf("%s needs a boolean, found %s", what, describe(v))
+	}
+	return b, nil
+}
+
+func (n *not) eval(f *frame) (any, error) {
+	if err := f.spend(1); err != nil {
+		return nil, err
+	}
+	b, err := truth(f, n.x, "!")
+	return !b, err
+}
+
+func (n *negative) eval(f *frame) (any, error) {
+	if err := f.spend(1); err != nil {
+		return nil, err
+	}
+	v, err := n.x.eval(f)
+	if err != nil {
+		return nil, err
+	}
+	p, b, ok, err := f.number(v)
+	if err != nil {
+		return nil, err
+	}
+	if !ok {
+		return nil, failf("- needs a number, found %s", describe(v))
+	}
+	r, err := arithmetic('-', 0, nil, p, b)
+	return r, err
+}
+
+func (n *and) eval(f *frame) (any, error) { return logic(f, n.x, n.y, false, "&&") }
+func (n *or) eval(f *frame) (any, error)  { return logic(f, n.x, n.y, true, "||") }
+
+// logic is && and ||: either side alone decides when it is the given value,
+// whatever the other is, even an error.
+func logic(f *frame, x, y node, decides bool, op string) (any, error) {
+	if err := f.spend(1); err != nil {
+		return nil, err
+	}
+	a, first := truth(f, x, op)
+	if first == nil && a == decides {
+		return decides, nil
+	}
+	if first != nil && !absorbable(first) {
+		return nil, first
+	}
+	b, err := truth(f, y, op)
+	if err == nil && b == decides {
+		return decides, nil
+	}
+	if first != nil && (err == nil || absorbable(err)) {
+		return nil, first
+	}
+	return !decides, err
+}
+
+func (n *conditional) eval(f *frame) (any, error) {
+	if err := f.spend(1); err != nil {
+		return nil, err
+	}
+	b, err := truth(f, n.test, "?:")
+	if err != nil {
+		return nil, err
+	}
+	if b {
+		return n.yes.eval(f)
+	}
+	return n.no.eval(f)
+}
+
+// both evaluates two nodes.
+func both(f *frame, x, y node) (any, any, error) {
+	if err := f.spend(1); err != nil {
+		return nil, nil, err
+	}
+	a, err := x.eval(f)
+	if err != nil {
+		return nil, nil, err
+	}
+	b, err := y.eval(f)
+	return a, b, err
+}
+
+func (n *equality) eval(f *frame) (any, error) {
+	a, b, err := both(f, n.x, n.y)
+	if err != nil {
+		return nil, err
+	}
+	same, err := f.equal(a, b)
+	if err != nil {
+		return nil, err
+	}
+	return same != n.negate, nil
+}
+
+func (n *comparison) eval(f *frame) (any, error) {
+	a, b, err := both(f, n.x, n.y)
+	if err != nil {
+		return nil, err
+	}
+	c, err := f.compare(a, b)
+	if err != nil {
+		return nil, err
+	}
+	switch n.op {
+	case "<":
+		return c < 0, nil
+	case "<=":
+		return c <= 0, nil
+	case ">":
+		return c > 0, nil
+	default:
+		return c >= 0, nil
+	}
+}
+
+func (n *call) eval(f *frame) (any, error) {
+	if err := f.spend(1); err != nil {
+		return nil, err
+	}
+	base := len(f.stack)
+	defer func() {
+		clear(f.stack[base:])
+		f.stack = f.stack[:base]
+	}()
+	for _, a := range n.args {
+		v, err := a.eval(f)
+		if err != nil {
+			return nil, err
+		}
+		f.stack = append(f.stack, v)
+	}
+	return n.do(f, f.stack[base:])
+}
+
+func (n *orElse) eval(f *frame) (any, error) {
+	if err := f.spend(1); err != nil {
+		return nil, err
+	}
+	x, err := n.x.eval(f)
+	if err != nil {
+		return nil, err
+	}
+	o, ok := x.(*optional)
+	switch {
+	case !ok && n.value:
+		return nil, failf("orValue needs an optional value, as x.?y is; found %s", describe(x))
+	case !ok:
+		return nil, failf("or needs an optional value, as x.?y is; found %s", describe(x))
+	case o.present && n.value:
+		return o.value, nil
+	case o.present:
+		return o, nil
+	}
+	return n.y.eval(f)
+}
+
+func (n *list) eval(f *frame) (any, error) {
+	if err := f.build(16*len(n.items) + 24); err != nil {
+		return nil, err
+	}
+	items := make([]any, 0, len(n.items))
+	for i, item := range n.items {
+		v, err := item.eval(f)
+		if err != nil {
+			return nil, err
+		}
+		if n.optional != nil && n.optional[i] {
+			o, ok := v.(*optional)
+			if !ok {
+				return nil, failf("[?x] needs an optional value, found %s", describe(v))
+			}
+			if !o.present {
+				continue
+			}
+			v = o.value
+		}
+		items = append(items, v)
+	}
+	return items, nil
+}
+
+// bytesPerMember is about what a member of a Go map takes.
+const bytesPerMember = 64
+
+func (n *object) eval(f *frame) (any, error) {
+	if err := f.build(bytesPerMember*len(n.keys) + 48); err != nil {
+		return nil, err
+	}
+	m := make(map[string]any, len(n.keys))
+	for i := range n.keys {
+		k, err := n.keys[i].eval(f)
+		if err != nil {
+			return nil, err
+		}
+		v, err := n.values[i].eval(f)
+		if err != nil {
+			return nil, err
+		}
+		if n.optional != nil && n.optional[i] {
+			o, ok := v.(*optional)
+			if !ok {
+				return nil, failf("{?k: x} needs an optional value, found %s", describe(v))
+			}
+			if !o.present {
+				continue
+			}
+			v = o.value
+		}
+		if err := insert(m, k, v); err != nil {
+			return nil, err
+		}
+	}
+	return m, nil
+}
+
+// insert adds a member to an object that is being built.
+func insert(m map[string]any, key, value any) error {
+	k, ok := key.(string)
+	if !ok {
+		return failf("the key of an object must be a string, found %s", describe(key))
+	}
+	if _, ok := m[k]; ok {
+		return failf("two members have the key %q", clip(k))
+	}
+	m[k] = value
+	return nil
+}
+
+// clip keeps complaints short.
+func clip(s string) string {
+	if len(s) <= 64 {
+		return s
+	}
+	cut := 64
+	for cut > 0 && s[cut]&0xC0 == 0x80 {
+		cut--
+	}
+	return s[:cut] + "…"
+}
