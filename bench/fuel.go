@@ -24,12 +24,13 @@ func fuelLanes() []fuelLane {
 	lanes := []fuelLane{
 		{"wazero", newWazeroLane(plain, nil), 0},
 		{"metered", newWazeroLane(plain, throughMeter), 0},
+		{"+ depth", newWazeroLane(plain, withDepth), 0},
 		{"close-on-done", newWazeroLane(plain.WithCloseOnContextDone(true), nil), 0},
 	}
 	if wasmtimeMissing == "" {
 		lanes = append(lanes,
-			fuelLane{"wasmtime", newWasmtimeLane(false), 3},
-			fuelLane{"its fuel", newWasmtimeLane(true), 3})
+			fuelLane{"wasmtime", newWasmtimeLane(false), 4},
+			fuelLane{"its fuel", newWasmtimeLane(true), 4})
 	}
 	return lanes
 }
@@ -121,9 +122,11 @@ func measureProgram(ctx context.Context, p program, lanes []fuelLane, rounds int
 	}
 	best = make([]time.Duration, len(lanes))
 	runtime.GC()
-	for range rounds {
-		var sums []string
-		for i, in := range instances {
+	for round := range rounds {
+		sums := make([]string, len(lanes))
+		for k := range lanes {
+			i := (k + round) % len(lanes) // no lane always follows the same one
+			in := instances[i]
 			begin := time.Now()
 			results, used, err := in.call(ctx, p.entry, uint64(p.count))
 			took := time.Since(begin)
@@ -136,7 +139,7 @@ func measureProgram(ctx context.Context, p program, lanes []fuelLane, rounds int
 			if used > 0 {
 				fuel = used
 			}
-			sums = append(sums, fmt.Sprint(results))
+			sums[i] = fmt.Sprint(results)
 		}
 		for _, s := range sums {
 			if s != sums[0] {

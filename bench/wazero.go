@@ -42,7 +42,7 @@ func newWazeroLane(config wazero.RuntimeConfig, rewrite func(wasm []byte) (*mete
 // metered is a rewritten module and the names that the host needs.
 type metered struct {
 	wasm                   []byte
-	fuel, depth            string
+	fuel, bulk, depth      string
 	yieldModule, yieldName string
 }
 
@@ -50,7 +50,7 @@ type wazeroInstance struct {
 	runtime wazero.Runtime
 	module  api.Module
 	fuel    api.MutableGlobal
-	depth   api.MutableGlobal
+	bulk    api.Global
 	granted int64
 	entries map[string]api.Function
 }
@@ -81,12 +81,11 @@ func (l wazeroLane) open(ctx context.Context, wasm []byte) (_ instance, err erro
 	if err != nil {
 		return nil, fmt.Errorf("instantiating: %w", err)
 	}
-	if ready.fuel != "" {
-		in.fuel = in.module.ExportedGlobal(ready.fuel).(api.MutableGlobal)
+	if in.fuel == nil && ready.fuel != "" {
+		in.adopt(in.module, ready)
 	}
 	if ready.depth != "" {
-		in.depth = in.module.ExportedGlobal(ready.depth).(api.MutableGlobal)
-		in.depth.Set(1_000_000)
+		in.module.ExportedGlobal(ready.depth).(api.MutableGlobal).Set(1_000_000)
 	}
 	if f := in.module.ExportedFunction("_initialize"); f != nil {
 		if _, err := f.Call(ctx); err != nil {
@@ -118,7 +117,12 @@ func (in *wazeroInstance) offer(ctx context.Context, compiled wazero.CompiledMod
 			}
 		}
 		if module == ready.yieldModule && name == ready.yieldName {
-			body = func(context.Context, api.Module, []uint64) { in.refill() }
+			body = func(_ context.Context, m api.Module, _ []uint64) {
+				if in.fuel == nil {
+					in.adopt(m, ready) // still in its start function
+				}
+				in.refill()
+			}
 		}
 		builders[module].NewFunctionBuilder().WithGoModuleFunction(api.GoModuleFunc(body), f.ParamTypes(), f.ResultTypes()).Export(name)
 	}
@@ -130,16 +134,23 @@ func (in *wazeroInstance) offer(ctx context.Context, compiled wazero.CompiledMod
 	return nil
 }
 
+func (in *wazeroInstance) adopt(m api.Module, ready *metered) {
+	in.fuel = m.ExportedGlobal(ready.fuel).(api.MutableGlobal)
+	in.bulk = m.ExportedGlobal(ready.bulk)
+}
+
 func (in *wazeroInstance) refill() {
 	in.fuel.Set(uint64(int64(in.fuel.Get()) + slice))
 	in.granted += slice
 }
 
+// used is without what bulk operations were charged for their length, which
+// Wasmtime does not do.
 func (in *wazeroInstance) used() uint64 {
 	if in.fuel == nil {
 		return 0
 	}
-	return uint64(in.granted - int64(in.fuel.Get()))
+	return uint64(in.granted-int64(in.fuel.Get())) - in.bulk.Get()
 }
 
 func (in *wazeroInstance) call(ctx context.Context, entry string, args ...uint64) ([]uint64, uint64, error) {
