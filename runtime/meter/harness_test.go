@@ -33,7 +33,7 @@ func wat(t testing.TB, source string) []byte {
 	if err := os.WriteFile(in, []byte(source), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if text, err := exec.Command(tool, "--enable-all", "--disable-code-metadata", in, "-o", out).CombinedOutput(); err != nil {
+	if text, err := exec.Command(tool, "--enable-tail-call", "--enable-extended-const", in, "-o", out).CombinedOutput(); err != nil {
 		t.Fatalf("wat2wasm: %v\n%s", err, text)
 	}
 	b, err := os.ReadFile(out)

@@ -105,7 +105,7 @@ func TestFuel(t *testing.T) {
 			want: []uint64{math.MaxUint32}, fuel: 3,
 		},
 		{
-			name: "table.grow", wat: `(table 1 100 funcref) (func (export "f") (result i32) (table.grow (ref.null func) (i32.const 80)))`,
+			name: "table.grow", wat: `(table 1 100 funcref) (func (export "f") (result i32) (table.grow 0 (ref.null func) (i32.const 80)))`,
 			want: []uint64{1}, fuel: 4 + 10, bulk: 10,
 		},
 		{
@@ -115,7 +115,7 @@ func TestFuel(t *testing.T) {
 		{
 			name: "ref.func and the start function", wat: `(global (mut i32) (i32.const 0)) (global funcref (ref.func $h)) (table 3 funcref)
 				(elem (table 0) (i32.const 1) funcref (ref.func $h) (ref.null func))
-				(func $s (global.set 0 (i32.const 5)) (table.set (i32.const 0) (ref.func $h))) (start $s)
+				(func $s (global.set 0 (i32.const 5)) (table.set 0 (i32.const 0) (ref.func $h))) (start $s)
 				(func $h (result i32) global.get 0)
 				(func (export "f") (result i32)
 					(i32.add (call_indirect (result i32) (i32.const 0)) (call_indirect (result i32) (i32.const 1))))`,
@@ -156,13 +156,13 @@ func TestFuelRunsOut(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			metered := rewrite(t, wat(t, "(module "+source+")"))
 			onEngines(t, func(t *testing.T, c wazero.RuntimeConfig) {
-				g := instantiate(t, c, metered, 5_000, 100)
+				g := instantiate(t, c, metered, 1_000, 100)
 				_, _, err := g.call("f")
 				if !errors.Is(err, errOutOfFuel) {
 					t.Fatalf("error %v", err)
 				}
 				// The instance is good for another call.
-				g.limit = 10_000
+				g.limit = 2_000
 				if _, _, err = g.call("f"); !errors.Is(err, errOutOfFuel) {
 					t.Fatalf("second call: error %v", err)
 				}
