@@ -1,0 +1,66 @@
+// Package driver is the contract of what carries out a run: it takes the
+// commands that the stepper gives, does them, and feeds back what happened. The
+// package local is one that does it in this process.
+//
+// # What a driver must do
+//
+// A run is a stepper.Machine and a place in the journal. For each fact (the
+// start, what Machine.Judge makes of an outcome, a timer, a request to cancel):
+//
+//  1. give it the next sequence number and the time, in whole microseconds of
+//     UTC, and apply it to the machine; a time is never earlier than the one
+//     before it;
+//  2. while a Record comes back, do the same with its body, at the same time;
+//  3. append all of these events to the journal as one batch;
+//  4. when they are durable, hand them to the observers, in order;
+//  5. only then carry out the other commands: begin attempts, set timers, abort.
+//
+// So a step's success and the starts that it causes are stored together or not
+// at all, and nothing happens in the world that the journal does not know of.
+package driver
+
+import (
+	"context"
+	"errors"
+
+	"github.com/chainrun/chainrun/host/event"
+	"github.com/chainrun/chainrun/host/plan"
+	"github.com/chainrun/chainrun/host/stepper"
+)
+
+// Invoker makes one attempt of one node.
+type Invoker interface {
+	// Invoke makes the attempt and says what came of it. When ctx is done it
+	// ends the attempt soon, with a failure. An error means that chainrun
+	// itself could not do its work; it ends the run without a result. Called
+	// from many goroutines at once.
+	Invoke(ctx context.Context, p *plan.Plan, c stepper.Invoke) (event.Outcome, error)
+}
+
+// Observer sees each event of a run, in order, after it is durable. The run
+// waits for it: it must be quick, and must not call back into the run.
+type Observer func(event.Event)
+
+// Driver carries out runs. Safe for concurrent use.
+type Driver interface {
+	// Run starts the run with this id and carries it out to its end. The
+	// error means that there is no end: chainrun could not do its work, or ctx
+	// was canceled with the cause [ErrInterrupted], which is then returned.
+	// Canceling ctx with any other cause cancels the run, which is an end.
+	Run(ctx context.Context, p *plan.Plan, run string, started event.RunStarted, observe ...Observer) (event.RunFinished, error)
+}
+
+// ErrInterrupted is the cause to cancel a run's context with when the process
+// is to stop and the run is not over: nothing more is recorded.
+var ErrInterrupted = errors.New("interrupted")
+
+// AbortedError is the cause with which the context of an attempt is canceled
+// when the run no longer wants its outcome.
+type AbortedError struct {
+	stepper.Abort
+}
+
+// Error implements error.
+func (e *AbortedError) Error() string {
+	return "attempt aborted: " + string(e.Cause)
+}

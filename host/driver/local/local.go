@@ -1,0 +1,90 @@
+// Package local carries out runs in this process: a [Driver] takes any number
+// of runs at once and bounds how many attempts are under way in all of them.
+package local
+
+import (
+	"context"
+	"errors"
+	"runtime"
+	"time"
+
+	"github.com/chainrun/chainrun/host/driver"
+	"github.com/chainrun/chainrun/host/event"
+	"github.com/chainrun/chainrun/host/journal"
+	"github.com/chainrun/chainrun/host/plan"
+)
+
+// Config is what a driver needs.
+type Config struct {
+	Invoker driver.Invoker
+	Journal journal.Journal
+	// Parallel bounds the attempts that are under way at once, over all runs;
+	// 0: the number of CPUs. Those that wait are taken in the order in which
+	// their runs asked.
+	Parallel int
+	// Clock is where times come from; nil: the system's.
+	Clock Clock
+}
+
+// Clock tells the time and wakes up. Safe for concurrent use.
+type Clock interface {
+	Now() time.Time
+	// NewTimer gives a channel that receives once d has passed, and a function
+	// that makes it needless.
+	NewTimer(d time.Duration) (<-chan time.Time, func())
+}
+
+type systemClock struct{}
+
+func (systemClock) Now() time.Time { return time.Now() }
+
+func (systemClock) NewTimer(d time.Duration) (<-chan time.Time, func()) {
+	t := time.NewTimer(d)
+	return t.C, func() { t.Stop() }
+}
+
+// Driver carries out runs. Safe for concurrent use. It has no goroutines of its
+// own: those of a run end before [Driver.Run] returns.
+type Driver struct {
+	invoker driver.Invoker
+	journal journal.Journal
+	clock   Clock
+	places  chan struct{} // one is held by each attempt under way
+}
+
+var _ driver.Driver = (*Driver)(nil)
+
+// New makes a driver. Invoker and Journal are needed.
+func New(c Config) *Driver {
+	if c.Parallel <= 0 {
+		c.Parallel = runtime.GOMAXPROCS(0)
+	}
+	if c.Clock == nil {
+		c.Clock = systemClock{}
+	}
+	return &Driver{
+		invoker: c.Invoker, journal: c.Journal, clock: c.Clock,
+		places: make(chan struct{}, c.Parallel),
+	}
+}
+
+// Run implements [driver.Driver].
+func (d *Driver) Run(ctx context.Context, p *plan.Plan, id string, started event.RunStarted, observe ...driver.Observer) (event.RunFinished, error) {
+	r := newRun(ctx, d, p, id, observe)
+	defer r.close()
+	if err := interrupted(ctx); err != nil {
+		return event.RunFinished{}, err
+	}
+	if err := r.commit(started); err != nil {
+		return event.RunFinished{}, err
+	}
+	return r.drive(ctx)
+}
+
+// interrupted gives ErrInterrupted where that is why ctx is done.
+func interrupted(ctx context.Context) error {
+	if cause := context.Cause(ctx); errors.Is(cause, driver.ErrInterrupted) {
+		return cause
+	}
+	return nil
+}

@@ -1,0 +1,222 @@
+package local
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/chainrun/chainrun/host/driver"
+	"github.com/chainrun/chainrun/host/event"
+	"github.com/chainrun/chainrun/host/plan"
+	"github.com/chainrun/chainrun/host/stepper"
+)
+
+// run is one run under way. It belongs to the goroutine of [Driver.Run]; the
+// attempts have goroutines of their own, which hand in what came of them.
+type run struct {
+	d       *Driver
+	plan    *plan.Plan
+	id      string
+	machine *stepper.Machine
+	observe []driver.Observer
+
+	// ctx has the caller's values, but not its end: a run that is canceled has
+	// still to be recorded.
+	ctx      context.Context //nolint:containedctx // the run is the call
+	cancel   context.CancelCauseFunc
+	seq      uint64
+	last     time.Time
+	finished event.RunFinished
+
+	waiting  []stepper.Invoke // attempts that have no place yet
+	attempts map[event.Attempt]context.CancelCauseFunc
+	results  chan result
+	workers  sync.WaitGroup
+	timers   timers
+}
+
+// result is what an attempt hands in.
+type result struct {
+	outcome event.Outcome
+	err     error
+}
+
+func newRun(ctx context.Context, d *Driver, p *plan.Plan, id string, observe []driver.Observer) *run {
+	r := &run{
+		d: d, plan: p, id: id, observe: observe,
+		machine:  stepper.New(p.Graph),
+		attempts: map[event.Attempt]context.CancelCauseFunc{},
+		results:  make(chan result),
+	}
+	r.ctx, r.cancel = context.WithCancelCause(context.WithoutCancel(ctx))
+	return r
+}
+
+// close ends what is still under way, whatever the reason, and waits for it.
+func (r *run) close() {
+	r.timers.stop()
+	r.cancel(driver.ErrInterrupted)
+	for len(r.attempts) > 0 {
+		o := <-r.results
+		delete(r.attempts, o.outcome.Attempt)
+	}
+	r.workers.Wait()
+}
+
+// drive feeds the machine until the run is over.
+func (r *run) drive(ctx context.Context) (event.RunFinished, error) {
+	done := ctx.Done()
+	for !r.machine.Finished() {
+		var place chan<- struct{}
+		if len(r.waiting) > 0 {
+			place = r.d.places
+		}
+		var err error
+		select {
+		case place <- struct{}{}:
+			r.begin()
+		case o := <-r.results:
+			err = r.handIn(o)
+		case <-r.timers.next(r.d.clock):
+			err = r.wake()
+		case <-done:
+			done = nil
+			if err = interrupted(ctx); err == nil {
+				err = r.commit(event.CancelRequested{Reason: reason(ctx)})
+			}
+		}
+		if err != nil {
+			return event.RunFinished{}, err
+		}
+	}
+	return r.finished, nil
+}
+
+// reason is why ctx was canceled, where somebody said so.
+func reason(ctx context.Context) string {
+	if cause := context.Cause(ctx); !errors.Is(cause, context.Canceled) {
+		return cause.Error()
+	}
+	return ""
+}
+
+// commit records a fact with all that it leads to, and carries that out.
+func (r *run) commit(fact event.Body) error {
+	now := r.d.clock.Now().UTC().Truncate(time.Microsecond)
+	if now.Before(r.last) {
+		now = r.last // the clock was set back
+	}
+	var batch []event.Event
+	var todo []stepper.Command
+	seq := r.seq
+	for next := fact; next != nil; {
+		seq++
+		e := event.Event{Run: r.id, Seq: seq, Time: now, Body: next}
+		commands, err := r.machine.Apply(e)
+		if err != nil {
+			return fmt.Errorf("carrying out the run: %w", err)
+		}
+		batch = append(batch, e)
+		next = nil
+		for _, c := range commands {
+			if record, ok := c.(stepper.Record); ok {
+				next = record.Body
+			} else {
+				todo = append(todo, c)
+			}
+		}
+	}
+	if err := r.d.journal.Append(r.ctx, batch...); err != nil {
+		return fmt.Errorf("recording the run: %w", err)
+	}
+	r.seq, r.last = seq, now
+	for _, e := range batch {
+		for _, see := range r.observe {
+			see(e)
+		}
+		if finished, ok := e.Body.(event.RunFinished); ok {
+			r.finished = finished
+		}
+	}
+	for _, c := range todo {
+		r.carryOut(c)
+	}
+	return nil
+}
+
+func (r *run) carryOut(c stepper.Command) {
+	switch c := c.(type) {
+	case stepper.Invoke:
+		r.waiting = append(r.waiting, c)
+	case stepper.Wake:
+		r.timers.add(c, r.machine.Awaits)
+	case stepper.Abort:
+		r.abort(c)
+	case stepper.Record:
+		// Part of the batch, see commit.
+	}
+}
+
+// begin makes the attempt that has waited longest, in the place that was taken.
+func (r *run) begin() {
+	c := r.waiting[0]
+	r.waiting = r.waiting[1:]
+	ctx, cancel := context.WithCancelCause(r.ctx)
+	r.attempts[c.Attempt] = cancel
+	r.workers.Go(func() {
+		o, err := r.d.invoker.Invoke(ctx, r.plan, c)
+		<-r.d.places
+		o.Attempt = c.Attempt
+		r.results <- result{o, err}
+	})
+}
+
+// handIn takes what came of an attempt.
+func (r *run) handIn(o result) error {
+	a := o.outcome.Attempt
+	r.attempts[a](nil)
+	delete(r.attempts, a)
+	if o.err != nil {
+		return fmt.Errorf("step %q, attempt %d: %w", a.Step, a.Number, o.err)
+	}
+	return r.commit(r.machine.Judge(o.outcome))
+}
+
+// abort ends an attempt: one under way soon hands in a failure; one that still
+// waits for its place is not begun, and hands it in at once.
+func (r *run) abort(c stepper.Abort) {
+	if cancel := r.attempts[c.Attempt]; cancel != nil {
+		cancel(&driver.AbortedError{Abort: c})
+		return
+	}
+	for i, w := range r.waiting {
+		if w.Attempt != c.Attempt {
+			continue
+		}
+		r.waiting = append(r.waiting[:i:i], r.waiting[i+1:]...)
+		r.attempts[c.Attempt] = func(error) {}
+		r.workers.Go(func() {
+			r.results <- result{outcome: event.Outcome{Attempt: c.Attempt}}
+		})
+		return
+	}
+}
+
+// wake records the timers that are due and that the run still waits for.
+func (r *run) wake() error {
+	r.timers.stop()
+	for {
+		name, ok := r.timers.due(r.d.clock.Now().Truncate(time.Microsecond))
+		if !ok {
+			return nil
+		}
+		if !r.machine.Awaits(name) {
+			continue
+		}
+		if err := r.commit(event.TimerFired{Timer: name}); err != nil {
+			return err
+		}
+	}
+}

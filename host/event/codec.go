@@ -1,0 +1,215 @@
+package event
+
+import (
+	"bytes"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"time"
+	"unicode/utf8"
+
+	"github.com/chainrun/chainrun/host/document"
+	"github.com/chainrun/chainrun/host/failure"
+)
+
+// Version is the version of the encoding that this package writes. It reads
+// this one and all before it.
+const Version = 1
+
+// MaxEncodedBytes bounds one encoded event: two documents of the largest
+// size and what is said around them.
+const MaxEncodedBytes = 48 << 20
+
+// maxEncodedDepth leaves a document of the largest depth its room.
+const maxEncodedDepth = 512 + 8
+
+// timeFormat writes whole microseconds, always six digits.
+const timeFormat = "2006-01-02T15:04:05.000000Z"
+
+// ErrVersion means that an event was written by a later version of chainrun:
+// use that one.
+var ErrVersion = errors.New("unknown version of the event encoding")
+
+// ErrType means that an event has a type that its version does not know.
+var ErrType = errors.New("unknown type of event")
+
+// envelope is the encoded form of every event: what it has is at the top level.
+type envelope struct {
+	Version int              `json:"version"`
+	Type    Type             `json:"type"`
+	Run     string           `json:"run"`
+	Seq     uint64           `json:"seq"`
+	Time    string           `json:"time"`
+	Step    *string          `json:"step"`
+	Node    *string          `json:"node"`
+	Attempt *int             `json:"attempt"`
+	Graph   *string          `json:"graph"`
+	Plan    *string          `json:"plan"`
+	Seed    *string          `json:"seed"`
+	Input   json.RawMessage  `json:"input"`
+	Output  json.RawMessage  `json:"output"`
+	Failure *failure.Failure `json:"failure"`
+	Fuel    *uint64          `json:"fuel"`
+	Timer   *string          `json:"timer"`
+	Reason  *string          `json:"reason"`
+	Status  *Status          `json:"status"`
+}
+
+// Encode gives the event as one JSON object. Documents stand in it byte for
+// byte, so it may contain line breaks; [Line] does not. The same event always
+// has the same encoding, and [Decode] gives the event back exactly.
+//
+// It refuses what could not be read again: text that is not UTF-8, a time that
+// is not in whole microseconds of the years 0 to 9999, a document that is
+// needed and absent.
+func Encode(e Event) ([]byte, error) {
+	w := writer{}
+	w.raw(`{"version":` + strconv.Itoa(Version))
+	if e.Body == nil {
+		return nil, errors.New("encoding event: it has no body")
+	}
+	w.text("type", string(e.Body.Type()))
+	w.text("run", e.Run)
+	w.raw(`,"seq":` + strconv.FormatUint(e.Seq, 10))
+	w.time(e.Time)
+	w.body(e.Body)
+	w.raw("}")
+	if w.err == nil && w.buf.Len() > MaxEncodedBytes {
+		w.err = fmt.Errorf("it is larger than %d bytes", MaxEncodedBytes)
+	}
+	if w.err != nil {
+		return nil, fmt.Errorf("encoding event %d (%s): %w", e.Seq, e.Body.Type(), w.err)
+	}
+	return w.buf.Bytes(), nil
+}
+
+// Line gives the event as one line of JSON without the line break: what
+// `--events` prints. Only the space inside its documents differs from [Encode].
+func Line(e Event) ([]byte, error) {
+	b, err := Encode(e)
+	for i, c := range b {
+		if c == '\n' || c == '\r' {
+			b[i] = ' ' // between tokens: inside a JSON string neither can stand
+		}
+	}
+	return b, err
+}
+
+// writer builds an encoded event. The first error stays.
+type writer struct {
+	buf bytes.Buffer
+	err error
+}
+
+func (w *writer) raw(s string) { w.buf.WriteString(s) }
+
+func (w *writer) fail(format string, args ...any) {
+	if w.err == nil {
+		w.err = fmt.Errorf(format, args...)
+	}
+}
+
+func (w *writer) key(key string) { w.raw(`,"` + key + `":`) }
+
+func (w *writer) text(key, s string) {
+	if !utf8.ValidString(s) {
+		w.fail("%s is not UTF-8", key)
+	}
+	w.value(key, s)
+}
+
+func (w *writer) value(key string, v any) {
+	w.key(key)
+	enc := json.NewEncoder(&w.buf)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(v); err != nil {
+		w.fail("%s: %w", key, err)
+		return
+	}
+	w.buf.Truncate(w.buf.Len() - 1) // the line break
+}
+
+func (w *writer) number(key string, n uint64) {
+	w.key(key)
+	w.raw(strconv.FormatUint(n, 10))
+}
+
+func (w *writer) time(t time.Time) {
+	if t.Nanosecond()%1000 != 0 || t.UTC().Year() < 0 || t.UTC().Year() > 9999 {
+		w.fail("its time is not in whole microseconds")
+	}
+	w.text("time", t.UTC().Format(timeFormat))
+}
+
+func (w *writer) document(key string, d document.Document) {
+	if d.IsZero() {
+		w.fail("%s is absent", key)
+		return
+	}
+	w.key(key)
+	w.buf.Write(d.Bytes())
+}
+
+func (w *writer) failure(f failure.Failure) {
+	texts := []string{string(f.Code), f.Reason, f.Message, f.Node, f.Step}
+	for _, v := range f.Violations {
+		texts = append(texts, v.Pointer, v.Keyword, v.Message, v.Found)
+	}
+	if slices.ContainsFunc(texts, func(s string) bool { return !utf8.ValidString(s) }) {
+		w.fail("its failure is not UTF-8")
+	}
+	w.value("failure", f)
+}
+
+func (w *writer) attempt(a Attempt) {
+	w.text("step", a.Step)
+	w.text("node", a.Node)
+	w.value("attempt", a.Number)
+}
+
+func (w *writer) body(body Body) {
+	switch b := body.(type) {
+	case RunStarted:
+		w.text("graph", b.Graph)
+		w.text("plan", b.Plan)
+		w.text("seed", hex.EncodeToString(b.Seed[:]))
+		w.document("input", b.Input)
+	case AttemptStarted:
+		w.attempt(b.Attempt)
+	case AttemptSucceeded:
+		w.attempt(b.Attempt)
+		w.number("fuel", b.Fuel)
+		w.document("output", b.Output)
+	case AttemptFailed:
+		w.attempt(b.Attempt)
+		w.number("fuel", b.Fuel)
+		w.failure(b.Failure)
+		if !b.Output.IsZero() {
+			w.document("output", b.Output)
+		}
+	case StepSkipped:
+		w.text("step", b.Step)
+		w.text("node", b.Node)
+	case StepFailed:
+		w.text("step", b.Step)
+		w.text("node", b.Node)
+		w.failure(b.Failure)
+	case TimerFired:
+		w.text("timer", b.Timer)
+	case CancelRequested:
+		w.text("reason", b.Reason)
+	case RunFinished:
+		w.text("status", string(b.Status))
+		if b.Failure != nil {
+			w.failure(*b.Failure)
+		}
+		if !b.Output.IsZero() {
+			w.document("output", b.Output)
+		}
+	default:
+		w.fail("%w", ErrType)
+	}
+}

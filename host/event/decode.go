@@ -1,0 +1,203 @@
+package event
+
+import (
+	"bytes"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/chainrun/chainrun/host/document"
+)
+
+// Decode reads one encoded event. It takes bytes from anywhere: what is not an
+// event of a known version and type, with all that the type has and nothing
+// else, is an error ([ErrVersion], [ErrType], or one that says what is wrong).
+func Decode(b []byte) (Event, error) {
+	e, err := decode(b)
+	if err != nil {
+		return Event{}, fmt.Errorf("decoding event: %w", err)
+	}
+	return e, nil
+}
+
+func decode(b []byte) (Event, error) {
+	// The strict parser first: encoding/json lets doubled keys and broken text
+	// pass.
+	if _, err := document.Parse(b, document.Limits{Bytes: MaxEncodedBytes, Depth: maxEncodedDepth}); err != nil {
+		return Event{}, err
+	}
+	var kind struct {
+		Version int  `json:"version"`
+		Type    Type `json:"type"`
+	}
+	if err := json.Unmarshal(b, &kind); err != nil {
+		return Event{}, err
+	}
+	if kind.Version != Version {
+		return Event{}, fmt.Errorf("%w: %d (known: %d)", ErrVersion, kind.Version, Version)
+	}
+	var v envelope
+	d := json.NewDecoder(bytes.NewReader(b))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&v); err != nil {
+		return Event{}, err
+	}
+	at, err := time.Parse(timeFormat, v.Time)
+	if err != nil {
+		return Event{}, fmt.Errorf("time: %w", err)
+	}
+	r := reader{v: &v}
+	e := Event{Run: v.Run, Seq: v.Seq, Time: at, Body: r.body()}
+	if r.err != nil {
+		return Event{}, r.err
+	}
+	if left := v.unused(); left != "" {
+		return Event{}, fmt.Errorf("%s has no %q", v.Type, left)
+	}
+	return e, nil
+}
+
+// reader takes an envelope apart. What it has taken is nil afterwards; the
+// first error stays.
+type reader struct {
+	v   *envelope
+	err error
+}
+
+// take moves a member out of the envelope.
+func take[T any](r *reader, key string, member **T) T {
+	var none T
+	if *member == nil {
+		r.fail(key)
+		return none
+	}
+	value := **member
+	*member = nil
+	return value
+}
+
+func (r *reader) fail(key string) {
+	if r.err == nil {
+		r.err = fmt.Errorf("%s needs %q", r.v.Type, key)
+	}
+}
+
+// document moves a document out of the envelope; an absent one is an error
+// where it is needed.
+func (r *reader) document(key string, raw *json.RawMessage, needed bool) document.Document {
+	if *raw == nil {
+		if needed {
+			r.fail(key)
+		}
+		return document.Document{}
+	}
+	d, err := document.Parse(*raw, document.Limits{Bytes: MaxEncodedBytes, Depth: maxEncodedDepth})
+	if err != nil && r.err == nil {
+		r.err = fmt.Errorf("%s: %w", key, err)
+	}
+	*raw = nil
+	return d
+}
+
+func (r *reader) attempt() Attempt {
+	return Attempt{
+		Step:   take(r, "step", &r.v.Step),
+		Node:   take(r, "node", &r.v.Node),
+		Number: take(r, "attempt", &r.v.Attempt),
+	}
+}
+
+func (r *reader) seed() Seed {
+	var seed Seed
+	text := take(r, "seed", &r.v.Seed)
+	if n, err := hex.Decode(seed[:], []byte(text[:min(len(text), 2*len(seed))])); r.err == nil && (err != nil || n != len(seed) || len(text) != 2*n) {
+		r.err = fmt.Errorf("seed: it is not %d bytes in hexadecimal digits", len(seed))
+	}
+	return seed
+}
+
+func (r *reader) body() Body {
+	v := r.v
+	switch v.Type {
+	case TypeRunStarted:
+		return RunStarted{
+			Graph: take(r, "graph", &v.Graph),
+			Plan:  take(r, "plan", &v.Plan),
+			Input: r.document("input", &v.Input, true),
+			Seed:  r.seed(),
+		}
+	case TypeAttemptStarted:
+		return AttemptStarted{Attempt: r.attempt()}
+	case TypeAttemptSucceeded:
+		return AttemptSucceeded{
+			Attempt: r.attempt(),
+			Output:  r.document("output", &v.Output, true),
+			Fuel:    take(r, "fuel", &v.Fuel),
+		}
+	case TypeAttemptFailed:
+		return AttemptFailed{
+			Attempt: r.attempt(),
+			Failure: take(r, "failure", &v.Failure),
+			Output:  r.document("output", &v.Output, false),
+			Fuel:    take(r, "fuel", &v.Fuel),
+		}
+	case TypeStepSkipped:
+		return StepSkipped{Step: take(r, "step", &v.Step), Node: take(r, "node", &v.Node)}
+	case TypeStepFailed:
+		return StepFailed{
+			Step:    take(r, "step", &v.Step),
+			Node:    take(r, "node", &v.Node),
+			Failure: take(r, "failure", &v.Failure),
+		}
+	case TypeTimerFired:
+		return TimerFired{Timer: take(r, "timer", &v.Timer)}
+	case TypeCancelRequested:
+		return CancelRequested{Reason: take(r, "reason", &v.Reason)}
+	case TypeRunFinished:
+		finished := RunFinished{
+			Status:  take(r, "status", &v.Status),
+			Output:  r.document("output", &v.Output, false),
+			Failure: v.Failure,
+		}
+		v.Failure = nil
+		return finished
+	}
+	if r.err == nil {
+		r.err = fmt.Errorf("%w: %q", ErrType, v.Type)
+	}
+	return nil
+}
+
+// unused names a member that the event's type does not have.
+func (v *envelope) unused() string {
+	switch {
+	case v.Step != nil:
+		return "step"
+	case v.Node != nil:
+		return "node"
+	case v.Attempt != nil:
+		return "attempt"
+	case v.Graph != nil:
+		return "graph"
+	case v.Plan != nil:
+		return "plan"
+	case v.Seed != nil:
+		return "seed"
+	case v.Input != nil:
+		return "input"
+	case v.Output != nil:
+		return "output"
+	case v.Failure != nil:
+		return "failure"
+	case v.Fuel != nil:
+		return "fuel"
+	case v.Timer != nil:
+		return "timer"
+	case v.Reason != nil:
+		return "reason"
+	case v.Status != nil:
+		return "status"
+	}
+	return ""
+}

@@ -1,0 +1,54 @@
+package inspect
+
+import (
+	"cmp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/chainrun/chainrun/host/graph"
+)
+
+// placeOf gives what canonical order compares a step by: for each loop around
+// its node the rank of the header and the turn, which its id names, then the
+// rank of the node. A step that the graph does not have comes last.
+func placeOf(g *graph.Graph, step, node string) []int {
+	n := g.Node(node)
+	if n == nil {
+		return []int{len(g.Nodes)}
+	}
+	var headers []int
+	for l := n.Loop; l != nil; l = l.Parent {
+		headers = append(headers, l.Header.Rank)
+	}
+	slices.Reverse(headers)
+	var place []int
+	for i, turn := range turns(strings.TrimPrefix(step, node)) {
+		if i < len(headers) {
+			place = append(place, headers[i], turn)
+		}
+	}
+	return append(place, n.Rank)
+}
+
+// turns reads "[2.3]".
+func turns(suffix string) []int {
+	suffix = strings.TrimSuffix(strings.TrimPrefix(suffix, "["), "]")
+	if suffix == "" {
+		return nil
+	}
+	var numbers []int
+	for text := range strings.SplitSeq(suffix, ".") {
+		n, err := strconv.Atoi(text)
+		if err != nil {
+			return numbers
+		}
+		numbers = append(numbers, n)
+	}
+	return numbers
+}
+
+// inOrder compares two steps in canonical order.
+func inOrder(a, b *track) int {
+	return cmp.Or(slices.Compare(a.place, b.place), cmp.Compare(a.Step.Step, b.Step.Step))
+}

@@ -1,0 +1,105 @@
+// Package memory keeps a journal in memory: for runs that need not survive
+// their process, and for tests.
+package memory
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"slices"
+	"sync"
+
+	"github.com/chainrun/chainrun/host/event"
+	"github.com/chainrun/chainrun/host/journal"
+)
+
+// Journal is a [journal.Journal] without a disk. It grows with every event
+// until [Journal.Forget] is called.
+type Journal struct {
+	mu    sync.RWMutex
+	runs  map[string][]event.Event
+	order []string
+}
+
+var _ journal.Journal = (*Journal)(nil)
+
+// New makes an empty journal.
+func New() *Journal {
+	return &Journal{runs: map[string][]event.Event{}}
+}
+
+// Append implements [journal.Journal].
+func (j *Journal) Append(ctx context.Context, events ...event.Event) error {
+	if err := context.Cause(ctx); err != nil {
+		return fmt.Errorf("appending to the journal: %w", err)
+	}
+	if len(events) == 0 {
+		return nil
+	}
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	run := events[0].Run
+	kept := j.runs[run]
+	finished := len(kept) > 0 && kept[len(kept)-1].Body.Type() == event.TypeRunFinished
+	if err := journal.Check(events, uint64(len(kept)), finished); err != nil {
+		return fmt.Errorf("appending to the journal: %w", err)
+	}
+	if len(kept) == 0 {
+		j.order = append(j.order, run)
+	}
+	j.runs[run] = append(kept, events...)
+	return nil
+}
+
+// Events implements [journal.Journal].
+func (j *Journal) Events(ctx context.Context, run string) iter.Seq2[event.Event, error] {
+	return func(yield func(event.Event, error) bool) {
+		j.mu.RLock()
+		events, ok := j.runs[run]
+		j.mu.RUnlock()
+		// What is appended meanwhile lies beyond the length of this slice.
+		if !ok {
+			yield(event.Event{}, fmt.Errorf("reading run %q: %w", run, journal.ErrUnknownRun))
+			return
+		}
+		for _, e := range events {
+			if err := context.Cause(ctx); err != nil {
+				yield(event.Event{}, fmt.Errorf("reading run %q: %w", run, err))
+				return
+			}
+			if !yield(e, nil) {
+				return
+			}
+		}
+	}
+}
+
+// Runs implements [journal.Journal].
+func (j *Journal) Runs(ctx context.Context) iter.Seq2[string, error] {
+	return func(yield func(string, error) bool) {
+		j.mu.RLock()
+		order := slices.Clone(j.order)
+		j.mu.RUnlock()
+		for _, run := range order {
+			if err := context.Cause(ctx); err != nil {
+				yield("", fmt.Errorf("reading the runs: %w", err))
+				return
+			}
+			if !yield(run, nil) {
+				return
+			}
+		}
+	}
+}
+
+// Forget drops a run that nobody appends to any more; one that is not there is
+// no error.
+func (j *Journal) Forget(run string) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if _, ok := j.runs[run]; !ok {
+		return
+	}
+	delete(j.runs, run)
+	j.order = slices.DeleteFunc(j.order, func(r string) bool { return r == run })
+}

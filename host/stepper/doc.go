@@ -1,0 +1,37 @@
+// Package stepper decides what happens in a run. It is the only place that
+// does: which node runs next and on what, what is tried again and when, where a
+// failure goes, when the run is over and what it gives.
+//
+// A [Machine] is a pure function of events. It reads no clock (time comes in on
+// the event), no randomness (everything random is a hash of the run's seed) and
+// no map order; it starts no goroutine. The same events give the same machine
+// and the same [Command]s, today and in ten years, so a journal of events is
+// all that has to be kept.
+//
+// # How a run moves
+//
+// A graph is a scope, and so is each of its loops. A scope is entered, and then
+// goes through turns (the graph through one). A turn is a token that holds
+// which edges have been decided and how many of its units, the nodes and inner
+// loops directly in it, are still live. Five things happen to it:
+//
+//   - settle: an edge is decided, taken or not. It goes to the unit it leads to,
+//     with the state of its source, or is held by the turn when it leads back or
+//     out.
+//   - start: all edges to a unit are decided and one was taken: a step begins,
+//     or the first turn of an inner loop.
+//   - skip: all are decided and none was taken: the unit's own edges are decided
+//     as not taken.
+//   - close: a unit is through; it lives no longer.
+//   - rest: no unit lives. If an edge back was taken the next turn begins, else
+//     the edges out are decided in the scope around it and the loop is closed
+//     there. When the graph's own turn rests, the run is done.
+//
+// # Facts and decisions
+//
+// Every decision shows up as the next fact. [Machine.Apply] returns at most one
+// [Record]; the driver applies it at once, and so on until none comes back; the
+// whole chain is one batch of the journal. What is to be done in the world
+// ([Invoke], [Wake], [Abort]) comes out on the way and is carried out when the
+// batch is durable.
+package stepper

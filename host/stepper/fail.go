@@ -1,0 +1,226 @@
+package stepper
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/chainrun/chainrun/host/document"
+	"github.com/chainrun/chainrun/host/event"
+	"github.com/chainrun/chainrun/host/failure"
+	"github.com/chainrun/chainrun/host/graph"
+)
+
+// stop is why a run comes to an end before it is at rest.
+type stop struct {
+	// at is the place of the step that failed. What is earlier in canonical
+	// order goes on, as if steps ran one at a time; the rest is not begun. nil:
+	// all of the run stops at once.
+	at      place
+	status  event.Status
+	failure failure.Failure
+}
+
+// reaches reports whether what stands at p must not begin any more.
+func (s *stop) reaches(p place) bool {
+	return s != nil && (s.at == nil || !p.before(s.at))
+}
+
+// attemptFailed tries a step again, or sends its failure along an edge, or
+// stops the run.
+func (m *Machine) attemptFailed(e event.AttemptFailed, now time.Time) error {
+	s, err := m.running(e.Attempt)
+	if err != nil {
+		return err
+	}
+	if !e.Failure.Code.Known() {
+		return fmt.Errorf("no failure has the code %q", e.Failure.Code)
+	}
+	s.running = false
+	f := e.Failure
+	if m.stop.reaches(s.place) {
+		m.through(s)
+		return nil
+	}
+	if f.Code == failure.InvalidOutput {
+		s.feedback = feedback(f)
+	}
+	if due, ok := m.again(s, f, now); ok {
+		m.tryAgain(s, due, now)
+		return nil
+	}
+	m.through(s)
+	m.fail(s, f)
+	return nil
+}
+
+// feedback is what the next attempt is told of the one before: never nothing.
+func feedback(f failure.Failure) []failure.Violation {
+	if len(f.Violations) > 0 {
+		return f.Violations
+	}
+	return []failure.Violation{{Message: f.Message}}
+}
+
+// stepFailed takes the fact that a step failed without an attempt.
+func (m *Machine) stepFailed(o *owed, f failure.Failure) {
+	if o.due.conflict {
+		m.stopAt(o.due.mark.place, f)
+		return
+	}
+	m.through(o.step)
+	m.fail(o.step, f)
+}
+
+// fail sends an unrecovered failure along the first failure edge that matches
+// its code and whose condition holds; without one it stops the run.
+func (m *Machine) fail(s *step, f failure.Failure) {
+	s.turn.ran(s.mark)
+	var chosen *graph.Edge
+	if f.Code.Routable() {
+		chosen = m.choose(s, &f)
+	}
+	if chosen == nil {
+		m.stopAt(s.place, f)
+		return
+	}
+	carried := failureDocument(f, s.input)
+	s.turn.state = merge(s.turn.state, s.before)
+	m.leave(s.turn, s.unit, func(_ int, e *graph.Edge) arrival {
+		if e != chosen {
+			return arrival{state: s.before}
+		}
+		return arrival{taken: true, output: carried, state: s.before}
+	})
+}
+
+// choose finds the failure edge to take. A condition that fails counts as not
+// holding; the failure says so.
+func (m *Machine) choose(s *step, f *failure.Failure) *graph.Edge {
+	for _, e := range s.node.Outgoing {
+		if !e.Failure || len(e.On) > 0 && !slices.Contains(e.On, f.Code) {
+			continue
+		}
+		ok, err := m.holds(e, view{step: s, failure: failureDocument(*f, s.input), state: s.before})
+		if err != nil {
+			f.Message += fmt.Sprintf("; the %v", err)
+			*f = readable(*f)
+		}
+		if ok && err == nil {
+			return e
+		}
+	}
+	return nil
+}
+
+// failureDocument is what a failure edge carries. Each member is always there,
+// so that conditions need not ask.
+func failureDocument(f failure.Failure, input document.Document) document.Document {
+	text := document.String
+	violations := make([]document.Document, len(f.Violations))
+	for i, v := range f.Violations {
+		violations[i] = document.Object(
+			document.Field{Key: "pointer", Value: text(v.Pointer)},
+			document.Field{Key: "keyword", Value: text(v.Keyword)},
+			document.Field{Key: "message", Value: text(v.Message)},
+			document.Field{Key: "found", Value: text(v.Found)},
+		)
+	}
+	attempt, err := document.FromValue(f.Attempt)
+	if err != nil {
+		attempt = document.Null()
+	}
+	return document.Object(
+		document.Field{Key: "code", Value: text(string(f.Code))},
+		document.Field{Key: "reason", Value: text(f.Reason)},
+		document.Field{Key: "message", Value: text(f.Message)},
+		document.Field{Key: "node", Value: text(f.Node)},
+		document.Field{Key: "step", Value: text(f.Step)},
+		document.Field{Key: "attempt", Value: attempt},
+		document.Field{Key: "violations", Value: document.Array(violations...)},
+		document.Field{Key: "input", Value: input},
+	)
+}
+
+// conflict is the failure of a turn that took an edge back and, on success, a
+// conditional edge out.
+func conflict(last mark) failure.Failure {
+	return last.failed(failure.LoopConflict,
+		"the turn took both an edge back and a conditional edge out of the loop: the conditions must exclude each other")
+}
+
+// stopAt ends the run by the failure of the step at a place, as if steps ran
+// one at a time in canonical order: the first failure in that order counts,
+// what is later is aborted.
+func (m *Machine) stopAt(at place, f failure.Failure) {
+	if m.stop.reaches(at) {
+		return
+	}
+	m.stop = &stop{at: at, status: event.Failed, failure: f}
+	m.abortLater(failure.Canceled)
+}
+
+// stopRun ends all of the run at once.
+func (m *Machine) stopRun(status event.Status, f failure.Failure) {
+	if m.stop != nil && m.stop.at == nil {
+		return
+	}
+	m.stop = &stop{status: status, failure: f}
+	m.abortLater(f.Code)
+}
+
+// abortLater aborts the attempts that the stop reaches and forgets the steps
+// that wait for another one.
+func (m *Machine) abortLater(cause failure.Code) {
+	for _, s := range m.inOrder() {
+		switch {
+		case !m.stop.reaches(s.place):
+		case s.running:
+			m.abort(s, cause)
+		default:
+			m.through(s)
+		}
+	}
+}
+
+func (m *Machine) abort(s *step, cause failure.Code) {
+	if s.aborted == "" {
+		s.aborted = cause
+		m.tell(Abort{Attempt: s.name(s.attempt), Cause: cause})
+	}
+}
+
+// abortion is the failure of an attempt that was aborted.
+func (m *Machine) abortion(s *step) failure.Failure {
+	switch s.aborted {
+	case failure.Timeout:
+		return s.overdueFailure()
+	case failure.Canceled:
+		if m.stop != nil && m.stop.at != nil {
+			return s.failed(failure.Canceled, fmt.Sprintf("step %q failed, which stops the run", m.stop.failure.Step))
+		}
+	}
+	if m.stop != nil {
+		return s.failed(s.aborted, m.stop.failure.Message)
+	}
+	return s.failed(s.aborted, "the attempt was aborted")
+}
+
+// cancel stops the run because somebody asked for it.
+func (m *Machine) cancel(e event.CancelRequested) {
+	text := "the run was canceled"
+	if e.Reason != "" {
+		text += ": " + e.Reason
+	}
+	m.stopRun(event.Canceled, failure.Failure{Code: failure.Canceled, Message: text})
+}
+
+// inOrder gives the active steps in canonical order.
+func (m *Machine) inOrder() []*step {
+	steps := make([]*step, 0, len(m.active))
+	for _, s := range m.active {
+		steps = append(steps, s)
+	}
+	slices.SortFunc(steps, func(a, b *step) int { return slices.Compare(a.place, b.place) })
+	return steps
+}

@@ -1,0 +1,128 @@
+package stepper
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/chainrun/chainrun/host/document"
+	"github.com/chainrun/chainrun/host/expr"
+	"github.com/chainrun/chainrun/host/graph"
+)
+
+// arrived gives a step's default input, and its inputs by node: at the start
+// the run's input and nothing; else what came along the edges that were taken,
+// the document itself or an object keyed by node, whichever the graph says for
+// this group of edges.
+func (m *Machine) arrived(d due) (input, inputs document.Document) {
+	if d.group == byStart {
+		return m.input, document.Object()
+	}
+	arrivals := slices.Clone(d.seat.arrivals)
+	slices.SortStableFunc(arrivals, func(a, b arrival) int {
+		return cmp.Or(cmp.Compare(a.edge.From.Rank, b.edge.From.Rank), cmp.Compare(a.edge.Index, b.edge.Index))
+	})
+	// Two edges of one node carry one document.
+	arrivals = slices.CompactFunc(arrivals, func(a, b arrival) bool { return a.edge.From == b.edge.From })
+	fields := make([]document.Field, len(arrivals))
+	for i, a := range arrivals {
+		fields[i] = document.Field{Key: a.edge.From.Name, Value: a.output}
+	}
+	inputs = document.Object(fields...)
+	byNode := d.mark.node.EntryByNode
+	if d.group == byBack {
+		byNode = d.mark.node.BackByNode
+	}
+	if byNode {
+		return inputs, inputs
+	}
+	return arrivals[0].output, inputs
+}
+
+// bind evaluates a node's `input`: what the node is given.
+func (m *Machine) bind(s *step) (document.Document, error) {
+	b := s.node.Input
+	if b == nil {
+		return s.arrived, nil
+	}
+	see := view{step: s, state: s.before}
+	if b.Expr != nil {
+		input, err := m.eval(b.Expr, see)
+		if err != nil {
+			return document.Document{}, fmt.Errorf("input: %w", err)
+		}
+		return input, nil
+	}
+	fields := make([]document.Field, len(b.Fields))
+	for i, f := range b.Fields {
+		value, err := m.eval(f.Expr, see)
+		if err != nil {
+			return document.Document{}, fmt.Errorf("input %q: %w", f.Key, err)
+		}
+		fields[i] = document.Field{Key: f.Key, Value: value}
+	}
+	return document.Object(fields...), nil
+}
+
+// view is what an expression sees. What is absent is null.
+type view struct {
+	step    *step // for input and inputs
+	output  document.Document
+	failure document.Document
+	state   *state
+}
+
+// variables gives the documents that an expression asks for, and makes no
+// others.
+func (m *Machine) variables(p *expr.Program, see view) map[string]document.Document {
+	vars := make(map[string]document.Document, 4)
+	if see.step != nil {
+		if p.Uses("input") {
+			vars["input"] = see.step.arrived
+		}
+		if p.Uses("inputs") {
+			vars["inputs"] = see.step.inputs
+		}
+	}
+	if p.Uses("output") {
+		vars["output"] = see.output
+	}
+	if p.Uses("error") {
+		vars["error"] = see.failure
+	}
+	if p.Uses("state") {
+		vars["state"] = m.stateDocument(see.state)
+	}
+	if p.Uses("run") {
+		vars["run"] = m.run
+	}
+	for name, d := range vars {
+		if d.IsZero() {
+			vars[name] = document.Null()
+		}
+	}
+	return vars
+}
+
+// eval evaluates an expression. Its cost limit bounds the time; the machine has
+// no other clock to stop it by.
+func (m *Machine) eval(p *expr.Program, see view) (document.Document, error) {
+	d, err := p.Eval(context.Background(), m.variables(p, see))
+	if err == nil && d.IsZero() {
+		d = document.Null()
+	}
+	return d, err
+}
+
+// holds evaluates a condition; no condition always holds.
+func (m *Machine) holds(e *graph.Edge, see view) (bool, error) {
+	if e.When == nil {
+		return true, nil
+	}
+	ok, err := e.When.Holds(context.Background(), m.variables(e.When, see))
+	if err != nil {
+		return false, fmt.Errorf("condition of the edge to %q: %w", e.To.Name, err)
+	}
+	return ok, nil
+}

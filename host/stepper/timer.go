@@ -1,0 +1,118 @@
+package stepper
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/chainrun/chainrun/host/event"
+	"github.com/chainrun/chainrun/host/failure"
+)
+
+// The names of timers. A step's id follows the prefix.
+const (
+	runDeadline  = "deadline"
+	stepDeadline = "deadline/"
+	stepRetry    = "retry/"
+)
+
+// timer is a moment that the machine waits for.
+type timer struct {
+	at   time.Time
+	kind wake
+	step *step
+}
+
+type wake uint8
+
+const (
+	endsRun  wake = iota // the run's deadline
+	endsStep             // a step's
+	retries              // a step's next attempt
+)
+
+// setTimer waits for a moment, in whole microseconds as all times of a run.
+func (m *Machine) setTimer(name string, t timer) {
+	if whole := t.at.Truncate(time.Microsecond); whole.Before(t.at) {
+		t.at = whole.Add(time.Microsecond)
+	}
+	m.timers[name] = t
+	m.tell(Wake{Timer: name, At: t.at})
+}
+
+// Awaits reports whether the run still waits for a timer that a [Wake] asked
+// for. A driver drops the others: a step that is through needs no deadline.
+func (m *Machine) Awaits(name string) bool {
+	_, ok := m.timers[name]
+	return ok && !m.done
+}
+
+// timerFired does what the machine waited to do.
+func (m *Machine) timerFired(e event.TimerFired, now time.Time) error {
+	t, ok := m.timers[e.Timer]
+	switch {
+	case !ok:
+		return fmt.Errorf("nothing waits for the timer %q", e.Timer)
+	case now.Before(t.at):
+		return fmt.Errorf("the timer %q is due at %s", e.Timer, t.at.Format(time.RFC3339Nano))
+	}
+	delete(m.timers, e.Timer)
+	s := t.step
+	switch t.kind {
+	case endsRun:
+		m.stopRun(event.Failed, failure.Failure{
+			Code: failure.Deadline, Message: fmt.Sprintf("the run took longer than its deadline of %s", m.graph.Deadline),
+		})
+	case endsStep:
+		s.overdue = true
+		if s.running {
+			m.abort(s, failure.Timeout)
+			return nil
+		}
+		m.failWithout(s, s.overdueFailure())
+	case retries:
+		m.owe(owed{step: s, body: event.AttemptStarted{Attempt: s.name(s.attempt + 1)}})
+	}
+	return nil
+}
+
+// tryAgain waits for a step's next attempt.
+func (m *Machine) tryAgain(s *step, due, now time.Time) {
+	if !due.After(now) {
+		m.owe(owed{step: s, body: event.AttemptStarted{Attempt: s.name(s.attempt + 1)}})
+		return
+	}
+	s.waking = stepRetry + s.id + "/" + strconv.Itoa(s.attempt+1)
+	m.setTimer(s.waking, timer{at: due, kind: retries, step: s})
+}
+
+// overdueFailure is the failure of a step that ran past its deadline.
+func (s *step) overdueFailure() failure.Failure {
+	f := s.failed(failure.Timeout, fmt.Sprintf("the step took longer than its deadline of %s", s.node.Deadline))
+	f.Attempt = s.attempt
+	return f
+}
+
+// Open gives what a run still waits for between two batches: an Invoke for each
+// attempt under way, in canonical order, then a Wake for each timer, by name. It is what
+// a driver carries out after it has made a machine again from a journal.
+func (m *Machine) Open() []Command {
+	if m.done {
+		return nil
+	}
+	var open []Command
+	for _, s := range m.inOrder() {
+		if s.running {
+			open = append(open, m.invoke(s))
+		}
+		if s.aborted != "" {
+			open = append(open, Abort{Attempt: s.name(s.attempt), Cause: s.aborted})
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(m.timers)) {
+		open = append(open, Wake{Timer: name, At: m.timers[name].at})
+	}
+	return open
+}
