@@ -60,6 +60,15 @@ func (w *world) fresh(capability, method, payload string) answer {
 	return answer{doc, failed}
 }
 
+// compiled is shared by all tests: a Go module takes a second to compile.
+var compiled = wazero.NewCompilationCache()
+
+func newRuntime(ctx context.Context) wazero.Runtime {
+	r := wazero.NewRuntimeWithConfig(ctx, wazero.NewRuntimeConfig().WithCompilationCache(compiled))
+	wasi_snapshot_preview1.MustInstantiate(ctx, r)
+	return r
+}
+
 // reactor is one instance of a module, used for one call after another.
 type reactor struct {
 	mod   api.Module
@@ -69,9 +78,8 @@ type reactor struct {
 func newReactor(t *testing.T, wasm []byte) *reactor {
 	t.Helper()
 	ctx := context.Background()
-	r := wazero.NewRuntime(ctx)
+	r := newRuntime(ctx)
 	t.Cleanup(func() { r.Close(ctx) })
-	wasi_snapshot_preview1.MustInstantiate(ctx, r)
 	n := &reactor{}
 	_, err := r.NewHostModuleBuilder("chainrun_v1").NewFunctionBuilder().WithFunc(n.call).Export("call").Instantiate(ctx)
 	if err != nil {
@@ -127,9 +135,8 @@ func (n *reactor) run(t *testing.T, w *world, input string) (doc string, failed 
 func command(t *testing.T, wasm []byte, env map[string]string, input string) (stdout, stderr string, code uint32) {
 	t.Helper()
 	ctx := context.Background()
-	r := wazero.NewRuntime(ctx)
+	r := newRuntime(ctx)
 	defer r.Close(ctx)
-	wasi_snapshot_preview1.MustInstantiate(ctx, r)
 	var out, log bytes.Buffer
 	config := wazero.NewModuleConfig().WithArgs("node").WithStdin(bytes.NewReader([]byte(input))).WithStdout(&out).WithStderr(&log)
 	for k, v := range env {
