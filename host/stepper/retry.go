@@ -15,16 +15,6 @@ import (
 	"github.com/chainrun/chainrun/host/graph"
 )
 
-// defaultRetry is the rule for codes that are tried again by default and that
-// no rule of the node covers.
-var defaultRetry = graph.RetryRule{
-	MaxAttempts:     3,
-	InitialInterval: 500 * time.Millisecond,
-	MaxInterval:     30 * time.Second,
-	Multiplier:      2,
-	Jitter:          0.5,
-}
-
 // again decides whether a failed step is tried again, and when.
 func (m *Machine) again(s *step, f failure.Failure, now time.Time) (time.Time, bool) {
 	if s.overdue || !f.Code.Routable() {
@@ -51,7 +41,7 @@ func ruleFor(rules []graph.RetryRule, f failure.Failure) (graph.RetryRule, bool)
 			return r, true
 		}
 	}
-	return defaultRetry, f.Retryable
+	return graph.DefaultRetry(), f.Retryable
 }
 
 // interval is the wait after the attempt with this number, from 1: the

@@ -11,12 +11,6 @@ import (
 	"github.com/chainrun/chainrun/host/graph"
 )
 
-// What a graph that says nothing gets.
-const (
-	defaultMaxSteps  = 10_000
-	defaultMaxVisits = 100
-)
-
 // step is an activation of a node that is not through.
 type step struct {
 	mark
@@ -42,7 +36,7 @@ type step struct {
 // begin activates a node: it decides on AttemptStarted, or on StepFailed where
 // the step cannot have an attempt.
 func (m *Machine) begin(d due) {
-	limit := orDefault(m.graph.MaxSteps, defaultMaxSteps)
+	limit := orDefault(m.graph.MaxSteps, graph.DefaultMaxSteps)
 	if m.begun >= limit {
 		f := d.mark.failed(failure.MaxSteps, fmt.Sprintf("the run has begun %d steps, which is all that it may (max_steps)", limit))
 		m.stopRun(event.Failed, f)
@@ -54,7 +48,7 @@ func (m *Machine) begin(d due) {
 	s.input = s.arrived
 	if stay := d.turn.entry; stay != nil {
 		stay.visits[s.node]++
-		if limit := orDefault(s.node.MaxVisits, defaultMaxVisits); stay.visits[s.node] > limit {
+		if limit := orDefault(s.node.MaxVisits, graph.DefaultMaxVisits); stay.visits[s.node] > limit {
 			m.failWithout(s, s.failed(failure.MaxVisits,
 				fmt.Sprintf("node %q was activated more than %d times since its loop was entered (max_visits)", s.node.Name, limit)))
 			return
