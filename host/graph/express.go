@@ -64,16 +64,24 @@ func (b *builder) expression(e Expression, in place, label string) *expr.Program
 	}
 	p, err := b.envs[in].Compile(e.Text)
 	if err != nil {
-		at, text, hint := e.At, err.Error(), ""
-		if syntax, ok := errors.AsType[*expr.SyntaxError](err); ok {
-			at, text, hint = e.Position(syntax.Line, syntax.Column), syntax.Text, syntax.Hint
-		}
-		if hint == "" {
-			hint = "seen here: " + strings.Join(sees[in], ", ")
-		}
-		b.complain(at, CodeBadExpression, label+": "+text, hint)
+		b.badExpression(e, in, label, err)
 		return nil
 	}
 	b.programs[key] = p
 	return p
+}
+
+// badExpression translates what the compiler says to the graph's file.
+func (b *builder) badExpression(e Expression, in place, label string, err error) {
+	all := []*expr.SyntaxError{{Line: 1, Column: 1, Text: err.Error()}}
+	if syntax, ok := errors.AsType[*expr.SyntaxError](err); ok {
+		all = syntax.All()
+	}
+	for _, s := range all {
+		hint := s.Hint
+		if hint == "" {
+			hint = "seen here: " + strings.Join(sees[in], ", ")
+		}
+		b.complain(e.Position(s.Line, s.Column), CodeBadExpression, label+": "+s.Text, hint)
+	}
 }

@@ -1,7 +1,9 @@
 package graph
 
 import (
+	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/chainrun/chainrun/host/document"
 )
@@ -68,16 +70,21 @@ type Segment struct {
 	Offset, Line, Column int
 }
 
-// Position translates a place in the text, both counted from 1 and columns in
-// bytes, to a place in the file.
+// Position translates a place in the text to a place in the file. Both count
+// from 1; column counts characters, as the compiler of expressions does.
 func (e Expression) Position(line, column int) Position {
-	offset, left := 0, line-1
-	for ; left > 0 && offset < len(e.Text); offset++ {
-		if e.Text[offset] == '\n' {
-			left--
+	offset := 0
+	for ; line > 1; line-- {
+		n := strings.IndexByte(e.Text[offset:], '\n')
+		if n < 0 {
+			break
 		}
+		offset += n + 1
 	}
-	offset = min(offset+max(column-1, 0), len(e.Text))
+	for ; column > 1 && offset < len(e.Text); column-- {
+		_, size := utf8.DecodeRuneInString(e.Text[offset:])
+		offset += size
+	}
 	at := e.At
 	for _, s := range e.Segments {
 		if s.Offset > offset {

@@ -1,0 +1,101 @@
+package graphfile
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/BurntSushi/toml"
+
+	"github.com/chainrun/chainrun/host/graph"
+	"github.com/chainrun/chainrun/host/schema"
+)
+
+// MaxBytes bounds a graph file.
+const MaxBytes = 4 << 20
+
+// Load reads a graph: [Parse] and then [graph.Build], with the complaints of
+// both. Files that the graph names are read by load; see [graph.Build].
+func Load(name string, text []byte, load schema.Loader) (*graph.Graph, graph.Diagnostics) {
+	src, found := Parse(name, text)
+	if src == nil {
+		return nil, found
+	}
+	g, more := graph.Build(src, load)
+	found = append(found, more...)
+	found.Sort()
+	if found.Failed() {
+		return nil, found
+	}
+	return g, found
+}
+
+// Parse reads a graph file. name is how diagnostics call it. The source is nil
+// only where the text is no TOML or beyond a bound; else it is what could be
+// read, whatever the diagnostics say. Time and memory are linear in the text,
+// which has at most [MaxBytes].
+func Parse(name string, text []byte) (*graph.Source, graph.Diagnostics) {
+	r := &reader{file: name}
+	if len(text) > MaxBytes {
+		r.complain(spot{}, graph.CodeTooLarge, fmt.Sprintf("the file has %d bytes; at most %d are allowed", len(text), MaxBytes), "put schemas and configuration into files of their own")
+		return nil, r.found
+	}
+	values, layout, err := decode(string(text))
+	if err != nil {
+		r.syntax(err)
+		return nil, r.found
+	}
+	src := r.source(item{values, layout})
+	r.found.Sort()
+	return src, r.found
+}
+
+// decode parses a text and finds the places of its values.
+func decode(text string) (values map[string]any, layout *place, err error) {
+	for _, mark := range []string{"\xef\xbb\xbf", "\xff\xfe", "\xfe\xff"} {
+		if strings.HasPrefix(text, mark) {
+			text = text[len(mark):] // as the parser does
+			break
+		}
+	}
+	if layout, err = scanLayout(text); err != nil {
+		return nil, nil, err
+	}
+	defer func() {
+		// The parser panics where it finds a bug in itself.
+		if r := recover(); r != nil {
+			values, layout, err = nil, nil, fmt.Errorf("the parser stopped: %v", r)
+		}
+	}()
+	if _, err := toml.Decode(text, &values); err != nil {
+		return nil, nil, err
+	}
+	return values, layout, nil
+}
+
+func (r *reader) syntax(err error) {
+	if deep, ok := errors.AsType[*depthError](err); ok {
+		r.complain(deep.at, graph.CodeTooLarge, deep.Error(), "")
+		return
+	}
+	bad, ok := errors.AsType[toml.ParseError](err)
+	if !ok {
+		r.complain(spot{1, 1}, graph.CodeSyntax, "not TOML: "+err.Error(), "")
+		return
+	}
+	at := spot{max(bad.Position.Line, 1), max(bad.Position.Col, 1)}
+	r.complain(at, graph.CodeSyntax, "not TOML: "+bad.Message, syntaxHint(bad.Message))
+}
+
+// syntaxHint says what to do about the commonest mistakes.
+func syntaxHint(message string) string {
+	switch {
+	case strings.Contains(message, "has already been defined"), strings.Contains(message, "already"):
+		return "a key or table can be written once"
+	case strings.Contains(message, "expected value but found"):
+		return `strings need quotes: key = "text"`
+	case strings.Contains(message, "unexpected newline"), strings.Contains(message, "strings cannot contain newlines"):
+		return `close the quotes, or write a text of several lines between """ and """`
+	}
+	return ""
+}

@@ -1,0 +1,464 @@
+package graphfile
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/chainrun/chainrun/host/document"
+	"github.com/chainrun/chainrun/host/graph"
+)
+
+// item is a value with its place.
+type item struct {
+	value any
+	place *place
+}
+
+// reader turns values into what they should be, and complains where they are
+// not.
+type reader struct {
+	file     string
+	found    graph.Diagnostics
+	searches int
+}
+
+func (r *reader) complain(at spot, code, text, hint string) {
+	r.found = append(r.found, graph.Diagnostic{
+		Position: r.position(at), Code: code, Severity: graph.Error, Text: text, Hint: hint,
+	})
+}
+
+func (r *reader) position(at spot) graph.Position {
+	return graph.Position{File: r.file, Line: at.line, Column: at.column}
+}
+
+// keyAt and valueAt are where an item's key and value stand.
+func (r *reader) keyAt(i item) graph.Position {
+	if i.place == nil {
+		return graph.Position{File: r.file}
+	}
+	return r.position(i.place.key)
+}
+
+func (r *reader) valueAt(i item) graph.Position {
+	if i.place == nil {
+		return graph.Position{File: r.file}
+	}
+	return r.position(i.place.value)
+}
+
+func (r *reader) wrong(i item, label, expected, hint string) {
+	at := r.valueAt(i)
+	r.complain(spot{at.Line, at.Column}, graph.CodeWrongType,
+		fmt.Sprintf("%s: found %s, expected %s", label, describe(i.value), expected), hint)
+}
+
+// describe names a value in a complaint.
+func describe(v any) string {
+	const shown = 40
+	cut := func(s string) string {
+		if len(s) > shown {
+			return strings.ToValidUTF8(s[:shown], "") + "…"
+		}
+		return s
+	}
+	switch v := v.(type) {
+	case string:
+		return "the string " + cut(strconv.Quote(v))
+	case int64:
+		return "the integer " + strconv.FormatInt(v, 10)
+	case float64:
+		return "the number " + strconv.FormatFloat(v, 'g', -1, 64)
+	case bool:
+		return strconv.FormatBool(v)
+	case time.Time:
+		return "a date or time"
+	case []any, []map[string]any:
+		return "an array"
+	case map[string]any:
+		return "a table"
+	}
+	return fmt.Sprintf("a %T", v)
+}
+
+// table is a table whose keys are being read.
+type table struct {
+	r      *reader
+	values map[string]any
+	place  *place
+	label  string // before a key's name in complaints: `node "a": `
+	keys   graph.Positions
+	known  []string
+}
+
+// table begins to read a table; nil where the item is none.
+func (r *reader) table(i item, label, prefix string) *table {
+	values, ok := i.value.(map[string]any)
+	if !ok {
+		hint := ""
+		if _, ok := i.value.([]map[string]any); ok {
+			hint = "write [name] instead of [[name]]"
+		}
+		r.wrong(i, label, "a table", hint)
+		return nil
+	}
+	return &table{r: r, values: values, place: i.place, label: prefix, keys: graph.Positions{}}
+}
+
+// take gives a key's value. From then on the key is known.
+func (t *table) take(key string) (item, bool) {
+	t.known = append(t.known, key)
+	v, ok := t.values[key]
+	return item{v, t.place.child(key)}, ok
+}
+
+// names gives the keys in the order of the file.
+func (t *table) names() []string {
+	if t.place != nil && len(t.place.names) == len(t.values) {
+		return t.place.names
+	}
+	names := make([]string, 0, len(t.values))
+	for k := range t.values {
+		names = append(names, k)
+	}
+	slices.Sort(names)
+	return names
+}
+
+func (t *table) item(key string) item { return item{t.values[key], t.place.child(key)} }
+
+// written notes where a key's value stands.
+func (t *table) written(key string, i item) { t.keys[key] = t.r.valueAt(i) }
+
+// finish complains about the keys that nothing has taken.
+func (t *table) finish() {
+	for _, name := range t.names() {
+		if slices.Contains(t.known, name) {
+			continue
+		}
+		at := t.r.keyAt(t.item(name))
+		t.r.complain(spot{at.Line, at.Column}, graph.CodeUnknownKey, fmt.Sprintf("%s%s: no such key", t.label, printable(name)), t.r.near(name, t.known))
+	}
+}
+
+// maxSearches bounds how often the nearest key is looked for.
+const maxSearches = 100
+
+func (r *reader) near(name string, known []string) string {
+	if r.searches++; r.searches <= maxSearches {
+		if near := graph.Nearest(name, known); near != "" {
+			return fmt.Sprintf("did you mean %q?", near)
+		}
+	}
+	if len(known) > 12 {
+		return ""
+	}
+	return "known keys: " + strings.Join(known, ", ")
+}
+
+// printable quotes a key that is not a plain word.
+func printable(name string) string {
+	for i := range len(name) {
+		if !isBare(name[i]) {
+			return strconv.Quote(name)
+		}
+	}
+	if name == "" {
+		return `""`
+	}
+	return name
+}
+
+func (t *table) str(key string) string {
+	i, ok := t.take(key)
+	if !ok {
+		return ""
+	}
+	s, ok := i.value.(string)
+	if !ok {
+		t.r.wrong(i, t.label+key, "a string", "")
+		return ""
+	}
+	t.written(key, i)
+	return s
+}
+
+func (t *table) boolean(key string) bool {
+	i, ok := t.take(key)
+	if !ok {
+		return false
+	}
+	b, ok := i.value.(bool)
+	if !ok {
+		t.r.wrong(i, t.label+key, "true or false", "")
+		return false
+	}
+	t.written(key, i)
+	return b
+}
+
+func (t *table) integer(key string) int64 {
+	i, ok := t.take(key)
+	if !ok {
+		return 0
+	}
+	n, ok := i.value.(int64)
+	if !ok {
+		hint := ""
+		if f, ok := i.value.(float64); ok && f == math.Trunc(f) && math.Abs(f) < 1<<53 {
+			hint = fmt.Sprintf("write %d", int64(f))
+		}
+		t.r.wrong(i, t.label+key, "an integer", hint)
+		return 0
+	}
+	t.written(key, i)
+	return n
+}
+
+func (t *table) number(key string) (float64, bool) {
+	i, ok := t.take(key)
+	if !ok {
+		return 0, false
+	}
+	switch v := i.value.(type) {
+	case int64:
+		t.written(key, i)
+		return float64(v), true
+	case float64:
+		t.written(key, i)
+		return v, true
+	}
+	t.r.wrong(i, t.label+key, "a number", "")
+	return 0, false
+}
+
+func (t *table) duration(key string) (time.Duration, bool) {
+	i, ok := t.take(key)
+	if !ok {
+		return 0, false
+	}
+	const expected = `a duration such as "500ms", "30s" or "1h30m"`
+	s, ok := i.value.(string)
+	if !ok {
+		hint := ""
+		if n, ok := i.value.(int64); ok {
+			hint = fmt.Sprintf(`write the unit: "%ds"`, n)
+		}
+		t.r.wrong(i, t.label+key, expected, hint)
+		return 0, false
+	}
+	d, err := time.ParseDuration(s)
+	if err != nil {
+		at := t.r.valueAt(i)
+		t.r.complain(spot{at.Line, at.Column}, graph.CodeBadValue, fmt.Sprintf("%s%s: %q is not %s", t.label, key, s, expected), "")
+		return 0, false
+	}
+	t.written(key, i)
+	return d, true
+}
+
+func (t *table) size(key string) int64 {
+	i, ok := t.take(key)
+	if !ok {
+		return 0
+	}
+	const expected = `a number of bytes or a size such as "16MiB"`
+	switch v := i.value.(type) {
+	case int64:
+		t.written(key, i)
+		return v
+	case string:
+		n, hint, ok := parseSize(v)
+		if ok {
+			t.written(key, i)
+			return n
+		}
+		at := t.r.valueAt(i)
+		t.r.complain(spot{at.Line, at.Column}, graph.CodeBadValue, fmt.Sprintf("%s%s: %q is not %s", t.label, key, v, expected), hint)
+		return 0
+	}
+	t.r.wrong(i, t.label+key, expected, "")
+	return 0
+}
+
+// words reads a list of strings; one string is a list of one.
+func (t *table) words(key string) []graph.Word {
+	i, ok := t.take(key)
+	if !ok {
+		return nil
+	}
+	if s, ok := i.value.(string); ok {
+		t.written(key, i)
+		return []graph.Word{{Text: s, At: t.r.valueAt(i)}}
+	}
+	list, ok := i.value.([]any)
+	if !ok {
+		t.r.wrong(i, t.label+key, "a list of strings", "")
+		return nil
+	}
+	t.written(key, i)
+	var words []graph.Word
+	for n, v := range list {
+		e := item{v, i.place.item(n)}
+		s, ok := v.(string)
+		if !ok {
+			t.r.wrong(e, fmt.Sprintf("%s%s[%d]", t.label, key, n), "a string", "")
+			continue
+		}
+		words = append(words, graph.Word{Text: s, At: t.r.valueAt(e)})
+	}
+	return words
+}
+
+func (t *table) expression(key string) graph.Expression {
+	i, ok := t.take(key)
+	if !ok {
+		return graph.Expression{}
+	}
+	e, ok := t.r.expression(i, t.label+key)
+	if ok {
+		t.written(key, i)
+	}
+	return e
+}
+
+func (r *reader) expression(i item, label string) (graph.Expression, bool) {
+	s, ok := i.value.(string)
+	if !ok {
+		hint := ""
+		switch v := i.value.(type) {
+		case bool, int64, float64:
+			hint = fmt.Sprintf(`write it in quotes: "%v"`, v)
+		}
+		r.wrong(i, label, "an expression, in quotes", hint)
+		return graph.Expression{}, false
+	}
+	e := graph.Expression{Text: s, At: r.valueAt(i)}
+	if i.place != nil && i.place.text == s {
+		e.Segments = i.place.segments
+	}
+	return e, true
+}
+
+// value reads any value as a document.
+func (t *table) value(key string) graph.Value {
+	i, ok := t.take(key)
+	if !ok {
+		return graph.Value{}
+	}
+	return t.r.value(i, t.label+key)
+}
+
+func (r *reader) value(i item, label string) graph.Value {
+	before := len(r.found)
+	d := r.document(i, label)
+	if len(r.found) > before {
+		return graph.Value{At: r.valueAt(i)}
+	}
+	return graph.Value{Document: d, At: r.valueAt(i)}
+}
+
+// document converts a value, with keys in the order of the file. Its depth is
+// bounded by that of the file.
+func (r *reader) document(i item, label string) document.Document {
+	switch v := i.value.(type) {
+	case map[string]any:
+		t := &table{r: r, values: v, place: i.place}
+		fields := make([]document.Field, 0, len(v))
+		for _, name := range t.names() {
+			fields = append(fields, document.Field{Key: name, Value: r.document(t.item(name), label+"."+printable(name))})
+		}
+		return document.Object(fields...)
+	case []any:
+		items := make([]document.Document, len(v))
+		for n := range v {
+			items[n] = r.document(item{v[n], i.place.item(n)}, fmt.Sprintf("%s[%d]", label, n))
+		}
+		return document.Array(items...)
+	case []map[string]any:
+		items := make([]document.Document, len(v))
+		for n := range v {
+			items[n] = r.document(item{v[n], i.place.item(n)}, fmt.Sprintf("%s[%d]", label, n))
+		}
+		return document.Array(items...)
+	case time.Time:
+		r.wrong(i, label, "a JSON value", `JSON has no dates: write it in quotes`)
+		return document.Null()
+	case float64:
+		if math.IsNaN(v) || math.IsInf(v, 0) {
+			r.wrong(i, label, "a JSON value", "JSON has no such number")
+			return document.Null()
+		}
+	}
+	d, err := document.FromValue(i.value)
+	if err != nil {
+		r.wrong(i, label, "a JSON value", err.Error())
+		return document.Null()
+	}
+	return d
+}
+
+// schema reads a schema: a file's name, or the schema itself.
+func (t *table) schema(key string) graph.SchemaSource {
+	i, ok := t.take(key)
+	if !ok {
+		return graph.SchemaSource{}
+	}
+	switch v := i.value.(type) {
+	case string:
+		if v == "" {
+			at := t.r.valueAt(i)
+			t.r.complain(spot{at.Line, at.Column}, graph.CodeBadValue, t.label+key+": the file's name is empty", "leave the key out")
+			return graph.SchemaSource{}
+		}
+		t.written(key, i)
+		return graph.SchemaSource{File: v, At: t.r.valueAt(i)}
+	case map[string]any, bool:
+		t.written(key, i)
+		s := graph.SchemaSource{Inline: t.r.value(i, t.label+key), At: t.r.valueAt(i)}
+		s.Inline.Places = graph.Positions{}
+		t.r.places(s.Inline.Places, "", i.place)
+		return s
+	}
+	t.r.wrong(i, t.label+key, "a file's name or a table with the schema", "")
+	return graph.SchemaSource{}
+}
+
+var pointerToken = strings.NewReplacer("~", "~0", "/", "~1")
+
+// places notes where the values of an item stand, by JSON Pointer.
+func (r *reader) places(into graph.Positions, pointer string, p *place) {
+	if p == nil {
+		return
+	}
+	into[pointer] = r.position(p.value)
+	for _, name := range p.names {
+		r.places(into, pointer+"/"+pointerToken.Replace(name), p.children[name])
+	}
+	for n, c := range p.items {
+		r.places(into, fmt.Sprintf("%s/%d", pointer, n), c)
+	}
+}
+
+// list gives the elements of an array of tables, or of an array.
+func (r *reader) list(i item, label, hint string) ([]item, bool) {
+	var list []item
+	switch v := i.value.(type) {
+	case []map[string]any:
+		for n := range v {
+			list = append(list, item{v[n], i.place.item(n)})
+		}
+	case []any:
+		for n := range v {
+			list = append(list, item{v[n], i.place.item(n)})
+		}
+	default:
+		r.wrong(i, label, "a list of tables", hint)
+		return nil, false
+	}
+	return list, true
+}
