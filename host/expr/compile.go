@@ -57,6 +57,16 @@ func newChecker(l *language, variables []string) (*checker.Env, error) {
 // An error is a *[SyntaxError] with the first complaint, which holds the others;
 // or it is one of this package and not about src.
 func (e *Env) Compile(src string) (*Program, error) {
+	return e.compile(src, false)
+}
+
+// CompileCondition is Compile for an expression that must be true or false:
+// one whose type is known and another is refused.
+func (e *Env) CompileCondition(src string) (*Program, error) {
+	return e.compile(src, true)
+}
+
+func (e *Env) compile(src string, condition bool) (*Program, error) {
 	if len(src) > MaxLength {
 		return nil, &SyntaxError{Line: 1, Column: 1,
 			Text: fmt.Sprintf("the expression is %d bytes long; at most %d are allowed", len(src), MaxLength)}
@@ -92,7 +102,7 @@ func (e *Env) Compile(src string) (*Program, error) {
 	if list := errs.GetErrors(); len(list) > 0 {
 		return nil, c.explain(list)
 	}
-	return c.plan(p, checked, literals)
+	return c.plan(p, checked, literals, condition)
 }
 
 // oneNumber makes all number literals the checker's one kind of number, and
@@ -150,7 +160,7 @@ type compilation struct {
 	tree   *ast.AST
 }
 
-func (c *compilation) plan(p *Program, tree *ast.AST, literals map[int64]any) (*Program, error) {
+func (c *compilation) plan(p *Program, tree *ast.AST, literals map[int64]any, condition bool) (*Program, error) {
 	pl := &planner{lang: c.lang, literals: literals, known: c.env.known, slots: map[string]int{}}
 	p.root = pl.plan(tree.Expr())
 	p.names = pl.names
@@ -160,6 +170,9 @@ func (c *compilation) plan(p *Program, tree *ast.AST, literals map[int64]any) (*
 	}
 	if v, ok := p.root.(*variable); ok {
 		p.whole = p.names[v.slot]
+	}
+	if text := unfit(tree.GetType(tree.Expr().ID()), condition); text != "" {
+		pl.problems = append(pl.problems, problem{id: tree.Expr().ID(), text: text})
 	}
 	if len(pl.problems) == 0 && len(p.names) == 0 {
 		if _, err := p.Eval(context.Background(), nil); err != nil {
@@ -180,11 +193,31 @@ func (c *compilation) plan(p *Program, tree *ast.AST, literals map[int64]any) (*
 	return p, nil
 }
 
+// unfit says why a result of a type that is known cannot be used.
+func unfit(t *types.Type, condition bool) string {
+	name := oneKind(checker.FormatCELType(t))
+	switch t.Kind() {
+	case types.DynKind, types.TypeParamKind, types.BoolKind:
+		return ""
+	case types.TimestampKind, types.DurationKind, types.BytesKind:
+		return fmt.Sprintf("the result is a value of type %s, which JSON has not; string(…) makes a string of it", name)
+	case types.TypeKind:
+		return "the result is a type, which is not a JSON value"
+	case types.OpaqueKind:
+		if condition {
+			return "a condition must be true or false; this one is an optional value, to be given a default with .orValue(false)"
+		}
+		return ""
+	}
+	if condition {
+		return fmt.Sprintf("a condition must be true or false; this one is of type %s", name)
+	}
+	return ""
+}
+
 func (c *compilation) at(l common.Location, text, hint string) *SyntaxError {
 	s := &SyntaxError{Line: l.Line(), Column: l.Column() + 1, Text: text, Hint: hint}
-	if s.Line < 1 {
-		s.Line, s.Column = 1, 1
-	}
+	s.Line, s.Column = max(s.Line, 1), max(s.Column, 1)
 	return s
 }
 

@@ -87,6 +87,7 @@ func (c *compilation) explain(errs []*common.Error) error {
 // reword says a complaint in words that fit: there is one kind of number, and
 // operators look as they are written.
 func (c *compilation) reword(message string, at ast.Expr) (text, hint string) {
+	message = strings.TrimPrefix(message, "Syntax error: ")
 	switch {
 	case strings.HasPrefix(message, "undeclared reference to "):
 		return c.unknown(quoted(message), at)
@@ -97,8 +98,11 @@ func (c *compilation) reword(message string, at ast.Expr) (text, hint string) {
 	case strings.HasPrefix(message, "invalid double literal"):
 		return "the number is beyond the range of numbers", ""
 	}
-	text = oneKind(strings.TrimPrefix(message, "Syntax error: "))
-	return strings.ReplaceAll(text, "<EOF>", "the end of the expression"), ""
+	if strings.HasPrefix(message, "expected identifier after '.'") {
+		hint = "a key that is no plain name is written x[\"key\"]"
+	}
+	text = oneKind(message)
+	return strings.ReplaceAll(text, "<EOF>", "the end of the expression"), hint
 }
 
 // habits are what authors write who come from other languages.
@@ -122,7 +126,14 @@ func (c *compilation) habit(l common.Location) string {
 	for end < len(runes) && isLetter(runes[end]) == isLetter(runes[column]) && runes[end] != ' ' {
 		end++
 	}
-	return habits[string(runes[column:end])]
+	if h := habits[string(runes[column:end])]; h != "" {
+		return h
+	}
+	before := strings.Fields(string(runes[:column]))
+	if len(before) > 0 && before[len(before)-1] == "not" {
+		return habits["not"]
+	}
+	return ""
 }
 
 func isLetter(r rune) bool { return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' }

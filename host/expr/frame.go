@@ -37,12 +37,25 @@ const (
 )
 
 // failure is an error that the expression itself made: && and || may absorb it.
-type failure struct{ text string }
+type failure struct {
+	text    string
+	missing bool // what was asked for is not there: absent, for x[?i]
+}
 
 func (f *failure) Error() string { return f.text }
 
 func failf(format string, args ...any) error {
 	return &failure{text: fmt.Sprintf(format, args...)}
+}
+
+func missingf(format string, args ...any) error {
+	return &failure{text: fmt.Sprintf(format, args...), missing: true}
+}
+
+// isMissing reports whether err says that something is not there.
+func isMissing(err error) bool {
+	f, ok := err.(*failure) //nolint:errorlint // made here and never wrapped
+	return ok && f.missing
 }
 
 // stopped is an error that ends an evaluation at once: a limit, or the context.

@@ -111,16 +111,11 @@ func (n *field) eval(f *frame) (any, error) {
 			m, _ := x.(map[string]any)
 			v, ok := m[n.name]
 			return v, ok
-		}, func(x any) error { return missingField(x, n.name) })
+		}), nil
 	}
-	return n.mode.result(nil, false, func() error { return missingField(x, n.name) })
-}
-
-func missingField(x any, name string) error {
-	if _, ok := x.(map[string]any); ok {
-		return failf("no such key: %q", name)
-	}
-	return failf("cannot take key %q of %s", name, describe(x))
+	return n.mode.result(nil, false, func() error {
+		return failf("cannot take key %q of %s", n.name, describe(x))
+	})
 }
 
 // result is what an access gives for a value that is there or not.
@@ -141,28 +136,21 @@ func (a access) result(v any, found bool, complaint func() error) (any, error) {
 	}
 }
 
-// through is an access to what an optional holds: the result is optional too.
-func (a access) through(o *optional, get func(any) (any, bool), complaint func(any) error) (any, error) {
-	if !o.present {
-		return a.resultOf(none), nil
+// through is an access to what an optional holds. The result is optional too:
+// x.?y.z is absent where y or z is.
+func (a access) through(o *optional, get func(any) (any, bool)) any {
+	var v any
+	found := false
+	if o.present {
+		v, found = get(o.value)
 	}
-	v, found := get(o.value)
 	switch {
 	case a == test:
-		return found, nil
+		return found
 	case found:
-		return &optional{value: v, present: true}, nil
-	case a == maybe:
-		return none, nil
+		return &optional{value: v, present: true}
 	}
-	return nil, complaint(o.value)
-}
-
-func (a access) resultOf(o *optional) any {
-	if a == test {
-		return false
-	}
-	return o
+	return none
 }
 
 func (n *element) eval(f *frame) (any, error) {
@@ -184,14 +172,14 @@ func (n *element) eval(f *frame) (any, error) {
 		return v, reason == nil
 	}
 	if o, ok := x.(*optional); ok {
-		v, err := n.mode.through(o, get, func(any) error { return reason })
-		if reason != nil && !absorbable(reason) {
+		v := n.mode.through(o, get)
+		if reason != nil && !isMissing(reason) {
 			return nil, reason
 		}
-		return v, err
+		return v, nil
 	}
 	v, found := get(x)
-	if reason != nil && !absorbable(reason) {
+	if reason != nil && !isMissing(reason) {
 		return nil, reason
 	}
 	return n.mode.result(v, found, func() error { return reason })
@@ -206,7 +194,7 @@ func (f *frame) at(x, i any) (any, error) {
 			return nil, err
 		}
 		if p < 0 || p >= len(c) {
-			return nil, failf("index %d is out of range: the list has %d elements", p, len(c))
+			return nil, missingf("index %d is out of range: the list has %d elements", p, len(c))
 		}
 		return c[p], nil
 	case map[string]any:
@@ -216,11 +204,11 @@ func (f *frame) at(x, i any) (any, error) {
 		}
 		v, ok := c[k]
 		if !ok {
-			return nil, failf("no such key: %q", clip(k))
+			return nil, missingf("no such key: %q", clip(k))
 		}
 		return v, nil
 	}
-	return nil, failf("cannot index %s", describe(x))
+	return nil, missingf("cannot index %s", describe(x))
 }
 
 // truth evaluates a node that must be a boolean.

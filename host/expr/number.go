@@ -273,11 +273,16 @@ func formatNumber(f float64, b *big.Int) string {
 	if len(s) <= 21 {
 		return s
 	}
-	short := strings.TrimRight(s, "0")
-	if zeros := len(s) - len(short); zeros > 4 {
-		return short + "e" + strconv.Itoa(zeros)
+	digits, sign := strings.TrimPrefix(s, "-"), s[:len(s)-len(strings.TrimPrefix(s, "-"))]
+	short := strings.TrimRight(digits, "0")
+	if len(digits)-len(short) <= 4 {
+		return s
 	}
-	return s
+	mantissa := short[:1]
+	if len(short) > 1 {
+		mantissa += "." + short[1:]
+	}
+	return sign + mantissa + "e+" + strconv.Itoa(len(digits)-1)
 }
 
 // formatFloat writes a double below 2^53 in its shortest form.
