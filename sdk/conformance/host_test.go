@@ -9,6 +9,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"os"
 	"testing"
 
 	"github.com/tetratelabs/wazero"
@@ -60,8 +61,22 @@ func (w *world) fresh(capability, method, payload string) answer {
 	return answer{doc, failed}
 }
 
-// compiled is shared by all tests: a Go module takes a second to compile.
-var compiled = wazero.NewCompilationCache()
+// compiled is shared by all tests, on disk: a Go module takes a second to compile,
+// and a runtime that closes takes what it compiled with it.
+var compiled wazero.CompilationCache
+
+func TestMain(m *testing.M) {
+	dir, err := os.MkdirTemp("", "chainrun-conformance")
+	if err != nil {
+		panic(err)
+	}
+	if compiled, err = wazero.NewCompilationCacheWithDir(dir); err != nil {
+		panic(err)
+	}
+	code := m.Run()
+	os.RemoveAll(dir)
+	os.Exit(code)
+}
 
 func newRuntime(ctx context.Context) wazero.Runtime {
 	r := wazero.NewRuntimeWithConfig(ctx, wazero.NewRuntimeConfig().WithCompilationCache(compiled))
