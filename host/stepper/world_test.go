@@ -1,0 +1,212 @@
+package stepper_test
+
+import (
+	"cmp"
+	"fmt"
+	"reflect"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/chainrun/chainrun/host/document"
+	"github.com/chainrun/chainrun/host/event"
+	"github.com/chainrun/chainrun/host/failure"
+	"github.com/chainrun/chainrun/host/graph"
+	"github.com/chainrun/chainrun/host/stepper"
+)
+
+// epoch is when the runs of the tests start.
+var epoch = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+
+// world is a driver without a clock: it carries out a machine's commands in a
+// made-up time, in which every attempt takes as long as nodes says.
+type world struct {
+	graph *graph.Graph
+	nodes func(c stepper.Invoke) (event.Outcome, time.Duration)
+	seed  event.Seed
+	input document.Document
+	// cancelAt asks the run to stop; 0: nobody does.
+	cancelAt time.Duration
+
+	machine *stepper.Machine
+	events  []event.Event
+	batches []int // lengths of events after each batch
+	said    []said
+	pending []pending
+	order   int
+}
+
+// said is one command, after the event that caused it.
+type said struct {
+	after   int
+	command stepper.Command
+}
+
+// pending is something that will happen.
+type pending struct {
+	at      time.Time
+	order   int
+	outcome *event.Outcome
+	timer   string
+	cancel  bool
+}
+
+// run carries the run out and gives how it ended.
+func (w *world) run(tb testing.TB) event.RunFinished {
+	tb.Helper()
+	w.machine = stepper.New(w.graph)
+	if w.cancelAt > 0 {
+		w.wait(pending{at: epoch.Add(w.cancelAt), cancel: true})
+	}
+	w.commit(tb, epoch, event.RunStarted{Graph: w.graph.Name, Plan: "sha256:plan", Input: w.input, Seed: w.seed})
+	return w.carryOn(tb)
+}
+
+func (w *world) carryOn(tb testing.TB) event.RunFinished {
+	tb.Helper()
+	for !w.machine.Finished() {
+		if len(w.pending) == 0 {
+			tb.Fatalf("the run is stuck after %v", w.last())
+		}
+		p := w.pending[0]
+		w.pending = w.pending[1:]
+		switch {
+		case p.outcome != nil:
+			w.commit(tb, p.at, w.machine.Judge(*p.outcome))
+		case p.cancel:
+			w.commit(tb, p.at, event.CancelRequested{Reason: "enough"})
+		case w.machine.Awaits(p.timer):
+			w.commit(tb, p.at, event.TimerFired{Timer: p.timer})
+		}
+	}
+	end, ok := w.last().Body.(event.RunFinished)
+	if !ok {
+		tb.Fatalf("a finished run ends in %v", w.last())
+	}
+	return end
+}
+
+func (w *world) last() event.Event { return w.events[len(w.events)-1] }
+
+func (w *world) wait(p pending) {
+	w.order++
+	p.order = w.order
+	i, _ := slices.BinarySearchFunc(w.pending, p, func(a, b pending) int {
+		return cmp.Or(a.at.Compare(b.at), cmp.Compare(a.order, b.order))
+	})
+	w.pending = slices.Insert(w.pending, i, p)
+}
+
+// commit is the driver's loop.
+func (w *world) commit(tb testing.TB, at time.Time, body event.Body) {
+	tb.Helper()
+	var todo []stepper.Command
+	for body != nil {
+		e := event.Event{Run: "run", Seq: uint64(len(w.events) + 1), Time: at, Body: body}
+		w.events = append(w.events, e)
+		commands, err := w.machine.Apply(e)
+		if err != nil {
+			tb.Fatal(err)
+		}
+		body = nil
+		for i, c := range commands {
+			if r, ok := c.(stepper.Record); ok {
+				if body = r.Body; i != len(commands)-1 {
+					tb.Fatalf("a command follows the record of %v", body)
+				}
+				continue
+			}
+			w.said = append(w.said, said{len(w.events), c})
+			todo = append(todo, c)
+		}
+	}
+	w.batches = append(w.batches, len(w.events))
+	for _, c := range todo {
+		w.do(at, c)
+	}
+}
+
+func (w *world) do(at time.Time, c stepper.Command) {
+	switch c := c.(type) {
+	case stepper.Invoke:
+		o, took := w.nodes(c)
+		o.Attempt = c.Attempt
+		w.wait(pending{at: at.Add(took), outcome: &o})
+	case stepper.Wake:
+		w.wait(pending{at: c.At, timer: c.Timer})
+	case stepper.Abort:
+		for i, p := range w.pending {
+			if p.outcome != nil && p.outcome.Attempt == c.Attempt {
+				w.pending = slices.Delete(w.pending, i, i+1)
+				p.at = at
+				p.outcome = &event.Outcome{Attempt: c.Attempt, Failure: &failure.Failure{Code: failure.Canceled}, Fuel: 1}
+				w.wait(p)
+				return
+			}
+		}
+	}
+}
+
+// folded makes a machine from the first events of w, as a resume would.
+func (w *world) folded(tb testing.TB, n int) *stepper.Machine {
+	tb.Helper()
+	m := stepper.New(w.graph)
+	for _, e := range w.events[:n] {
+		if _, err := m.Apply(e); err != nil {
+			tb.Fatal(err)
+		}
+	}
+	return m
+}
+
+// checkFolding shows that a machine made from the journal at any batch waits
+// for the same things as the one that made it, and ends the run with the same
+// events.
+func (w *world) checkFolding(tb testing.TB) {
+	tb.Helper()
+	for _, n := range w.batches {
+		m := w.folded(tb, n)
+		again := &world{graph: w.graph, nodes: w.nodes, machine: m, events: slices.Clone(w.events[:n])}
+		at := w.events[n-1].Time
+		if w.cancelAt > 0 && epoch.Add(w.cancelAt).After(at) {
+			again.wait(pending{at: epoch.Add(w.cancelAt), cancel: true})
+		}
+		for _, c := range m.Open() {
+			from := at
+			if c, ok := c.(stepper.Invoke); ok {
+				from = c.Time // the outcome comes when it would have come
+			}
+			again.do(from, c)
+		}
+		again.carryOn(tb)
+		if got, want := again.events, w.events; !reflect.DeepEqual(plain(got), plain(want)) {
+			tb.Fatalf("resumed after event %d:\n%s\nin one go:\n%s", n, lines(got), lines(want))
+		}
+	}
+}
+
+// plain makes events comparable.
+func plain(events []event.Event) (list []string) {
+	for _, e := range events {
+		b, err := event.Encode(e)
+		if err != nil {
+			b = []byte(err.Error())
+		}
+		list = append(list, string(b))
+	}
+	return list
+}
+
+func lines(events []event.Event) (text string) {
+	for _, s := range plain(events) {
+		text += s + "\n"
+	}
+	return text
+}
+
+// echo gives each node's input back, in no time.
+func echo(c stepper.Invoke) (event.Outcome, time.Duration) {
+	return event.Outcome{Output: c.Input, Fuel: 1}, time.Millisecond
+}
+
+func attemptName(a event.Attempt) string { return fmt.Sprintf("%s %d", a.Step, a.Number) }
