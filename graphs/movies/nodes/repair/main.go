@@ -7,6 +7,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"maps"
 	"slices"
 
 	"github.com/chainrun/chainrun/sdk/go/node"
@@ -37,10 +38,8 @@ func repair(ctx context.Context, in refused) (repaired, error) {
 	}
 	latest := cmp.Or(conf.Latest, "2011-12-31")
 
-	out := repaired{Repairs: map[string]int{}}
-	for rule, n := range in.Repairs {
-		out.Repairs[rule] = n
-	}
+	out := repaired{Films: []film{}, Repairs: map[string]int{}}
+	maps.Copy(out.Repairs, in.Repairs)
 	changed := 0
 	for _, f := range in.Films {
 		keep := true
