@@ -125,12 +125,7 @@ func Read(name string) (*graph.Graph, graph.Diagnostics, error) {
 }
 
 func build(name string, text []byte, from files) (*graph.Graph, graph.Diagnostics) {
-	source, found := graphfile.Parse(name, text)
-	if found.Failed() {
-		return nil, found
-	}
-	g, more := graph.Build(source, from.schema)
-	return g, append(found, more...)
+	return graphfile.Load(name, text, from.schema)
 }
 
 func (h *Host) load(name string, text []byte, from files) (*Graph, error) {

@@ -23,6 +23,7 @@ import (
 func Build(src *Source, load schema.Loader) (*Graph, Diagnostics) {
 	b := &builder{
 		src: src, load: load,
+		broken:   src.Partial,
 		graph:    &Graph{File: src.File, Name: src.Name, Description: src.Description, byName: map[string]*Node{}},
 		state:    map[string]*StateKey{},
 		startAt:  map[*Node]Position{},
@@ -152,7 +153,7 @@ func (b *builder) connect() {
 	g := b.graph
 	b.marks = make([]int, len(g.Nodes))
 	if len(g.Nodes) == 0 {
-		if len(b.src.Nodes) == 0 {
+		if len(b.src.Nodes) == 0 && !b.broken {
 			b.complain(at(b.src.Keys, "nodes", Position{}), CodeMissingKey, "nodes: the graph has no nodes", "declare one: [nodes.NAME] with module = \"FILE.wasm\"")
 		}
 		return

@@ -132,7 +132,7 @@ func (b *builder) policies(n *Node, s *NodeSource, owner string, foreach bool) {
 		{"cache", s.Cache},
 		{"grants", len(s.Grants) > 0},
 	} {
-		if later.set || has(s.Keys, later.key) {
+		if later.set || has(s.Keys, later.key) && later.key != "cache" {
 			b.notYet(s, later.key, owner)
 		}
 	}

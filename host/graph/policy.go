@@ -159,7 +159,7 @@ func (b *builder) deadRule(s RetrySource, r RetryRule, label string, earlier map
 		}
 	}
 	if by >= 0 {
-		b.complain(s.At, CodeDuplicate, fmt.Sprintf("%son: the rule never applies: retry[%d] lists the same", label, by), "the first rule that lists a code applies: remove one of the two")
+		b.complain(s.At, CodeDuplicate, fmt.Sprintf("%son: the rule never applies: retry[%d] covers the same", label, by), "the first rule for a code applies: remove one of the two")
 	}
 }
 

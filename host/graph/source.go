@@ -34,6 +34,11 @@ type Source struct {
 	Secrets      []Section // [secrets.NAME]
 	Budget       *Section  // [budget]
 
+	// Partial says that whoever read the file has complained about something
+	// that nodes and edges may depend on. Build then asks nothing about paths:
+	// what it would miss may just not have been read.
+	Partial bool
+
 	Keys Positions // of the top keys: "version", "name", …; of tables: "input", "output"
 }
 

@@ -23,6 +23,11 @@ func Load(name string, text []byte, load schema.Loader) (*graph.Graph, graph.Dia
 	}
 	g, more := graph.Build(src, load)
 	found = append(found, more...)
+	for i := range found {
+		if found[i].Line == 0 { // about what is not there
+			found[i].Line, found[i].Column = 1, 1
+		}
+	}
 	found.Sort()
 	if found.Failed() {
 		return nil, found
@@ -37,7 +42,7 @@ func Load(name string, text []byte, load schema.Loader) (*graph.Graph, graph.Dia
 func Parse(name string, text []byte) (*graph.Source, graph.Diagnostics) {
 	r := &reader{file: name}
 	if len(text) > MaxBytes {
-		r.complain(spot{}, graph.CodeTooLarge, fmt.Sprintf("the file has %d bytes; at most %d are allowed", len(text), MaxBytes), "put schemas and configuration into files of their own")
+		r.complain(spot{1, 1}, graph.CodeTooLarge, fmt.Sprintf("the file has %d bytes; at most %d are allowed", len(text), MaxBytes), "put schemas and configuration into files of their own")
 		return nil, r.found
 	}
 	values, layout, err := decode(string(text))

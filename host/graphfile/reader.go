@@ -300,7 +300,6 @@ func (t *table) words(key string) []graph.Word {
 		t.r.wrong(i, t.label+key, "a list of strings", "")
 		return nil
 	}
-	t.written(key, i)
 	var words []graph.Word
 	for n, v := range list {
 		e := item{v, i.place.item(n)}
@@ -310,6 +309,9 @@ func (t *table) words(key string) []graph.Word {
 			continue
 		}
 		words = append(words, graph.Word{Text: s, At: t.r.valueAt(e)})
+	}
+	if len(words) == len(list) {
+		t.written(key, i)
 	}
 	return words
 }

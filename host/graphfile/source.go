@@ -18,8 +18,10 @@ func (r *reader) source(root item) *graph.Source {
 	src.Version = t.integer("version")
 	src.Name = t.str("name")
 	src.Description = t.str("description")
+	before := len(r.found)
 	src.Start = t.words("start")
 	src.Chain = t.words("chain")
+	src.Partial = len(r.found) > before
 	src.Deadline, _ = t.duration("deadline")
 	src.MaxSteps = t.integer("max_steps")
 	src.Input = r.wire(t, "input")
@@ -34,20 +36,27 @@ func (r *reader) source(root item) *graph.Source {
 	r.each(t, "nodes", "tables: [nodes.NAME]", func(name string, i item) {
 		src.Nodes = append(src.Nodes, r.node(name, i, fmt.Sprintf("node %q", name), fmt.Sprintf("node %q: ", name)))
 	})
+	if _, ok := t.values["nodes"].(map[string]any); !ok && t.values["nodes"] != nil {
+		src.Partial = true
+	}
 	if i, ok := t.take("edges"); ok {
+		before := len(r.found)
 		t.written("edges", i)
 		if list, ok := r.list(i, "edges", "write [[edges]]"); ok {
 			for n, e := range list {
 				src.Edges = append(src.Edges, r.edge(n, e))
 			}
 		}
+		src.Partial = src.Partial || len(r.found) > before
 	}
 	src.Capabilities = r.sections(t, "capabilities")
 	src.Secrets = r.sections(t, "secrets")
 	if i, ok := t.take("budget"); ok {
 		src.Budget = &graph.Section{Name: "budget", Value: r.value(i, "budget"), At: r.keyAt(i)}
 	}
+	before = len(r.found)
 	t.finish()
+	src.Partial = src.Partial || len(r.found) > before
 	return src
 }
 
@@ -248,6 +257,7 @@ func (r *reader) edge(n int, i item) graph.EdgeSource {
 	label := fmt.Sprintf("edges[%d]", n)
 	t := r.table(i, label, label+".")
 	if t == nil {
+		e.Keys = graph.Positions{"from": e.At, "to": e.At} // one complaint is enough
 		return e
 	}
 	e.Keys = t.keys
