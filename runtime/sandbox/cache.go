@@ -67,12 +67,12 @@ type cacheEntry struct {
 
 // open finds the entry of a module, empty where there is none. An entry that
 // is damaged is as good as none.
-func (c *diskCache) open(digest string, interpreter bool) (*cacheEntry, error) {
+func (c *diskCache) open(digest string, tableElements uint32, interpreter bool) (*cacheEntry, error) {
 	e := &cacheEntry{}
 	if c == nil {
 		return e, nil
 	}
-	dir := filepath.Join(c.dir, cacheKey(digest))
+	dir := filepath.Join(c.dir, cacheKey(digest, tableElements))
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return e, nil //nolint:nilerr // works without
 	}
@@ -94,10 +94,10 @@ func (c *diskCache) open(digest string, interpreter bool) (*cacheEntry, error) {
 }
 
 // cacheKey names the folder of a module: everything that decides what is in it.
-func cacheKey(digest string) string {
+func cacheKey(digest string, tableElements uint32) string {
 	h := sha256.New()
-	fmt.Fprintf(h, "%s\n%s\nmeter %d %+v\nwazero %s\n%s/%s\n", cacheFormat, digest, meter.Version, meterConfig,
-		wazeroVersion(), runtime.GOOS, runtime.GOARCH)
+	fmt.Fprintf(h, "%s\n%s\ntables %d\nmeter %d %+v\nwazero %s\n%s/%s\n", cacheFormat, digest, tableElements,
+		meter.Version, meterConfig, wazeroVersion(), runtime.GOOS, runtime.GOARCH)
 	return hex.EncodeToString(h.Sum(nil)[:20])
 }
 

@@ -22,7 +22,7 @@ import (
 // handling is miscompiled by wazero v1.12.0.
 const features = api.CoreFeaturesV2 | experimental.CoreFeaturesTailCall | experimental.CoreFeaturesExtendedConst
 
-func (e *Engine) compile(ctx context.Context, m *module.Module) (*Program, error) {
+func (e *Engine) compile(ctx context.Context, m *module.Module, tableElements uint32) (*Program, error) {
 	abi, err := m.ABI()
 	if err != nil {
 		var unsupported *module.UnsupportedError
@@ -31,7 +31,7 @@ func (e *Engine) compile(ctx context.Context, m *module.Module) (*Program, error
 		}
 		return nil, &RefusedError{Text: err.Error()}
 	}
-	entry, err := e.cache.open(m.Digest, e.config.Interpreter)
+	entry, err := e.cache.open(m.Digest, tableElements, e.config.Interpreter)
 	if err != nil {
 		return nil, err
 	}
@@ -43,6 +43,11 @@ func (e *Engine) compile(ctx context.Context, m *module.Module) (*Program, error
 				return nil, &RefusedError{Text: "the module is not valid: " + invalid.Error(), Hint: "build it for WebAssembly 2.0 without threads, exceptions and relaxed SIMD"}
 			}
 			return nil, fmt.Errorf("rewriting the module to count fuel: %w", err)
+		}
+		if growsTables(metered) {
+			if metered.Wasm, err = capTables(metered.Wasm, tableElements); err != nil {
+				return nil, fmt.Errorf("capping the tables of the rewritten module: %w", err)
+			}
 		}
 	}
 
@@ -58,6 +63,7 @@ func (e *Engine) compile(ctx context.Context, m *module.Module) (*Program, error
 		engine:   e,
 		module:   m,
 		metered:  metered,
+		tables:   tableElements,
 		command:  abi == module.ABICommand,
 		native:   entry.native,
 		images:   map[imageKey]*image{},

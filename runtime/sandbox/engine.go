@@ -56,11 +56,18 @@ type Engine struct {
 	cache  *diskCache // nil: none
 
 	mu       sync.Mutex
-	programs map[string]*pending // by digest
+	programs map[programKey]*pending
 
 	closed atomic.Bool
 
 	running sync.RWMutex // held for reading by every call and compilation
+}
+
+// A programKey is what a program was made from. The cap of tables is compiled
+// in; it differs only for modules with table.grow, of which there are few.
+type programKey struct {
+	digest        string
+	tableElements uint32
 }
 
 // pending is a program that is being compiled, or has been.
@@ -78,7 +85,7 @@ func New(ctx context.Context, c Config) (*Engine, error) {
 	if c.Slice == 0 {
 		c.Slice = DefaultSlice
 	}
-	return &Engine{config: c, cache: openDiskCache(c.CacheDir), programs: map[string]*pending{}}, nil
+	return &Engine{config: c, cache: openDiskCache(c.CacheDir), programs: map[programKey]*pending{}}, nil
 }
 
 // Close waits for the calls and compilations under way and frees everything.
@@ -88,11 +95,11 @@ func (e *Engine) Close(ctx context.Context) error {
 	e.running.Lock()
 	defer e.running.Unlock()
 	var errs []error
-	for digest, p := range e.programs {
+	for key, p := range e.programs {
 		if p.program != nil {
 			errs = append(errs, p.program.close(ctx))
 		}
-		delete(e.programs, digest)
+		delete(e.programs, key)
 	}
 	return errors.Join(errs...)
 }
@@ -117,13 +124,19 @@ func (e *Engine) Compile(ctx context.Context, m *module.Module) (*Program, error
 		return nil, err
 	}
 	defer end()
+	return e.program(ctx, m, DefaultTableElements)
+}
+
+// program gives the program for m whose tables grow to at most tableElements.
+func (e *Engine) program(ctx context.Context, m *module.Module, tableElements uint32) (*Program, error) {
+	key := programKey{digest: m.Digest, tableElements: tableElements}
 	for {
-		p, mine := e.claim(m.Digest)
+		p, mine := e.claim(key)
 		if mine {
-			p.program, p.err = e.compile(ctx, m)
+			p.program, p.err = e.compile(ctx, m, tableElements)
 			if p.err != nil && ctx.Err() != nil {
 				p.err = errAbandoned // the next one who waits takes over
-				e.forget(m.Digest)
+				e.forget(key)
 				close(p.done)
 				return nil, context.Cause(ctx)
 			}
@@ -143,20 +156,20 @@ func (e *Engine) Compile(ctx context.Context, m *module.Module) (*Program, error
 
 var errAbandoned = errors.New("whoever compiled the module gave up")
 
-// claim gives the entry for a digest and whether the caller has to fill it.
-func (e *Engine) claim(digest string) (p *pending, mine bool) {
+// claim gives the entry for a key and whether the caller has to fill it.
+func (e *Engine) claim(key programKey) (p *pending, mine bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	p, found := e.programs[digest]
+	p, found := e.programs[key]
 	if !found {
 		p = &pending{done: make(chan struct{})}
-		e.programs[digest] = p
+		e.programs[key] = p
 	}
 	return p, !found
 }
 
-func (e *Engine) forget(digest string) {
+func (e *Engine) forget(key programKey) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	delete(e.programs, digest)
+	delete(e.programs, key)
 }

@@ -122,7 +122,7 @@ func (p *Program) fresh(ctx context.Context, limits Limits) (*instance, *Stop, e
 	}
 	if stop != nil {
 		starting := *a.because(stop)
-		starting.Message = "while the module starts: " + stop.Message
+		starting.Message = "while the module starts: " + starting.Message
 		stop = &starting
 	}
 	return i, stop, err

@@ -26,7 +26,8 @@ type Program struct {
 	module   *module.Module
 	metered  *meter.Metered
 	command  bool
-	poolable bool // an instance can be set back
+	poolable bool   // an instance can be set back
+	tables   uint32 // the cap of tables, where the module has table.grow
 
 	runtime  wazero.Runtime // of its own: its cache is a folder of its own
 	native   wazero.CompilationCache
@@ -64,6 +65,13 @@ func (p *Program) Call(ctx context.Context, c Call) (Result, error) {
 	limits := c.Limits.orDefaults()
 	if ctx.Err() != nil {
 		return Result{Stop: canceled(ctx)}, nil
+	}
+	if limits.TableElements != p.tables && growsTables(p.metered) {
+		if p, err = p.engine.program(ctx, p.module, limits.TableElements); ctx.Err() != nil {
+			return Result{Stop: canceled(ctx)}, nil
+		} else if err != nil {
+			return Result{}, fmt.Errorf("compiling the module for a table cap of %d: %w", limits.TableElements, err)
+		}
 	}
 	inst, stop, err := p.acquire(ctx, limits)
 	if inst == nil {

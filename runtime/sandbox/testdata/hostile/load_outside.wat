@@ -1,0 +1,6 @@
+;; Reads outside its memory.
+(module
+  (memory (export "memory") 1)
+  (func (export "chainrun_alloc") (param i32) (result i32) (i32.const 1024))
+  (func $run (export "chainrun_run_v1") (param $at i32) (param $len i32) (result i64)
+    (i64.load (i32.const -8))))

@@ -1,0 +1,6 @@
+;; Its result begins inside its memory and ends outside.
+(module
+  (memory (export "memory") 1)
+  (func (export "chainrun_alloc") (param i32) (result i32) (i32.const 1024))
+  (func $run (export "chainrun_run_v1") (param $at i32) (param $len i32) (result i64)
+    (i64.const 0x0000fff8_00000010)))
