@@ -57,13 +57,7 @@ func New(options ...Option) (*Host, error) {
 	if err != nil {
 		return nil, fmt.Errorf("starting the sandbox: %w", err)
 	}
-	h := &Host{engine: engine, journal: c.journal, limits: document.DefaultLimits}
-	if c.limits.DocumentBytes > 0 {
-		h.limits.Bytes = c.limits.DocumentBytes
-	}
-	if c.limits.DocumentDepth > 0 {
-		h.limits.Depth = c.limits.DocumentDepth
-	}
+	h := &Host{engine: engine, journal: c.journal, limits: document.Limits{Bytes: c.limits.DocumentBytes, Depth: c.limits.DocumentDepth}}
 	h.invoker = invoke.New(engine, c.limits, nodeLog(c.logger))
 	h.driver = local.New(local.Config{Invoker: invoker{h.invoker}, Journal: c.journal, Parallel: c.parallel})
 	return h, nil

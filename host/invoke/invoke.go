@@ -185,12 +185,9 @@ func (v *Invoker) call(n *plan.Node, r Request) (sandbox.Call, *failure.Failure,
 }
 
 func (v *Invoker) documentLimits() document.Limits {
-	l := document.DefaultLimits
-	if v.limits.DocumentBytes > 0 {
-		l.Bytes = v.limits.DocumentBytes
-	}
-	if v.limits.DocumentDepth > 0 {
-		l.Depth = v.limits.DocumentDepth
+	l := document.Limits{Bytes: v.limits.DocumentBytes, Depth: v.limits.DocumentDepth}
+	if l.Bytes == 0 {
+		l.Bytes = document.DefaultBytes
 	}
 	return l
 }

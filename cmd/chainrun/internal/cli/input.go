@@ -14,7 +14,7 @@ import (
 // stdin. It reads one byte more than a document may have, so that the complaint
 // about its size comes from the place that knows the rule.
 func (a *app) readInput(value string) ([]byte, error) {
-	limit := int64(document.DefaultLimits.Bytes) + 1
+	limit := int64(document.DefaultBytes) + 1
 	switch {
 	case value == "-":
 		text, err := io.ReadAll(io.LimitReader(a.In, limit))

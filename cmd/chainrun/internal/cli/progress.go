@@ -46,7 +46,7 @@ type eventLines struct {
 }
 
 func (p *eventLines) event(e event.Event) {
-	text, err := event.Encode(e)
+	text, err := event.Line(e)
 	if err != nil {
 		text = fmt.Appendf(nil, `{"type":"error","message":%q}`, err)
 	}
