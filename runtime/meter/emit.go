@@ -152,6 +152,17 @@ func (e *emitter) edit(d *edit, code []byte) {
 		} else {
 			e.with(opBr, uint32(d.depth-1))
 		}
+	case editLabel:
+		e.u32(d.arg)
+	case editLoop:
+		e.op(code[d.pos:d.end]...)
+		e.with(opLocalGet, e.local)
+		e.check()
+		e.op(code[d.pos:d.end]...)
+		e.with(opLocalGet, e.local)
+		e.op(opI64Const, 0, opI64LtS, opBrIf, 1)
+	case editLoopEnd:
+		e.op(opEnd)
 	case editRefFunc:
 		e.with(opRefFunc, e.function(d.arg))
 	case editCallDead:
@@ -171,7 +182,7 @@ func (e *emitter) edit(d *edit, code []byte) {
 
 // slot charges what the slot costs, and looks whether the slice is used up where it has to.
 func (e *emitter) slot(d *edit) {
-	check := d.flags&slotCheck != 0 && d.cost > 0 && !e.direct
+	check := d.flags&slotCheck != 0 && d.cost > 0 && !e.direct && d.flags&slotReload != 0
 	from, to := opcodeIndex{opLocalGet, e.local}, opcodeIndex{opLocalSet, e.local}
 	switch {
 	case e.direct:

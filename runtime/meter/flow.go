@@ -17,7 +17,7 @@ const dead int32 = -1 // the slot of code that is never reached
 type edit struct {
 	kind  editKind
 	flags editFlags
-	depth int32  // how many blocks are open there, the function's own included
+	depth int32  // how many labels there are in the rewritten code, the function's own included
 	pos   int32  // where copying stops, relative to the body
 	end   int32  // where copying goes on
 	arg   uint32 // a function's index; for a slot nothing
@@ -33,6 +33,9 @@ const (
 	editTail                         // store fuel, return_call arg
 	editTailIndirect                 // store fuel before a return_call_indirect
 	editReturn                       // branch to the flush
+	editLabel                        // the label of a branch becomes arg
+	editLoop                         // a loop, which becomes two
+	editLoopEnd                      // the end of such a loop
 	editTrap                         // store fuel before unreachable
 	editRefFunc                      // ref.func arg
 	editCallDead                     // call arg, never reached
@@ -68,7 +71,9 @@ type function struct {
 
 // A frame is an open block, loop, if, or the function itself.
 type frame struct {
-	op       byte // opBlock, opLoop, opIf, opElse; 0 for the function
+	op       byte  // opBlock, opLoop, opIf, opElse; 0 for the function
+	loops    int32 // how many loops that become two there are up to and with this frame
+	doubled  bool  // it is such a loop
 	dead     bool // it was entered in dead code
 	branched bool // a live branch aims at its end
 	thenSlot int32
@@ -167,10 +172,14 @@ func (s *scanner) aim() {
 		s.fail(at, "a branch aims outside of the function", "")
 		return
 	}
+	top := len(s.frames) - 1
+	to := top - int(label)
+	if more := s.frames[top].loops - s.frames[to].loops; more > 0 {
+		s.note(editLabel, at, label+uint32(more))
+	}
 	if s.slot == dead {
 		return
 	}
-	to := len(s.frames) - 1 - int(label)
 	s.frames[to].branched = true
 	s.fn.wrapped = s.fn.wrapped || to == 0
 	s.leave(int32(to))
@@ -179,14 +188,16 @@ func (s *scanner) aim() {
 // note records an edit that replaces what lies between start and the current position.
 func (s *scanner) note(kind editKind, start int, arg uint32) {
 	s.edits = append(s.edits, edit{
-		kind: kind, depth: int32(len(s.frames)), pos: int32(start), end: int32(s.pos), arg: arg,
+		kind: kind, depth: int32(len(s.frames)) + s.frames[len(s.frames)-1].loops, pos: int32(start), end: int32(s.pos), arg: arg,
 	})
 }
 
 // open enters a block, a loop or an if.
 func (s *scanner) open(op byte) {
 	n := int32(len(s.frames))
-	s.frames = append(s.frames, frame{op: op, dead: s.slot == dead, entry: s.slot, escape: n})
+	s.frames = append(s.frames, frame{
+		op: op, dead: s.slot == dead, entry: s.slot, escape: n, loops: s.frames[n-1].loops,
+	})
 }
 
 func (s *scanner) atElse(at int) {
@@ -205,6 +216,9 @@ func (s *scanner) atElse(at int) {
 func (s *scanner) atEnd() {
 	n := int32(len(s.frames) - 1)
 	f := s.frames[n]
+	if f.doubled {
+		s.note(editLoopEnd, s.pos, 0)
+	}
 	s.frames = s.frames[:n]
 	if n == 0 {
 		s.turn(dead)

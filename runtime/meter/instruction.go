@@ -70,6 +70,10 @@ func (s *scanner) control(op byte, at int) {
 		s.open(op)
 		if live {
 			s.fn.loops = true
+			s.note(editLoop, at, 0)
+			top := &s.frames[len(s.frames)-1]
+			top.loops++
+			top.doubled = true
 			s.turn(s.place(slotCheck))
 		}
 	case opIf:
