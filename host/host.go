@@ -16,9 +16,12 @@ package host
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"log/slog"
+	"maps"
 	"runtime"
+	"slices"
 
 	"github.com/chainrun/chainrun/host/document"
 	"github.com/chainrun/chainrun/host/driver"
@@ -88,11 +91,32 @@ func nodeLog(l *slog.Logger) invoke.Log {
 			level = slog.LevelInfo
 		}
 		attrs := []slog.Attr{slog.String("step", a.Step), slog.Int("attempt", a.Number)}
-		if len(r.Attrs) > 0 {
-			attrs = append(attrs, slog.Any("attrs", r.Attrs))
-		}
+		attrs = append(attrs, nodeAttrs(r.Attrs)...)
 		l.LogAttrs(context.Background(), level, r.Message, attrs...)
 	}
+}
+
+// nodeAttrs are the attributes that a node logged: a JSON object that a stranger
+// wrote, in the order of its keys so that equal records look equal.
+func nodeAttrs(text json.RawMessage) []slog.Attr {
+	var members map[string]any
+	if len(text) == 0 || json.Unmarshal(text, &members) != nil {
+		return nil
+	}
+	var attrs []slog.Attr
+	for _, key := range slices.Sorted(maps.Keys(members)) {
+		value := slog.AnyValue(members[key])
+		switch v := members[key].(type) {
+		case map[string]any, []any:
+			text, err := json.Marshal(v)
+			if err != nil {
+				continue
+			}
+			value = slog.StringValue(string(text))
+		}
+		attrs = append(attrs, slog.Attr{Key: key, Value: value})
+	}
+	return attrs
 }
 
 // ErrInterrupted is the cause to cancel a run's context with in order to stop it

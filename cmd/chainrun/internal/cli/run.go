@@ -145,7 +145,7 @@ func (a *app) run(name string, f runFlags) error {
 // refuse says that no run began, because its input is no good.
 func (a *app) refuse(e *host.InputError) error {
 	if a.json {
-		a.printJSON(inspect.View{Status: string(event.Failed), Failure: &e.Failure})
+		a.printJSON(inspect.View{Status: string(event.Failed), Failure: &e.Failure, Steps: []inspect.Step{}})
 	}
 	fmt.Fprintf(a.Err, "chainrun: %s\n", e.Failure.Message)
 	a.violations(e.Failure.Violations)
