@@ -1,0 +1,124 @@
+package schema
+
+// JSON Pointers and the values that they lead to.
+
+import (
+	"cmp"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/chainrun/chainrun/host/document"
+)
+
+// foundBytes is about how much of a value a violation shows.
+const foundBytes = 200
+
+var tokenEscaper = strings.NewReplacer("~", "~0", "/", "~1")
+
+func escapeToken(t string) string { return tokenEscaper.Replace(t) }
+
+func unescapeToken(t string) string {
+	return strings.ReplaceAll(strings.ReplaceAll(t, "~1", "/"), "~0", "~")
+}
+
+// pointerOf turns a location of the authority, which is percent-encoded, into a
+// JSON Pointer.
+func pointerOf(location string) string {
+	location = strings.TrimPrefix(location, "#")
+	if !strings.Contains(location, "%") {
+		return location
+	}
+	tokens := strings.Split(location, "/")
+	for i, t := range tokens {
+		if plain, err := url.PathUnescape(t); err == nil {
+			tokens[i] = plain
+		}
+	}
+	return strings.Join(tokens, "/")
+}
+
+// lookup follows a JSON Pointer.
+func lookup(v any, pointer string) (any, bool) {
+	if pointer == "" {
+		return v, true
+	}
+	for t := range strings.SplitSeq(strings.TrimPrefix(pointer, "/"), "/") {
+		switch parent := v.(type) {
+		case map[string]any:
+			next, ok := parent[unescapeToken(t)]
+			if !ok {
+				return nil, false
+			}
+			v = next
+		case []any:
+			i, err := strconv.Atoi(t)
+			if err != nil || i < 0 || i >= len(parent) {
+				return nil, false
+			}
+			v = parent[i]
+		default:
+			return nil, false
+		}
+	}
+	return v, true
+}
+
+// comparePointers orders pointers token by token, list indices as numbers, a
+// parent before its children.
+func comparePointers(a, b string) int {
+	for a != "" && b != "" {
+		var x, y string
+		x, a = firstToken(a)
+		y, b = firstToken(b)
+		if x == y {
+			continue
+		}
+		i, errX := strconv.Atoi(x)
+		j, errY := strconv.Atoi(y)
+		if errX == nil && errY == nil && i != j {
+			return cmp.Compare(i, j)
+		}
+		return cmp.Compare(x, y)
+	}
+	return cmp.Compare(len(a), len(b))
+}
+
+func firstToken(pointer string) (token, rest string) {
+	pointer = pointer[1:]
+	if i := strings.IndexByte(pointer, '/'); i >= 0 {
+		return pointer[:i], pointer[i:]
+	}
+	return pointer, ""
+}
+
+func sortedKeys(m map[string]any) []string {
+	keys := make([]string, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	return keys
+}
+
+// encode writes a decoded value as JSON, keys sorted.
+func encode(v any) []byte {
+	d, err := document.FromValue(v)
+	if err != nil {
+		return []byte("?")
+	}
+	return d.Bytes()
+}
+
+// cut shortens text to about n bytes, on the border of a character.
+func cut(text []byte, n int) string {
+	if len(text) <= n {
+		return string(text)
+	}
+	for n > 0 && !utf8.RuneStart(text[n]) {
+		n--
+	}
+	return string(text[:n]) + "…"
+}
