@@ -48,6 +48,10 @@ import (
 // reactor main never runs. It panics when f is nil or when there is a handler
 // already.
 //
+// In a reactor Handle also encodes zero values of In and Out and decodes an empty
+// object into an In, so that attempts find the types prepared; a type that has
+// methods of its own for JSON sees these calls.
+//
 // f's context is never cancelled: the host ends a call that runs past its time
 // or fuel from outside. f's input of type []byte or [json.RawMessage] is valid
 // until f returns. A panic in f is a failure of the attempt with code "panic".
@@ -59,6 +63,9 @@ func Handle[In, Out any](f func(context.Context, In) (Out, error)) {
 		panic("node: Handle was called twice; a node is one function")
 	}
 	handler = adapt(f)
+	if isReactor {
+		warmUp[In, Out]()
+	}
 }
 
 // handler is what Handle registered, over documents as bytes.
@@ -81,6 +88,21 @@ func adapt[In, Out any](f func(context.Context, In) (Out, error)) func(context.C
 		}
 		return output, nil
 	}
+}
+
+// warmUp makes encoding/json prepare for both types while the module starts, not
+// in every attempt anew: attempts start from the state that start-up left. It
+// encodes a zero In and a zero Out and decodes an empty object. What comes of it
+// does not matter, not even a panic in a type's own method.
+func warmUp[In, Out any]() {
+	defer func() { _ = recover() }()
+	var (
+		in  In
+		out Out
+	)
+	_, _ = encode(in)
+	_, _ = encode(out)
+	_, _ = decode[In]([]byte("{}"))
 }
 
 // run calls the handler on one document and turns a panic into an error, so

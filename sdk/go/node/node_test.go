@@ -141,6 +141,17 @@ func TestNoHandlerAndTwoHandlers(t *testing.T) {
 	Handle(f)
 }
 
+type touchy struct{ p *int }
+
+func (t touchy) MarshalJSON() ([]byte, error) { return json.Marshal(*t.p) }
+
+func TestWarmUpIgnoresWhatGoesWrong(*testing.T) {
+	warmUp[point, []point]()
+	warmUp[[]byte, any]()
+	warmUp[touchy, touchy]()      // panics inside
+	warmUp[func(), chan string]() // has no JSON
+}
+
 func TestConfig(t *testing.T) {
 	type config struct{ Top int }
 	ctx := func(doc string) context.Context {

@@ -10,6 +10,8 @@ import (
 	"unsafe"
 )
 
+const isReactor = true
+
 // What the host holds addresses of stays reachable in these variables until the
 // next run; Go's collector does not move memory.
 var (
