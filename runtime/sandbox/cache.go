@@ -157,15 +157,17 @@ func (e *cacheEntry) save(metered *meter.Metered) {
 		return
 	}
 	native := map[string]string{}
-	if err := e.walkNative(func(name string) error {
-		sum, err := fileDigest(filepath.Join(e.dir, name))
+	fresh := e.metered == nil
+	if err := e.walkNative(func(name string) (err error) {
+		sum, found := e.known[name] // and compared, see removeUnknown
+		if !found {
+			fresh = true
+			sum, err = fileDigest(filepath.Join(e.dir, name))
+		}
 		native[name] = sum
 		return err
-	}); err != nil {
+	}); err != nil || !fresh {
 		return
-	}
-	if e.metered != nil && len(native) == len(e.known) {
-		return // as it was: only what is known was left here, see removeUnknown
 	}
 	h := entryHeader{Metered: *metered, Native: native}
 	h.Metered.Wasm = nil
@@ -181,14 +183,16 @@ func (e *cacheEntry) save(metered *meter.Metered) {
 
 // removeUnknown removes native code that is not as we have written it down.
 func (e *cacheEntry) removeUnknown() error {
+	written := e.known
+	e.known = map[string]string{}
 	return e.walkNative(func(name string) error {
 		path := filepath.Join(e.dir, name)
-		if want, found := e.known[name]; found {
+		if want, found := written[name]; found {
 			if sum, err := fileDigest(path); err == nil && sum == want {
+				e.known[name] = sum
 				return nil
 			}
 		}
-		delete(e.known, name)
 		return os.RemoveAll(path)
 	})
 }

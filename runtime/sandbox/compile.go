@@ -68,7 +68,7 @@ func (e *Engine) compile(ctx context.Context, m *module.Module, tableElements ui
 		native:   entry.native,
 		images:   map[imageKey]*image{},
 		runtime:  wazero.NewRuntimeWithConfig(context.Background(), config),
-		poolable: abi == module.ABIReactor && len(metered.Irreversible) == 0,
+		poolable: len(metered.Irreversible) == 0,
 	}
 	if err := p.build(ctx); err != nil {
 		return nil, errors.Join(err, p.close(context.WithoutCancel(ctx)))

@@ -161,16 +161,18 @@ func (i *instance) runCommand(ctx context.Context, a *attempt) ([]byte, *Stop, e
 	_, stop, err := i.enter(ctx, a, module.ExportStart)
 	switch {
 	case a.exit != nil && *a.exit != 0:
+		i.spent = false
 		a.log.close()
 		message := a.log.lastWords()
 		if message == "" {
 			message = fmt.Sprintf("exit code %d", *a.exit)
 		}
 		return nil, &Stop{Reason: NodeError, Code: fmt.Sprintf("exit_%d", *a.exit), Message: message}, nil
-	case a.exit != nil:
+	case a.exit != nil: // 0
 	case stop != nil || err != nil:
 		return nil, stop, err
 	}
+	i.spent = false // our proc_exit leaves an instance as it is
 	if a.files.output == nil {
 		return []byte{}, nil, nil
 	}

@@ -137,3 +137,10 @@ var engines = []struct {
 	name   string
 	config Config
 }{{"compiler", Config{}}, {"interpreter", Config{Interpreter: true}}}
+
+func cReactor(tb testing.TB) []byte {
+	tb.Helper()
+	return fromC(tb, "creactor", "-mexec-model=reactor", "-Wl,--strip-all")
+}
+
+func cCommand(tb testing.TB) []byte { tb.Helper(); return fromC(tb, "ccommand") }
