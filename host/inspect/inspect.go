@@ -134,9 +134,10 @@ func (f *folder) end(s *track, outcome event.Body, fuel uint64, now time.Time) {
 }
 
 func (f *folder) finish(g *graph.Graph) View {
+	nodes := namesOf(g)
 	tracks := make([]*track, 0, len(f.steps))
 	for _, s := range f.steps {
-		s.place = placeOf(g, s.Step.Step, s.Node)
+		s.place = placeOf(nodes, s.Step.Step, s.Node)
 		if !s.ended.IsZero() {
 			s.DurationMS = float64(s.ended.Sub(s.began).Microseconds()) / 1000
 		}
@@ -155,7 +156,7 @@ func (f *folder) finish(g *graph.Graph) View {
 		v.Status = string(f.finished.Status)
 		v.Output = f.finished.Output
 		v.Failure = f.finished.Failure
-		v.Digest = lineage(g, f.started, *f.finished, tracks)
+		v.Digest = lineage(nodes, f.started, *f.finished, tracks)
 	}
 	return v
 }

@@ -10,7 +10,6 @@ import (
 	"github.com/chainrun/chainrun/host/document"
 	"github.com/chainrun/chainrun/host/event"
 	"github.com/chainrun/chainrun/host/failure"
-	"github.com/chainrun/chainrun/host/graph"
 )
 
 // LineageVersion is the version of the rule by which a lineage digest is made.
@@ -35,14 +34,14 @@ import (
 const LineageVersion = 1
 
 // lineage gives the digest of a run that has ended.
-func lineage(g *graph.Graph, started event.RunStarted, finished event.RunFinished, steps []*track) string {
+func lineage(nodes names, started event.RunStarted, finished event.RunFinished, steps []*track) string {
 	w := digester{sha256.New()}
 	w.text("chainrun lineage")
 	w.number(LineageVersion)
 	w.text(started.Plan)
 	w.text(string(started.Seed[:]))
 	w.document(started.Input)
-	last := lastCounted(g, finished)
+	last := lastCounted(nodes, finished)
 	for _, s := range steps {
 		if last != nil && slices.Compare(s.place, last) > 0 {
 			break
@@ -66,12 +65,12 @@ func lineage(g *graph.Graph, started event.RunStarted, finished event.RunFinishe
 }
 
 // lastCounted is the place of the step that failed the run; nil where none did.
-func lastCounted(g *graph.Graph, finished event.RunFinished) []int {
+func lastCounted(nodes names, finished event.RunFinished) []int {
 	f := finished.Failure
 	if f == nil || f.Step == "" || f.Code == failure.MaxSteps {
 		return nil
 	}
-	return placeOf(g, f.Step, f.Node)
+	return placeOf(nodes, f.Step, f.Node)
 }
 
 // digester hashes values so that no two sequences of them run together.

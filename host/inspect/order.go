@@ -9,13 +9,24 @@ import (
 	"github.com/chainrun/chainrun/host/graph"
 )
 
+// names finds nodes by their names.
+type names map[string]*graph.Node
+
+func namesOf(g *graph.Graph) names {
+	list := make(names, len(g.Nodes))
+	for _, n := range g.Nodes {
+		list[n.Name] = n
+	}
+	return list
+}
+
 // placeOf gives what canonical order compares a step by: for each loop around
 // its node the rank of the header and the turn, which its id names, then the
 // rank of the node. A step that the graph does not have comes last.
-func placeOf(g *graph.Graph, step, node string) []int {
-	n := g.Node(node)
+func placeOf(nodes names, step, node string) []int {
+	n := nodes[node]
 	if n == nil {
-		return []int{len(g.Nodes)}
+		return []int{len(nodes)}
 	}
 	var headers []int
 	for l := n.Loop; l != nil; l = l.Parent {

@@ -21,6 +21,9 @@ func (m *Machine) finish() event.RunFinished {
 		}
 		output = value
 	}
+	if err := output.Within(document.Limits{}); err != nil {
+		return m.refuse(failure.Failure{Code: failure.InvalidOutput, Message: fmt.Sprintf("the run's output: %v", err)})
+	}
 	if s := m.graph.Output.Schema; s != nil {
 		if vs := s.Validate(output); len(vs) > 0 {
 			return m.refuse(failure.Failure{

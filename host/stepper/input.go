@@ -62,7 +62,11 @@ func (m *Machine) bind(s *step) (document.Document, error) {
 		}
 		fields[i] = document.Field{Key: f.Key, Value: value}
 	}
-	return document.Object(fields...), nil
+	input := document.Object(fields...)
+	if err := input.Within(document.Limits{}); err != nil {
+		return document.Document{}, fmt.Errorf("input: %w", err)
+	}
+	return input, nil
 }
 
 // view is what an expression sees. What is absent is null.
@@ -106,13 +110,17 @@ func (m *Machine) variables(p *expr.Program, see view) map[string]document.Docum
 }
 
 // eval evaluates an expression. Its cost limit bounds the time; the machine has
-// no other clock to stop it by.
+// no other clock to stop it by. What it makes is held to the limits of every
+// document: in a loop, an expression could nest its value ever deeper.
 func (m *Machine) eval(p *expr.Program, see view) (document.Document, error) {
 	d, err := p.Eval(context.Background(), m.variables(p, see))
-	if err == nil && d.IsZero() {
-		d = document.Null()
+	switch {
+	case err != nil:
+		return d, err
+	case d.IsZero():
+		return document.Null(), nil
 	}
-	return d, err
+	return d, d.Within(document.Limits{})
 }
 
 // holds evaluates a condition; no condition always holds.

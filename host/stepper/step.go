@@ -28,7 +28,8 @@ type step struct {
 	at      time.Time // of the last attempt
 	running bool      // an attempt is under way; else the step waits for another
 	aborted failure.Code
-	overdue bool // its deadline has passed
+	refused failure.Code // of the last attempt that failed
+	overdue bool         // its deadline has passed
 	waking  string
 	verdict *verdict // of the outcome that was judged last
 }

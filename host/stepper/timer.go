@@ -90,7 +90,11 @@ func (m *Machine) tryAgain(s *step, due, now time.Time) {
 
 // overdueFailure is the failure of a step that ran past its deadline.
 func (s *step) overdueFailure() failure.Failure {
-	f := s.failed(failure.Timeout, fmt.Sprintf("the step took longer than its deadline of %s", s.node.Deadline))
+	text := fmt.Sprintf("the step took longer than its deadline of %s", s.node.Deadline)
+	if s.refused != "" {
+		text += fmt.Sprintf("; the attempt before failed with %s", s.refused)
+	}
+	f := s.failed(failure.Timeout, text)
 	f.Attempt = s.attempt
 	return f
 }

@@ -5,8 +5,9 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
-	"testing"
 	"time"
+
+	"pgregory.net/rapid"
 
 	"github.com/chainrun/chainrun/host/document"
 	"github.com/chainrun/chainrun/host/event"
@@ -52,7 +53,7 @@ type pending struct {
 }
 
 // run carries the run out and gives how it ended.
-func (w *world) run(tb testing.TB) event.RunFinished {
+func (w *world) run(tb rapid.TB) event.RunFinished {
 	tb.Helper()
 	w.machine = stepper.New(w.graph)
 	if w.cancelAt > 0 {
@@ -62,7 +63,7 @@ func (w *world) run(tb testing.TB) event.RunFinished {
 	return w.carryOn(tb)
 }
 
-func (w *world) carryOn(tb testing.TB) event.RunFinished {
+func (w *world) carryOn(tb rapid.TB) event.RunFinished {
 	tb.Helper()
 	for !w.machine.Finished() {
 		if len(w.pending) == 0 {
@@ -98,7 +99,7 @@ func (w *world) wait(p pending) {
 }
 
 // commit is the driver's loop.
-func (w *world) commit(tb testing.TB, at time.Time, body event.Body) {
+func (w *world) commit(tb rapid.TB, at time.Time, body event.Body) {
 	tb.Helper()
 	var todo []stepper.Command
 	for body != nil {
@@ -148,7 +149,7 @@ func (w *world) do(at time.Time, c stepper.Command) {
 }
 
 // folded makes a machine from the first events of w, as a resume would.
-func (w *world) folded(tb testing.TB, n int) *stepper.Machine {
+func (w *world) folded(tb rapid.TB, n int) *stepper.Machine {
 	tb.Helper()
 	m := stepper.New(w.graph)
 	for _, e := range w.events[:n] {
@@ -162,7 +163,7 @@ func (w *world) folded(tb testing.TB, n int) *stepper.Machine {
 // checkFolding shows that a machine made from the journal at any batch waits
 // for the same things as the one that made it, and ends the run with the same
 // events.
-func (w *world) checkFolding(tb testing.TB) {
+func (w *world) checkFolding(tb rapid.TB) {
 	tb.Helper()
 	for _, n := range w.batches {
 		m := w.folded(tb, n)
