@@ -22,7 +22,9 @@ import (
 	"cel.dev/cel-go/parser"
 )
 
-var newParser = sync.OnceValues(func() (*parser.Parser, error) {
+var sharedParser = sync.OnceValues(newParser)
+
+func newParser() (*parser.Parser, error) {
 	return parser.NewParser(
 		parser.EnablePrattParser(true),
 		parser.Macros(macros()...),
@@ -33,7 +35,7 @@ var newParser = sync.OnceValues(func() (*parser.Parser, error) {
 		parser.ErrorReportingLimit(maxComplaints),
 		parser.MaxExpressionNodeCount(MaxLength),
 	)
-})
+}
 
 // newChecker is the shared language with the variables of one Env.
 func newChecker(l *language, variables []string) (*checker.Env, error) {
@@ -78,7 +80,7 @@ func (e *Env) compile(src string, condition bool) (*Program, error) {
 	if err != nil {
 		return nil, fmt.Errorf("preparing the language of expressions: %w", err)
 	}
-	parse, err := newParser()
+	parse, err := sharedParser()
 	if err != nil {
 		return nil, fmt.Errorf("preparing the parser of expressions: %w", err)
 	}
@@ -97,12 +99,47 @@ func (e *Env) compile(src string, condition bool) (*Program, error) {
 	if err := p.normalise(tree); err != nil {
 		return nil, &SyntaxError{Line: 1, Column: 1, Text: err.Error()}
 	}
+	if n := names(tree.Expr()); n > MaxNames { // the checker takes long for deep types
+		return nil, &SyntaxError{Line: 1, Column: 1,
+			Text: fmt.Sprintf("the expression nests loops and cel.bind %d deep; at most %d are allowed", n, MaxNames)}
+	}
 	literals := oneNumber(tree)
 	checked, errs := checker.Check(tree, source, check)
 	if list := errs.GetErrors(); len(list) > 0 {
 		return nil, c.explain(list)
 	}
 	return c.plan(p, checked, literals, condition)
+}
+
+// names is how deep loops and cel.bind are nested.
+func names(e ast.Expr) int {
+	deepest := 0
+	see := func(parts ...ast.Expr) {
+		for _, p := range parts {
+			deepest = max(deepest, names(p))
+		}
+	}
+	switch e.Kind() {
+	case ast.SelectKind:
+		see(e.AsSelect().Operand())
+	case ast.CallKind:
+		c := e.AsCall()
+		if c.IsMemberFunction() {
+			see(c.Target())
+		}
+		see(c.Args()...)
+	case ast.ListKind:
+		see(e.AsList().Elements()...)
+	case ast.MapKind:
+		for _, m := range e.AsMap().Entries() {
+			see(m.AsMapEntry().Key(), m.AsMapEntry().Value())
+		}
+	case ast.ComprehensionKind:
+		c := e.AsComprehension()
+		see(c.IterRange(), c.AccuInit(), c.LoopStep(), c.Result())
+		deepest++
+	}
+	return deepest
 }
 
 // oneNumber makes all number literals the checker's one kind of number, and
@@ -141,11 +178,11 @@ func oneNumber(tree *ast.AST) map[int64]any {
 // changes the tree.
 func (p *Program) normalise(tree *ast.AST) error {
 	var err error
-	if p.normal, err = parser.Unparse(tree.Expr(), tree.SourceInfo()); err != nil {
+	if p.normal, err = parser.Unparse(tree.Expr(), tree.SourceInfo(), parser.EscapeIdentifiers(true)); err != nil {
 		return fmt.Errorf("the expression has no normal form: %w", err)
 	}
 	if e := tree.Expr(); e.Kind() == ast.CallKind && e.AsCall().FunctionName() == operators.LogicalNot {
-		if p.negated, err = parser.Unparse(e.AsCall().Args()[0], tree.SourceInfo()); err != nil {
+		if p.negated, err = parser.Unparse(e.AsCall().Args()[0], tree.SourceInfo(), parser.EscapeIdentifiers(true)); err != nil {
 			return fmt.Errorf("the expression has no normal form: %w", err)
 		}
 	}

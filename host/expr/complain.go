@@ -93,6 +93,8 @@ func (c *compilation) reword(message string, at ast.Expr) (text, hint string) {
 		return c.unknown(quoted(message), at)
 	case strings.HasPrefix(message, "found no matching overload for "):
 		return noOverload(message), ""
+	case strings.HasPrefix(message, "expression recursion limit"):
+		return fmt.Sprintf("the expression is nested more than %d deep", MaxNesting), ""
 	case strings.HasPrefix(message, "invalid int literal"), strings.HasPrefix(message, "invalid uint literal"):
 		return "the number is too long to be written in an expression", "up to 18446744073709551615u can be"
 	case strings.HasPrefix(message, "invalid double literal"):
@@ -157,6 +159,9 @@ func noOverload(message string) string {
 	_, rest, _ := strings.Cut(message, "for '")
 	name, rest, _ := strings.Cut(rest, "' applied to '")
 	types := oneKind(strings.TrimSuffix(rest, "'"))
+	if len(types) > 200 {
+		types = types[:200] + "…"
+	}
 	switch name {
 	case operators.Index, operators.OptIndex:
 		return "cannot index: " + types

@@ -28,7 +28,7 @@ func TestComplaints(t *testing.T) {
 		`input.a and input.b`:                 `(and is &&)`,
 		`not input.a`:                         `(not is !)`,
 		`input.a == None`:                     `(it is null)`,
-		`input.for`:                           `a key that is no plain name is written x["key"]`,
+		`input.null`:                          `a key that is no plain name is written x["key"]`,
 		`input.f(`:                            `the end of the expression`,
 		``:                                    `line 1, column 1: `,
 		`1 + 'a'`:                             `line 1, column 3: cannot apply + to (number, string)`,

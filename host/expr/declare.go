@@ -115,7 +115,9 @@ type language struct {
 	names     []string // that an author may write, for suggestions
 }
 
-var shared = sync.OnceValues(func() (*language, error) {
+var shared = sync.OnceValues(newLanguage)
+
+func newLanguage() (*language, error) {
 	l := &language{functions: map[string]func(*frame, []any) (any, error){}}
 	env, err := checker.NewEnv(containers.DefaultContainer, typeNames{}, checker.CrossTypeNumericComparisons(true))
 	if err != nil {
@@ -150,7 +152,7 @@ var shared = sync.OnceValues(func() (*language, error) {
 	l.names = append(l.names, macroNames()...)
 	l.checker = env
 	return l, nil
-})
+}
 
 // isWord reports whether a function's name is one that an author writes.
 func isWord(s string) bool {

@@ -15,11 +15,15 @@ import (
 const (
 	// MaxLength is how long an expression may be, in bytes.
 	MaxLength = 16 << 10
-	// MaxNesting is how deeply an expression may be nested.
+	// MaxNesting is how deeply an expression may be nested. A chain of fields or
+	// of operators other than && and || nests too: a + b + c is (a + b) + c.
 	MaxNesting = 100
 	// MaxLoops is how many map, filter, all and the like may be nested within
 	// one another.
 	MaxLoops = 6
+	// MaxNames is how many cel.bind, optMap and loops may be nested within one
+	// another, or follow one another in a chain.
+	MaxNames = 30
 	// MaxCost is what one evaluation may cost. Each operator, function, field
 	// and element that is looked at costs 1; text and what is built cost 1 for
 	// each 16 bytes; a regular expression costs its size times the length of

@@ -44,6 +44,9 @@ func (f *frame) document(v any) (document.Document, error) {
 	if err != nil {
 		return document.Document{}, failf("the result is no JSON: %v", err)
 	}
+	if err := d.Within(document.Limits{Bytes: MaxBytes}); err != nil {
+		return document.Document{}, failf("the result is no document: %v", err)
+	}
 	return d, nil
 }
 
@@ -75,8 +78,9 @@ func same(a, b any) bool {
 	return false
 }
 
-// maxDepth is how deep a result may be, as a document may.
-const maxDepth = 512
+// maxDepth is where the way down a value ends at the latest; a document may
+// not be as deep.
+const maxDepth = 1000
 
 // json gives v as document.FromValue takes it, and sees to it that the result
 // is bounded: an expression can make a small value whose JSON is huge, by
