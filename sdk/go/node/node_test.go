@@ -235,9 +235,13 @@ func TestProcessHost(t *testing.T) {
 	if err := Call(ctx, "llm", "chat", nil, nil); !errors.As(err, &refused) || refused.Code != "capability_denied" {
 		t.Errorf("call: %v", err)
 	}
-	var line bytes.Buffer
-	writeLog(&line, []byte(`{"level":"info","message":"hi","attrs":{"n":1}}`))
-	if want := "INFO hi {\"n\":1}\n"; line.String() != want {
-		t.Errorf("log line %q", line.String())
+	for record, want := range map[string]string{
+		`{"level":"info","message":"hi","attrs":{"n":1}}`: "INFO hi {\"n\":1}\n",
+		`{"level":"warn","message":"hi"}`:                 "WARN hi\n",
+		`no JSON`:                                         "no JSON\n",
+	} {
+		if got := logLine([]byte(record)); got != want {
+			t.Errorf("%s: got %q, want %q", record, got, want)
+		}
 	}
 }

@@ -40,6 +40,7 @@ func serve(ctx context.Context, in io.Reader, out io.Writer) error {
 // process is the host of a command and of a native program.
 type process struct{}
 
+// Call implements [Host].
 func (process) Call(capability, method string, payload []byte) ([]byte, error) {
 	if capability == "node" {
 		switch method {
@@ -48,8 +49,8 @@ func (process) Call(capability, method string, payload []byte) ([]byte, error) {
 		case "feedback":
 			return []byte(os.Getenv("CHAINRUN_FEEDBACK")), nil
 		case "log":
-			writeLog(os.Stderr, payload)
-			return nil, nil
+			_, err := io.WriteString(os.Stderr, logLine(payload))
+			return nil, err
 		}
 	}
 	return nil, &CallError{
@@ -58,19 +59,18 @@ func (process) Call(capability, method string, payload []byte) ([]byte, error) {
 	}
 }
 
-// writeLog prints a log record as a line for people.
-func writeLog(w io.Writer, payload []byte) {
+// logLine makes a line for people of a log record.
+func logLine(payload []byte) string {
 	var record struct {
 		Level, Message string
 		Attrs          json.RawMessage
 	}
 	if err := json.Unmarshal(payload, &record); err != nil {
-		fmt.Fprintf(w, "%s\n", payload)
-		return
+		return string(payload) + "\n"
 	}
 	line := strings.ToUpper(record.Level) + " " + record.Message
 	if len(record.Attrs) > 0 {
 		line += " " + string(record.Attrs)
 	}
-	fmt.Fprintln(w, line)
+	return line + "\n"
 }

@@ -52,6 +52,7 @@ func hostCall(capability, method string, payload unsafe.Pointer, payloadSize uin
 // reactor is the host behind the ABI's one import.
 type reactor struct{}
 
+// Call implements [Host].
 func (reactor) Call(capability, method string, payload []byte) ([]byte, error) {
 	failed, size := ask(capability, method, payload)
 	if size > len(answer) {
