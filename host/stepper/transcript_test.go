@@ -16,13 +16,15 @@ import (
 	"github.com/chainrun/chainrun/host/document"
 	"github.com/chainrun/chainrun/host/event"
 	"github.com/chainrun/chainrun/host/failure"
+	"github.com/chainrun/chainrun/host/graph"
 	"github.com/chainrun/chainrun/host/graphfile"
 	"github.com/chainrun/chainrun/host/stepper"
 )
 
 var update = flag.Bool("update", false, "rewrite the transcripts in testdata")
 
-// TestTranscripts runs each file of testdata: the graph in graph.toml, with the
+// TestTranscripts runs each file of testdata: the graph in graph.toml (or in
+// sketch, see sketched, where it has what Build refuses so far), with the
 // nodes doing what the file script says, must give what the file transcript
 // says. The sentence of the design that it shows stands above the files.
 //
@@ -50,7 +52,7 @@ func TestTranscripts(t *testing.T) {
 			if len(bytes.TrimSpace(archive.Comment)) == 0 {
 				t.Error("it does not say what it shows")
 			}
-			got := transcript(t, file(archive, "graph.toml"), file(archive, "script"))
+			got := transcript(t, graphOf(t, archive), file(archive, "script"))
 			if want := file(archive, "transcript"); string(want) != got {
 				if !*update {
 					t.Errorf("got:\n%s\nwant:\n%s", got, want)
@@ -84,13 +86,22 @@ func setFile(a *txtar.Archive, name, text string) {
 	a.Files = append(a.Files, txtar.File{Name: name, Data: []byte(text)})
 }
 
-// transcript runs a graph and writes down what happened.
-func transcript(t *testing.T, toml, text []byte) string {
+// graphOf reads the archive's graph.toml, or its sketch.
+func graphOf(t *testing.T, a *txtar.Archive) *graph.Graph {
 	t.Helper()
-	g, found := graphfile.Load("graph.toml", toml, nil)
+	if text := file(a, "sketch"); text != nil {
+		return sketched(t, string(text))
+	}
+	g, found := graphfile.Load("graph.toml", file(a, "graph.toml"), nil)
 	if found.Failed() {
 		t.Fatal(found)
 	}
+	return g
+}
+
+// transcript runs a graph and writes down what happened.
+func transcript(t *testing.T, g *graph.Graph, text []byte) string {
+	t.Helper()
 	s := newScript(t, text)
 	w := &world{graph: g, nodes: s.invoke, input: s.input, cancelAt: s.cancel}
 	w.run(t)
