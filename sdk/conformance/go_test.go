@@ -25,6 +25,23 @@ func buildGo(t *testing.T, args ...string) []byte {
 	return wasm
 }
 
+// readSources reads what a build will read, so that `go test` does not answer
+// from its cache after a change there.
+func readSources() error {
+	for _, pattern := range []string{"nodes/go/*", "../go/go.mod", "../go/node/*.go"} {
+		files, err := filepath.Glob(pattern)
+		if err != nil {
+			return err
+		}
+		for _, file := range files {
+			if _, err := os.ReadFile(file); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
 var goBuilds = func() func(args string) ([]byte, error) {
 	var mu sync.Mutex
 	done := map[string][]byte{}
@@ -33,6 +50,9 @@ var goBuilds = func() func(args string) ([]byte, error) {
 		defer mu.Unlock()
 		if wasm, ok := done[args]; ok {
 			return wasm, nil
+		}
+		if err := readSources(); err != nil {
+			return nil, err
 		}
 		dir, err := os.MkdirTemp("", "chainrun-conformance")
 		if err != nil {
