@@ -104,7 +104,10 @@ func (c *compilation) reword(message string, at ast.Expr) (text, hint string) {
 		hint = "a key that is no plain name is written x[\"key\"]"
 	}
 	text = oneKind(message)
-	return strings.ReplaceAll(text, "<EOF>", "the end of the expression"), hint
+	if found, wanted, ok := strings.Cut(strings.TrimPrefix(text, "mismatched input "), " expecting "); ok {
+		text = fmt.Sprintf("unexpected %s; expected %s", strings.Replace(found, "'<EOF>'", "<EOF>", 1), wanted)
+	}
+	return strings.ReplaceAll(text, "<EOF>", "end of the expression"), hint
 }
 
 // habits are what authors write who come from other languages.

@@ -29,7 +29,7 @@ func TestComplaints(t *testing.T) {
 		`not input.a`:                         `(not is !)`,
 		`input.a == None`:                     `(it is null)`,
 		`input.null`:                          `a key that is no plain name is written x["key"]`,
-		`input.f(`:                            `the end of the expression`,
+		`input.f(`:                            `end of the expression`,
 		``:                                    `line 1, column 1: `,
 		`1 + 'a'`:                             `line 1, column 3: cannot apply + to (number, string)`,
 		`'a' < 1`:                             `cannot apply < to (string, number)`,

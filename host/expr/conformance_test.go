@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 
+	"cel.dev/cel-go/common"
+	"cel.dev/cel-go/parser"
 	celexpr "cel.dev/expr"
 	_ "cel.dev/expr/conformance/proto2" // the messages that the files name
 	_ "cel.dev/expr/conformance/proto3"
@@ -90,6 +92,7 @@ func TestConformance(t *testing.T) {
 		for _, section := range all.GetSection() {
 			for _, test := range section.GetTest() {
 				name := fmt.Sprintf("%s/%s/%s", file, section.GetName(), test.GetName())
+				bothParsers(t, test.GetExpr())
 				want, ok := expectation(test)
 				if !ok || different(name, test) {
 					skipped++
@@ -116,6 +119,32 @@ func TestConformance(t *testing.T) {
 	t.Logf("%d tests hold, %d are about what JSON has not", passed, skipped)
 	if passed < 1000 {
 		t.Errorf("only %d tests were run", passed)
+	}
+}
+
+// bothParsers has cel-go's older parser, which is slow to start, read the same.
+func bothParsers(t *testing.T, src string) {
+	t.Helper()
+	older, err := parser.NewParser(parser.Macros(macros()...), parser.EnableOptionalSyntax(true),
+		parser.PopulateMacroCalls(true))
+	if err != nil {
+		t.Fatal(err)
+	}
+	newer, err := sharedParser()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var texts [2]string
+	for i, p := range []*parser.Parser{older, newer} {
+		tree, errs := p.Parse(common.NewTextSource(src))
+		if len(errs.GetErrors()) > 0 {
+			texts[i] = "refused"
+		} else if texts[i], err = parser.Unparse(tree.Expr(), tree.SourceInfo(), parser.EscapeIdentifiers(true)); err != nil {
+			texts[i] = "no normal form"
+		}
+	}
+	if texts[0] != texts[1] {
+		t.Errorf("%s\n\tis read as %s\n\tand as     %s", src, texts[0], texts[1])
 	}
 }
 

@@ -40,25 +40,25 @@ const (
 	slice        = 2048 // units between two looks at the context
 )
 
-// failure is an error that the expression itself made: && and || may absorb it.
-type failure struct {
+// fault is an error that the expression itself made: && and || may absorb it.
+type fault struct {
 	text    string
 	missing bool // what was asked for is not there: absent, for x[?i]
 }
 
-func (f *failure) Error() string { return f.text }
+func (e *fault) Error() string { return e.text }
 
 func failf(format string, args ...any) error {
-	return &failure{text: fmt.Sprintf(format, args...)}
+	return &fault{text: fmt.Sprintf(format, args...)}
 }
 
 func missingf(format string, args ...any) error {
-	return &failure{text: fmt.Sprintf(format, args...), missing: true}
+	return &fault{text: fmt.Sprintf(format, args...), missing: true}
 }
 
 // isMissing reports whether err says that something is not there.
 func isMissing(err error) bool {
-	f, ok := err.(*failure) //nolint:errorlint // made here and never wrapped
+	f, ok := err.(*fault) //nolint:errorlint // made here and never wrapped
 	return ok && f.missing
 }
 
@@ -73,7 +73,7 @@ func (s *stopped) Unwrap() error { return s.cause }
 
 // absorbable reports whether && and || may go on after err.
 func absorbable(err error) bool {
-	_, ok := err.(*failure) //nolint:errorlint // made here and never wrapped
+	_, ok := err.(*fault) //nolint:errorlint // made here and never wrapped
 	return ok
 }
 

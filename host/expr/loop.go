@@ -2,42 +2,10 @@ package expr
 
 // Loops: what the macros map, filter, all, exists, transformMap … become.
 
-// ranged goes over what a loop runs over, in order: a list's elements (with
-// their index), or an object's keys, sorted (with their values).
-func (f *frame) ranged(x any, each func(first, second any) (bool, error)) error {
-	switch c := x.(type) {
-	case []any:
-		for i, v := range c {
-			if err := f.spend(1); err != nil {
-				return err
-			}
-			more, err := each(float64(i), v)
-			if !more || err != nil {
-				return err
-			}
-		}
-		return nil
-	case map[string]any:
-		keys, err := sortedKeys(f, c)
-		if err != nil {
-			return err
-		}
-		for _, k := range keys {
-			if err := f.spend(1); err != nil {
-				return err
-			}
-			more, err := each(k, c[k])
-			if !more || err != nil {
-				return err
-			}
-		}
-		return nil
-	}
-	return failf("cannot go over %s: a list or an object is needed", describe(x))
-}
-
 // loop is what all loops have: a range and the slots of the loop's variables.
-// Where second is negative there is one variable: an element or a key.
+// Where second is negative there is one variable: an element of a list, or a key
+// of an object. With two they are index and element, or key and value. A list is
+// gone over in order, an object in the order of its keys.
 type loop struct {
 	over          node
 	first, second int
@@ -48,18 +16,36 @@ func (l *loop) run(f *frame, each func() (bool, error)) error {
 	if err != nil {
 		return err
 	}
-	_, isList := x.([]any)
-	return f.ranged(x, func(first, second any) (bool, error) {
-		switch {
-		case l.second >= 0:
-			f.slots[l.first], f.slots[l.second] = first, second
-		case isList:
-			f.slots[l.first] = second
-		default:
-			f.slots[l.first] = first
+	switch c := x.(type) {
+	case []any:
+		for i, v := range c {
+			if l.second < 0 {
+				f.slots[l.first] = v
+			} else {
+				f.slots[l.first], f.slots[l.second] = float64(i), v
+			}
+			if more, err := each(); !more || err != nil {
+				return err
+			}
 		}
-		return each()
-	})
+		return nil
+	case map[string]any:
+		keys, err := sortedKeys(f, c)
+		if err != nil {
+			return err
+		}
+		for _, k := range keys {
+			f.slots[l.first] = k
+			if l.second >= 0 {
+				f.slots[l.second] = c[k]
+			}
+			if more, err := each(); !more || err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	return failf("cannot go over %s: a list or an object is needed", describe(x))
 }
 
 // listLoop builds a list: map, filter, transformList.
@@ -72,6 +58,9 @@ type listLoop struct {
 func (n *listLoop) eval(f *frame) (any, error) {
 	items := []any{}
 	err := n.run(f, func() (bool, error) {
+		if err := f.spend(1); err != nil {
+			return false, err
+		}
 		if n.keep != nil {
 			keep, err := truth(f, n.keep, "a filter")
 			if !keep || err != nil {
@@ -111,6 +100,9 @@ func (n *objectLoop) eval(f *frame) (any, error) {
 		return insert(m, k, v)
 	}
 	err := n.run(f, func() (bool, error) {
+		if err := f.spend(1); err != nil {
+			return false, err
+		}
 		if n.keep != nil {
 			keep, err := truth(f, n.keep, "a filter")
 			if !keep || err != nil {
@@ -132,7 +124,16 @@ func (n *objectLoop) eval(f *frame) (any, error) {
 		if !ok {
 			return false, failf("transformMapEntry needs an object for each element, found %s", describe(v))
 		}
-		return true, f.ranged(entries, func(k, v any) (bool, error) { return true, add(k, v) })
+		keys, err := sortedKeys(f, entries)
+		if err != nil {
+			return false, err
+		}
+		for _, k := range keys {
+			if err := add(k, entries[k]); err != nil {
+				return false, err
+			}
+		}
+		return true, nil
 	})
 	if err != nil {
 		return nil, err
@@ -155,6 +156,9 @@ func (n *fold) eval(f *frame) (any, error) {
 	}
 	f.slots[n.slot] = v
 	err = n.run(f, func() (bool, error) {
+		if err := f.spend(1); err != nil {
+			return false, err
+		}
 		more, err := truth(f, n.more, "a loop")
 		if err != nil || !more {
 			return false, err

@@ -23,6 +23,9 @@ func (f *frame) result(n node) (document.Document, error) {
 	return f.document(v)
 }
 
+// The results of most expressions, made once.
+var docNull, docTrue, docFalse = document.Null(), document.MustParse("true"), document.MustParse("false")
+
 // document is v as a document. What v shares with a variable's document as a
 // whole stays the bytes of that document.
 func (f *frame) document(v any) (document.Document, error) {
@@ -31,6 +34,15 @@ func (f *frame) document(v any) (document.Document, error) {
 			return document.Document{}, failf("the result is an optional value that is absent; say what then, with .orValue(…)")
 		}
 		v = o.value
+	}
+	switch x := v.(type) {
+	case nil:
+		return docNull, nil
+	case bool:
+		if x {
+			return docTrue, nil
+		}
+		return docFalse, nil
 	}
 	if d, ok := f.origin(v); ok {
 		return d, nil
