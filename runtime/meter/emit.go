@@ -160,7 +160,7 @@ func (e *emitter) edit(d *edit, code []byte) {
 		e.check()
 		e.op(code[d.pos:d.end]...)
 		e.with(opLocalGet, e.local)
-		e.op(opI64Const, 0, opI64LtS, opBrIf, 1)
+		e.op(opI64Const, 0, opI64LtS, opIf, typeEmpty, opBr, 2, opEnd)
 	case editLoopEnd:
 		e.op(opEnd)
 	case editRefFunc:
@@ -217,7 +217,7 @@ type opcodeIndex struct {
 
 // check asks the host for another slice when the fuel on the stack is below zero.
 func (e *emitter) check() {
-	e.op(opI64Const, 0, opI64LtS, opIf, typeEmpty)
+	e.op(opI64Const, 0, opI64GeS, opIf, typeEmpty, opElse)
 	e.with(opLocalGet, e.local)
 	e.with(opCall, e.refuel)
 	e.with(opLocalSet, e.local)
