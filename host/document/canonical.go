@@ -35,8 +35,8 @@ func appendCanonical(dst, b []byte) []byte {
 }
 
 func extents(b []byte) []extent {
-	var all []extent
-	var open []int
+	all := make([]extent, 0, 16)
+	open := make([]int, 0, 16)
 	for i := 0; i < len(b); i++ {
 		switch b[i] {
 		case '"':

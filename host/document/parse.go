@@ -76,7 +76,8 @@ func Parse(b []byte, l Limits) (Document, error) {
 			Text: fmt.Sprintf("%v: %d bytes, at most %d are allowed", ErrTooLarge, len(b), l.Bytes),
 		}
 	}
-	s := scanner{b: b, limit: l.Depth}
+	var room [32][]byte // enough for most documents' open keys, on the stack
+	s := scanner{b: b, limit: l.Depth, keys: room[:0]}
 	start := skipSpace(b, 0)
 	end, err := s.value(start, 0)
 	if err != nil {

@@ -153,6 +153,9 @@ func (c *checker) harden(root *jsonschema.Schema) {
 				*size = math.MaxInt
 			}
 		}
+		if s.Enum != nil && len(s.Enum) == 0 { // one of nothing; the authority takes no notice
+			s.Always = new(bool)
+		}
 		s.ContentSchema = nil // no keyword of draft-07; its content would escape the bounds
 		g, ok := s.Extensions[guardName].(*guard)
 		if !ok {

@@ -210,7 +210,7 @@ func (s *sources) compile() (c *checker, err error) {
 	}()
 	c = &checker{sources: s}
 	compiler := jsonschema.NewCompiler()
-	compiler.Draft = jsonschema.Draft2020
+	compiler.Draft = s.draft()
 	compiler.AssertFormat = true
 	compiler.LoadURL = s.open
 	compiler.RegisterExtension(guardName, nil, c)
@@ -227,6 +227,19 @@ func (s *sources) compile() (c *checker, err error) {
 		s.loaded = true
 	}
 	return c, nil
+}
+
+// draft is the root's: that of the files, too, unless they say otherwise.
+func (s *sources) draft() *jsonschema.Draft {
+	m, _ := s.byURL[rootURL].(map[string]any)
+	named, _ := m["$schema"].(string)
+	named = strings.TrimSuffix(strings.Replace(named, "http://", "https://", 1), "#")
+	for _, d := range []*jsonschema.Draft{jsonschema.Draft4, jsonschema.Draft6, jsonschema.Draft7, jsonschema.Draft2019} {
+		if named == d.URL() {
+			return d
+		}
+	}
+	return jsonschema.Draft2020
 }
 
 // idOf is a schema's own $id (id in draft-04), or "".
