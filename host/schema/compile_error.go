@@ -123,7 +123,7 @@ func (s *sources) explainInvalid(invalid *jsonschema.ValidationError) *CompileEr
 	}
 	e.Text = text
 	if value != nil && e.Pointer != "" {
-		e.Text += "; found " + cut(encode(value), 120)
+		e.Text += "; found " + excerpt(value, 120)
 	}
 	return e
 }

@@ -101,7 +101,7 @@ func TestPropertyVerdictIsTheAuthoritys(t *testing.T) {
 			root = map[string]any{}
 		}
 		root["$defs"] = map[string]any{"n": map[string]any{"type": []any{"number", "array"}, "items": map[string]any{"$ref": "#/$defs/n"}, "minimum": json.Number("2")}}
-		source := encode(root)
+		source, _ := json.Marshal(root)
 		ours, err := compileWith("test", source, nil, nil)
 		if err != nil {
 			t.Fatal(err)

@@ -17,6 +17,7 @@ import (
 type explainer struct {
 	sources  *sources
 	document any
+	found    map[string]string // excerpts by pointer: many violations stand at one place
 }
 
 // violations are those of the tree below root: sorted, without doubles, cut to
@@ -142,7 +143,7 @@ func (e *explainer) explain(cause *jsonschema.ValidationError) []failure.Violati
 		value = unescapeToken(lastToken(v.Pointer))
 		prefix = "the property's name: "
 	}
-	v.Found = cut(encode(value), foundBytes)
+	v.Found = e.excerpt(v.Pointer+prefix, value)
 	if len(cause.Causes) > 0 && (v.Keyword == "anyOf" || v.Keyword == "oneOf") {
 		return e.alternatives(cause, v)
 	}
@@ -152,6 +153,15 @@ func (e *explainer) explain(cause *jsonschema.ValidationError) []failure.Violati
 		out = append(out, v)
 	}
 	return out
+}
+
+func (e *explainer) excerpt(place string, value any) string {
+	text, ok := e.found[place]
+	if !ok {
+		text = excerpt(value, foundBytes)
+		e.found[place] = text
+	}
+	return text
 }
 
 // inNames reports whether the schema that failed was applied to a name.

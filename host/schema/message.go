@@ -55,7 +55,7 @@ func (s *sources) rule(location string) (rule any, around map[string]any, ok boo
 }
 
 func expectation(keyword string, rule any, around map[string]any, value any, cause *jsonschema.ValidationError) string {
-	text := cut(encode(rule), 200)
+	text := excerpt(rule, 200)
 	switch keyword {
 	case "type":
 		return "must be " + oneOf(rule)
@@ -64,7 +64,7 @@ func expectation(keyword string, rule any, around map[string]any, value any, cau
 	case "enum":
 		list, _ := rule.([]any)
 		if len(list) == 1 {
-			return "must be " + cut(encode(list[0]), 200)
+			return "must be " + excerpt(list[0], 200)
 		}
 		return "must be one of " + listed(list, 400)
 	case "format":
@@ -85,7 +85,7 @@ func expectation(keyword string, rule any, around map[string]any, value any, cau
 		return "must be " + bound(keyword) + " " + text
 	case "exclusiveMinimum", "exclusiveMaximum":
 		if exclusive, ok := rule.(bool); ok && exclusive { // draft-04
-			text = cut(encode(around[strings.ToLower(strings.TrimPrefix(keyword, "exclusive"))]), 200)
+			text = excerpt(around[strings.ToLower(strings.TrimPrefix(keyword, "exclusive"))], 200)
 		}
 		if keyword == "exclusiveMinimum" {
 			return "must be greater than " + text
@@ -99,7 +99,7 @@ func expectation(keyword string, rule any, around map[string]any, value any, cau
 		if rule == nil {
 			text = "1"
 		}
-		return fmt.Sprintf("must contain %s %s valid against %s", bound(keyword), counted(text, "item"), cut(encode(around["contains"]), 200))
+		return fmt.Sprintf("must contain %s %s valid against %s", bound(keyword), counted(text, "item"), excerpt(around["contains"], 200))
 	case "oneOf":
 		var first, second int
 		if _, err := fmt.Sscanf(cause.Message, "valid against schemas at indexes %d and %d", &first, &second); err == nil {
@@ -128,7 +128,7 @@ func expectation(keyword string, rule any, around map[string]any, value any, cau
 func notAllowed(keyword, pointer string) string {
 	switch keyword {
 	case "properties", "patternProperties", "unevaluatedProperties":
-		return fmt.Sprintf("the property %s is not allowed", cut(encode(unescapeToken(lastToken(pointer))), 100))
+		return fmt.Sprintf("the property %s is not allowed", excerpt(unescapeToken(lastToken(pointer)), 100))
 	case "items", "prefixItems", "unevaluatedItems":
 		return "no item is allowed here"
 	}
@@ -214,7 +214,7 @@ func listed(list []any, longest int) string {
 			fmt.Fprintf(&b, "and %d more", len(list)-i)
 			break
 		}
-		b.WriteString(cut(encode(v), 100))
+		b.WriteString(excerpt(v, 100))
 	}
 	return b.String()
 }
@@ -261,7 +261,7 @@ func surplus(around map[string]any, value any) []string {
 		if _, ok := known[k]; ok || slices.ContainsFunc(matchers, func(m *regexp.Regexp) bool { return m.MatchString(k) }) {
 			continue
 		}
-		out = append(out, fmt.Sprintf("the property %s is not allowed%s", cut(encode(k), 100), hint))
+		out = append(out, fmt.Sprintf("the property %s is not allowed%s", excerpt(k, 100), hint))
 		if len(out) == MaxViolations {
 			break
 		}

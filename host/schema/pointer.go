@@ -4,6 +4,7 @@ package schema
 
 import (
 	"cmp"
+	"encoding/json"
 	"net/url"
 	"slices"
 	"strconv"
@@ -103,13 +104,58 @@ func sortedKeys(m map[string]any) []string {
 	return keys
 }
 
-// encode writes a decoded value as JSON, keys sorted.
-func encode(v any) []byte {
+// excerpt is the beginning of a decoded value as JSON, keys sorted, cut to about
+// n bytes. Only what is shown is written out.
+func excerpt(v any, n int) string { return cut(appendExcerpt(nil, v, n), n) }
+
+// appendExcerpt stops soon after dst has more than n bytes.
+func appendExcerpt(dst []byte, v any, n int) []byte {
+	switch v := v.(type) {
+	case string:
+		return append(dst, document.String(begin(v, n)).Bytes()...)
+	case json.Number:
+		return append(dst, begin(string(v), n)...)
+	case []any:
+		dst = append(dst, '[')
+		for i, item := range v {
+			if i > 0 {
+				dst = append(dst, ',')
+			}
+			if dst = appendExcerpt(dst, item, n); len(dst) > n {
+				return dst
+			}
+		}
+		return append(dst, ']')
+	case map[string]any:
+		dst = append(dst, '{')
+		for i, k := range sortedKeys(v) {
+			if i > 0 {
+				dst = append(dst, ',')
+			}
+			dst = append(append(dst, document.String(begin(k, n)).Bytes()...), ':')
+			if dst = appendExcerpt(dst, v[k], n); len(dst) > n {
+				return dst
+			}
+		}
+		return append(dst, '}')
+	}
 	d, err := document.FromValue(v)
 	if err != nil {
-		return []byte("?")
+		return append(dst, '?')
 	}
-	return d.Bytes()
+	return append(dst, d.Bytes()...)
+}
+
+// begin is what can be seen of a string of which n bytes are shown.
+func begin(s string, n int) string {
+	if len(s) <= n+utf8.UTFMax {
+		return s
+	}
+	n += utf8.UTFMax
+	for n > 0 && !utf8.RuneStart(s[n]) {
+		n--
+	}
+	return s[:n]
 }
 
 // cut shortens text to about n bytes, on the border of a character.

@@ -74,7 +74,7 @@ func (c *checker) run(v any, allowance int) (out []failure.Violation) {
 	case err == nil:
 		return nil
 	case errors.As(err, &invalid):
-		e := explainer{sources: c.sources, document: v}
+		e := explainer{sources: c.sources, document: v, found: map[string]string{}}
 		if out := e.violations(invalid); len(out) > 0 {
 			return out
 		}
@@ -86,7 +86,7 @@ func (c *checker) run(v any, allowance int) (out []failure.Violation) {
 }
 
 func limit(v any, message string) []failure.Violation {
-	return []failure.Violation{{Keyword: limitKeyword, Message: message, Found: cut(encode(v), foundBytes)}}
+	return []failure.Violation{{Keyword: limitKeyword, Message: message, Found: excerpt(v, foundBytes)}}
 }
 
 // bounds measures a document before the authority sees it.
