@@ -47,6 +47,9 @@ func decode(b []byte) (Event, error) {
 	if err != nil {
 		return Event{}, fmt.Errorf("time: %w", err)
 	}
+	if v.Failure != nil && len(v.Failure.Violations) == 0 {
+		v.Failure.Violations = nil
+	}
 	r := reader{v: &v}
 	e := Event{Run: v.Run, Seq: v.Seq, Time: at, Body: r.body()}
 	if r.err != nil {
@@ -117,6 +120,18 @@ func (r *reader) seed() Seed {
 	return seed
 }
 
+func (r *reader) status() Status {
+	s := take(r, "status", &r.v.Status)
+	switch s {
+	case Done, Failed, Canceled:
+	default:
+		if r.err == nil {
+			r.err = fmt.Errorf("unknown status %q", s)
+		}
+	}
+	return s
+}
+
 func (r *reader) body() Body {
 	v := r.v
 	switch v.Type {
@@ -156,7 +171,7 @@ func (r *reader) body() Body {
 		return CancelRequested{Reason: take(r, "reason", &v.Reason)}
 	case TypeRunFinished:
 		finished := RunFinished{
-			Status:  take(r, "status", &v.Status),
+			Status:  r.status(),
 			Output:  r.document("output", &v.Output, false),
 			Failure: v.Failure,
 		}

@@ -1,0 +1,245 @@
+package event_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/chainrun/chainrun/host/document"
+	"github.com/chainrun/chainrun/host/event"
+	"github.com/chainrun/chainrun/host/failure"
+)
+
+func TestEncodingIsWrittenDown(t *testing.T) {
+	at := time.Date(2026, 3, 1, 12, 0, 0, 5000, time.UTC)
+	a := event.Attempt{Step: "check[2]", Node: "check", Number: 3}
+	f := failure.Failure{Code: failure.InvalidOutput, Message: "no <title>", Violations: []failure.Violation{{Pointer: "/a", Keyword: "type", Message: "m", Found: "1"}}}
+	for _, c := range []struct {
+		body event.Body
+		want string
+	}{
+		{
+			event.RunStarted{Graph: "g", Plan: "sha256:0", Input: document.MustParse(`{"a": 1.0}`), Seed: event.Seed{31: 255}},
+			`"type":"run_started",…,"graph":"g","plan":"sha256:0","seed":"` + strings.Repeat("0", 62) + `ff","input":{"a": 1.0}`,
+		},
+		{event.AttemptStarted{Attempt: a}, `"type":"attempt_started",…,"step":"check[2]","node":"check","attempt":3`},
+		{
+			event.AttemptSucceeded{Attempt: a, Output: document.MustParse(`"<&>"`), Fuel: 1 << 63},
+			`"type":"attempt_succeeded",…,"step":"check[2]","node":"check","attempt":3,"fuel":9223372036854775808,"output":"<&>"`,
+		},
+		{
+			event.AttemptFailed{Attempt: a, Failure: f, Output: document.Null(), Fuel: 2},
+			`"type":"attempt_failed",…,"step":"check[2]","node":"check","attempt":3,"fuel":2,"failure":{"code":"invalid_output","message":"no <title>","violations":[{"pointer":"/a","keyword":"type","message":"m","found":"1"}]},"output":null`,
+		},
+		{event.StepSkipped{Step: "a", Node: "a"}, `"type":"step_skipped",…,"step":"a","node":"a"`},
+		{
+			event.StepFailed{Step: "a", Node: "a", Failure: failure.Failure{Code: failure.MaxVisits, Message: "m"}},
+			`"type":"step_failed",…,"step":"a","node":"a","failure":{"code":"max_visits","message":"m"}`,
+		},
+		{event.TimerFired{Timer: "retry/a/2"}, `"type":"timer_fired",…,"timer":"retry/a/2"`},
+		{event.CancelRequested{Reason: "enough"}, `"type":"cancel_requested",…,"reason":"enough"`},
+		{event.RunFinished{Status: event.Done, Output: document.MustParse(`[]`)}, `"type":"run_finished",…,"status":"done","output":[]`},
+		{
+			event.RunFinished{Status: event.Failed, Failure: &failure.Failure{Code: failure.Deadline, Message: "m"}},
+			`"type":"run_finished",…,"status":"failed","failure":{"code":"deadline","message":"m"}`,
+		},
+	} {
+		e := event.Event{Run: "r1", Seq: 7, Time: at, Body: c.body}
+		b, err := event.Encode(e)
+		want := `{"version":1,` + strings.Replace(c.want, "…", `"run":"r1","seq":7,"time":"2026-03-01T12:00:00.000005Z"`, 1) + "}"
+		if err != nil || string(b) != want {
+			t.Errorf("got  %s\nwant %s\n%v", b, want, err)
+		}
+		checkRoundTrip(t, e)
+	}
+}
+
+// checkRoundTrip shows that an event comes back as it was, byte for byte.
+func checkRoundTrip(t rapid.TB, e event.Event) {
+	t.Helper()
+	b, err := event.Encode(e)
+	if err != nil {
+		t.Fatalf("encoding %+v: %v", e, err)
+	}
+	back, err := event.Decode(b)
+	if err != nil {
+		t.Fatalf("decoding %s: %v", b, err)
+	}
+	if got, want := bare(back), bare(e); !reflect.DeepEqual(got, want) {
+		t.Fatalf("got  %+v\nwant %+v\nby %s", got, want, b)
+	}
+	again, err := event.Encode(back)
+	if err != nil || !bytes.Equal(again, b) {
+		t.Fatalf("encoded again: %s, %v; first: %s", again, err, b)
+	}
+	line, err := event.Line(e)
+	if err != nil || bytes.ContainsAny(line, "\n\r") || !json.Valid(line) {
+		t.Fatalf("%q is no line of JSON: %v", line, err)
+	}
+}
+
+// bare takes an event's documents out as text, which DeepEqual can compare.
+func bare(e event.Event) []any {
+	text := func(d document.Document) string { return string(d.Bytes()) }
+	list := []any{e.Run, e.Seq, e.Time}
+	switch b := e.Body.(type) {
+	case event.RunStarted:
+		list = append(list, text(b.Input))
+		b.Input = document.Document{}
+		return append(list, b)
+	case event.AttemptSucceeded:
+		list = append(list, text(b.Output))
+		b.Output = document.Document{}
+		return append(list, b)
+	case event.AttemptFailed:
+		list = append(list, text(b.Output))
+		b.Output = document.Document{}
+		return append(list, b)
+	case event.RunFinished:
+		list = append(list, text(b.Output))
+		b.Output = document.Document{}
+		return append(list, b)
+	}
+	return append(list, e.Body)
+}
+
+func TestRoundTrip(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) { checkRoundTrip(t, drawEvent(t)) })
+}
+
+func drawEvent(t *rapid.T) event.Event {
+	text := rapid.String()
+	documents := rapid.Custom(func(t *rapid.T) document.Document {
+		return document.MustParse(rapid.SampledFrom([]string{
+			"null", "1.50", "{\n \"a\" :\r\n[1, 2]\t}", `"\u0000\ud83d\ude00 <&>"`, `12345678901234567890e-3`, "[]", `"😀"`,
+		}).Draw(t, "document"))
+	})
+	failures := rapid.Custom(func(t *rapid.T) failure.Failure {
+		f := failure.Failure{
+			Code: rapid.SampledFrom(failure.Codes()).Draw(t, "code"), Reason: text.Draw(t, "reason"), Message: text.Draw(t, "message"),
+			Node: text.Draw(t, "node"), Step: text.Draw(t, "step"), Attempt: rapid.IntRange(0, 9).Draw(t, "number"),
+			Retryable: rapid.Bool().Draw(t, "retryable"), RetryAfter: time.Duration(rapid.Int64Min(0).Draw(t, "after")),
+		}
+		for range rapid.IntRange(0, 2).Draw(t, "violations") {
+			f.Violations = append(f.Violations, failure.Violation{Pointer: text.Draw(t, "pointer"), Keyword: text.Draw(t, "keyword"), Message: text.Draw(t, "m"), Found: text.Draw(t, "found")})
+		}
+		return f
+	})
+	a := event.Attempt{Step: text.Draw(t, "step"), Node: text.Draw(t, "node"), Number: rapid.IntRange(1, 1<<40).Draw(t, "attempt")}
+	e := event.Event{
+		Run: text.Draw(t, "run"), Seq: rapid.Uint64().Draw(t, "seq"),
+		Time: time.UnixMicro(rapid.Int64Range(-62135596800000000, 253402300799999999).Draw(t, "time")).UTC(),
+	}
+	switch rapid.IntRange(0, 8).Draw(t, "type") {
+	case 0:
+		seed := rapid.SliceOfN(rapid.Byte(), 32, 32).Draw(t, "seed")
+		e.Body = event.RunStarted{Graph: text.Draw(t, "graph"), Plan: text.Draw(t, "plan"), Input: documents.Draw(t, "input"), Seed: event.Seed(seed)}
+	case 1:
+		e.Body = event.AttemptStarted{Attempt: a}
+	case 2:
+		e.Body = event.AttemptSucceeded{Attempt: a, Output: documents.Draw(t, "output"), Fuel: rapid.Uint64().Draw(t, "fuel")}
+	case 3:
+		failed := event.AttemptFailed{Attempt: a, Failure: failures.Draw(t, "failure"), Fuel: rapid.Uint64().Draw(t, "fuel")}
+		if rapid.Bool().Draw(t, "kept") {
+			failed.Output = documents.Draw(t, "output")
+		}
+		e.Body = failed
+	case 4:
+		e.Body = event.StepSkipped{Step: a.Step, Node: a.Node}
+	case 5:
+		e.Body = event.StepFailed{Step: a.Step, Node: a.Node, Failure: failures.Draw(t, "failure")}
+	case 6:
+		e.Body = event.TimerFired{Timer: text.Draw(t, "timer")}
+	case 7:
+		e.Body = event.CancelRequested{Reason: text.Draw(t, "reason")}
+	case 8:
+		finished := event.RunFinished{Status: rapid.SampledFrom([]event.Status{event.Done, event.Failed, event.Canceled}).Draw(t, "status")}
+		if finished.Status == event.Done {
+			finished.Output = documents.Draw(t, "output")
+		} else {
+			f := failures.Draw(t, "failure")
+			finished.Failure = &f
+		}
+		e.Body = finished
+	}
+	return e
+}
+
+func TestEncodeRefusesWhatCannotBeRead(t *testing.T) {
+	at := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	for name, e := range map[string]event.Event{
+		"no body":        {Time: at},
+		"nanoseconds":    {Time: at.Add(1), Body: event.TimerFired{}},
+		"a far year":     {Time: at.AddDate(9000, 0, 0), Body: event.TimerFired{}},
+		"not UTF-8":      {Time: at, Body: event.TimerFired{Timer: "\xff"}},
+		"no document":    {Time: at, Body: event.AttemptSucceeded{}},
+		"failure's text": {Time: at, Body: event.StepFailed{Failure: failure.Failure{Message: "\xff"}}},
+	} {
+		if b, err := event.Encode(e); err == nil {
+			t.Errorf("%s: encoded as %s", name, b)
+		}
+	}
+}
+
+func TestDecodeRefuses(t *testing.T) {
+	const head = `"version":1,"run":"r","seq":1,"time":"2026-01-01T00:00:00.000000Z"`
+	for _, c := range []struct {
+		text string
+		is   error
+		says string
+	}{
+		{`{` + head + `,"type":"step_skipped","step":"a","node":"a"}`, nil, ""},
+		{`{"version":2,"type":"step_jumped","where":1}`, event.ErrVersion, "2"},
+		{`{` + head + `,"type":"step_jumped"}`, event.ErrType, "step_jumped"},
+		{`{` + head + `,"type":"step_skipped","step":"a"}`, nil, `needs "node"`},
+		{`{` + head + `,"type":"step_skipped","step":"a","node":"a","fuel":1}`, nil, `has no "fuel"`},
+		{`{` + head + `,"type":"step_skipped","step":"a","node":"a","color":1}`, nil, "color"},
+		{`{` + head + `,"type":"step_skipped","step":"a","node":"a","node":"b"}`, nil, "node"},
+		{`{` + head + `,"type":"run_started","graph":"g","plan":"p","input":1,"seed":"00"}`, nil, "seed"},
+		{`{` + head + `,"type":"run_started","graph":"g","plan":"p","input":1,"seed":"` + strings.Repeat("zz", 32) + `"}`, nil, "seed"},
+		{`{"version":1,"run":"r","seq":1,"time":"yesterday","type":"timer_fired","timer":"t"}`, nil, "time"},
+		{`{` + head + `,"type":"run_finished","status":"asleep"}`, nil, "asleep"},
+		{`{` + head, nil, ""}, {``, nil, ""}, {`null`, nil, ""}, {`[]`, nil, ""},
+	} {
+		_, err := event.Decode([]byte(c.text))
+		if c.is == nil && c.says == "" && strings.Contains(c.text, "step_skipped") {
+			if err != nil {
+				t.Errorf("%s: %v", c.text, err)
+			}
+			continue
+		}
+		if err == nil || c.is != nil && !errors.Is(err, c.is) || !strings.Contains(err.Error(), c.says) {
+			t.Errorf("%s: %v", c.text, err)
+		}
+	}
+}
+
+// FuzzDecode: what is decoded is encoded and decoded to the same.
+func FuzzDecode(f *testing.F) {
+	seeds := []event.Event{
+		{Run: "r", Seq: 1, Body: event.RunStarted{Input: document.MustParse(`{"a":[1,"\n"]}`)}},
+		{Run: "r", Seq: 2, Body: event.AttemptFailed{Failure: failure.Failure{Code: failure.Trap, Violations: []failure.Violation{{}}}}},
+		{Run: "r", Seq: 3, Body: event.RunFinished{Status: event.Done, Output: document.Null()}},
+	}
+	for _, e := range seeds {
+		b, err := event.Encode(e)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(b)
+	}
+	f.Add([]byte(`{"version":1,"run":"r","seq":1,"time":"2026-01-01T00:00:00.000000Z","type":"step_failed","step":"a","node":"a","failure":{"code":"trap","message":"","violations":[]}}`))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		e, err := event.Decode(b)
+		if err != nil {
+			return
+		}
+		checkRoundTrip(t, e)
+	})
+}
