@@ -20,8 +20,11 @@ func (e *InputError) Error() string { return e.Failure.String() }
 
 // newInput makes a document of what an embedder hands over: a document, JSON
 // text as []byte or json.RawMessage, or any value that encoding/json can write.
+// Nothing at all is an empty object, as on the command line.
 func newInput(input any, limits document.Limits) (document.Document, error) {
 	switch v := input.(type) {
+	case nil:
+		return document.Object(), nil
 	case document.Document:
 		if v.IsZero() {
 			return document.Object(), nil

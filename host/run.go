@@ -34,7 +34,8 @@ type Run struct {
 }
 
 // Run runs g on input and waits for the end. The input is a document, JSON text
-// ([]byte, json.RawMessage), or any value that encoding/json can write.
+// ([]byte, json.RawMessage), or any value that encoding/json can write; nil is
+// an empty object.
 //
 // When ctx is canceled the run is canceled: its status is canceled and the error
 // is nil. The cause [ErrInterrupted] stops it where it is, and is returned.

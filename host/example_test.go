@@ -1,0 +1,133 @@
+package host_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log"
+	"testing/fstest"
+
+	"github.com/chainrun/chainrun/host"
+	"github.com/chainrun/chainrun/host/graph"
+	"github.com/chainrun/chainrun/runtime/module/moduletest"
+)
+
+// files is a graph with its modules, as an embedded file system would hold it.
+func files(graph string) fstest.MapFS {
+	return fstest.MapFS{
+		"graph.toml":  {Data: []byte(graph)},
+		"echo.wasm":   {Data: moduletest.Echo()},
+		"fail.wasm":   {Data: moduletest.Fail(`{"code":"sold_out","message":"no tickets left"}`)},
+		"spin.wasm":   {Data: moduletest.Spin()},
+		"answer.wasm": {Data: moduletest.Say(`{"answer":42}`)},
+	}
+}
+
+// The whole of it: load a graph once, run it as often as you like.
+func Example() {
+	h, err := host.New()
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer h.Close()
+
+	g, err := h.LoadFS(files(`
+		version = 1
+		chain = ["greet", "shout"]
+		[nodes.greet]
+		module = "echo.wasm"
+		input = { text = "'Hello, ' + input.name + '!'" }
+		[nodes.shout]
+		module = "echo.wasm"
+		input = { text = "input.text.upperAscii()" }
+	`), "graph.toml")
+	if err != nil {
+		log.Fatal(err)
+	}
+
+	run, err := h.Run(context.Background(), g, map[string]any{"name": "Ada"})
+	if err != nil {
+		log.Fatal(err)
+	}
+	var out struct{ Text string }
+	if err := run.Decode(&out); err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(run.Status(), out.Text)
+	// Output: done HELLO, ADA!
+}
+
+// A run that failed is no error: it says why.
+func ExampleRun_Failure() {
+	h, _ := host.New()
+	defer h.Close()
+	g, err := h.LoadFS(files(`
+		version = 1
+		chain = ["book"]
+		[nodes.book]
+		module = "fail.wasm"
+	`), "graph.toml")
+	if err != nil {
+		log.Fatal(err)
+	}
+	run, err := h.Run(context.Background(), g, nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	why := run.Failure()
+	fmt.Println(run.Status(), why.Step, why.Code, why.Reason, why.Message)
+	// Output: failed book node_error sold_out no tickets left
+}
+
+// Start returns at once; Events follows the run to its end.
+func ExampleRun_Events() {
+	h, _ := host.New()
+	defer h.Close()
+	g, err := h.LoadFS(files(`
+		version = 1
+		chain = ["ask"]
+		[nodes.ask]
+		module = "answer.wasm"
+	`), "graph.toml")
+	if err != nil {
+		log.Fatal(err)
+	}
+	run, err := h.Start(context.Background(), g, nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	for e := range run.Events() {
+		fmt.Println(e.Seq, e.Body.Type())
+	}
+	fmt.Println(run.Output())
+	// Output:
+	// 1 run_started
+	// 2 attempt_started
+	// 3 attempt_succeeded
+	// 4 run_finished
+	// {"answer":42}
+}
+
+// What is wrong with a graph comes all at once, with places.
+func ExampleHost_LoadFS() {
+	h, _ := host.New()
+	defer h.Close()
+	_, err := h.LoadFS(files(`
+version = 1
+chain = ["parse", "scor"]
+[nodes.parse]
+module = "parse.wasm"
+[nodes.score]
+module = "echo.wasm"
+fule = 100
+`), "graph.toml")
+	var complaints graph.Diagnostics
+	if errors.As(err, &complaints) {
+		for _, c := range complaints {
+			fmt.Println(c)
+		}
+	}
+	// Output:
+	// graph.toml:3:19: chain: "scor": no such node (did you mean "score"?)
+	// graph.toml:8:1: node "score": fule: no such key (did you mean "fuel"?)
+}
