@@ -21,7 +21,9 @@ import (
 	"path/filepath"
 	"runtime"
 	"runtime/debug"
+	"strings"
 	"sync"
+	"time"
 
 	"github.com/tetratelabs/wazero"
 
@@ -67,30 +69,30 @@ type cacheEntry struct {
 
 // open finds the entry of a module, empty where there is none. An entry that
 // is damaged is as good as none.
-func (c *diskCache) open(digest string, tableElements uint32, interpreter bool) (*cacheEntry, error) {
+func (c *diskCache) open(digest string, tableElements uint32, interpreter bool) *cacheEntry {
 	e := &cacheEntry{}
 	if c == nil {
-		return e, nil
+		return e
 	}
 	dir := filepath.Join(c.dir, cacheKey(digest, tableElements))
 	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return e, nil //nolint:nilerr // works without
+		return e
 	}
 	e.dir = dir
 	e.read()
 	if interpreter {
-		return e, nil
+		return e
 	}
 	if err := e.removeUnknown(); err != nil {
 		// What cannot be vetted is not shown to wazero.
-		return &cacheEntry{}, nil //nolint:nilerr // works without
+		return &cacheEntry{}
 	}
 	native, err := wazero.NewCompilationCacheWithDir(dir)
 	if err != nil {
-		return e, nil //nolint:nilerr // works without
+		return e
 	}
 	e.native = native
-	return e, nil
+	return e
 }
 
 // cacheKey names the folder of a module: everything that decides what is in it.
@@ -159,6 +161,9 @@ func (e *cacheEntry) save(metered *meter.Metered) {
 	native := map[string]string{}
 	fresh := e.metered == nil
 	if err := e.walkNative(func(name string) (err error) {
+		if strings.HasSuffix(name, ".tmp") {
+			return nil
+		}
 		sum, found := e.known[name] // and compared, see removeUnknown
 		if !found {
 			fresh = true
@@ -187,6 +192,13 @@ func (e *cacheEntry) removeUnknown() error {
 	e.known = map[string]string{}
 	return e.walkNative(func(name string) error {
 		path := filepath.Join(e.dir, name)
+		if strings.HasSuffix(name, ".tmp") {
+			// Perhaps another process is writing it. wazero does not read it.
+			if info, err := os.Lstat(path); err == nil && time.Since(info.ModTime()) > time.Hour {
+				_ = os.RemoveAll(path)
+			}
+			return nil
+		}
 		if want, found := written[name]; found {
 			if sum, err := fileDigest(path); err == nil && sum == want {
 				e.known[name] = sum

@@ -31,16 +31,13 @@ func (e *Engine) compile(ctx context.Context, m *module.Module, tableElements ui
 		}
 		return nil, &RefusedError{Text: err.Error()}
 	}
-	entry, err := e.cache.open(m.Digest, tableElements, e.config.Interpreter)
-	if err != nil {
-		return nil, err
-	}
+	entry := e.cache.open(m.Digest, tableElements, e.config.Interpreter)
 	metered := entry.metered
 	if metered == nil {
 		if metered, err = meter.Rewrite(m, meterConfig); err != nil {
 			var invalid *meter.InvalidError
 			if errors.As(err, &invalid) {
-				return nil, &RefusedError{Text: "the module is not valid: " + invalid.Error(), Hint: "build it for WebAssembly 2.0 without threads, exceptions and relaxed SIMD"}
+				return nil, notValid(invalid.Error(), invalid.Hint)
 			}
 			return nil, fmt.Errorf("rewriting the module to count fuel: %w", err)
 		}
@@ -51,13 +48,30 @@ func (e *Engine) compile(ctx context.Context, m *module.Module, tableElements ui
 		}
 	}
 
+	p, err := e.link(ctx, m, abi, metered, entry.native, tableElements)
+	if err != nil && ctx.Err() == nil && entry.native != nil {
+		// Whatever ails the folder (a full disk, somebody who tidies up), the
+		// module can be compiled without it. It is an error of the module only
+		// when that fails too.
+		entry.dir = ""
+		p, err = e.link(ctx, m, abi, metered, nil, tableElements)
+	}
+	if err != nil {
+		return nil, err
+	}
+	entry.save(metered)
+	return p, nil
+}
+
+// link makes a program in a runtime of its own.
+func (e *Engine) link(ctx context.Context, m *module.Module, abi module.ABI, metered *meter.Metered, native wazero.CompilationCache, tableElements uint32) (*Program, error) {
 	config := wazero.NewRuntimeConfigInterpreter()
 	if !e.config.Interpreter {
 		config = wazero.NewRuntimeConfig() // the compiler where there is one
 	}
 	config = config.WithCoreFeatures(features).WithDebugInfoEnabled(false)
-	if entry.native != nil {
-		config = config.WithCompilationCache(entry.native)
+	if native != nil {
+		config = config.WithCompilationCache(native)
 	}
 	p := &Program{
 		engine:   e,
@@ -65,15 +79,15 @@ func (e *Engine) compile(ctx context.Context, m *module.Module, tableElements ui
 		metered:  metered,
 		tables:   tableElements,
 		command:  abi == module.ABICommand,
-		native:   entry.native,
+		native:   native,
 		images:   map[imageKey]*image{},
 		runtime:  wazero.NewRuntimeWithConfig(context.Background(), config),
 		poolable: len(metered.Irreversible) == 0,
 	}
 	if err := p.build(ctx); err != nil {
-		return nil, errors.Join(err, p.close(context.WithoutCancel(ctx)))
+		_ = p.close(context.WithoutCancel(ctx))
+		return nil, err
 	}
-	entry.save(metered)
 	return p, nil
 }
 
@@ -90,10 +104,7 @@ func (p *Program) build(ctx context.Context) error {
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
-		return &RefusedError{
-			Text: "the module is not valid: " + firstLine(err.Error()),
-			Hint: "build it for WebAssembly 2.0 without threads, exceptions and relaxed SIMD",
-		}
+		return notValid(firstLine(err.Error()), "")
 	}
 	return p.buildHost(sealed)
 }
@@ -130,6 +141,13 @@ func (p *Program) buildHost(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+func notValid(text, hint string) *RefusedError {
+	if hint == "" {
+		hint = "build it for WebAssembly 2.0 without threads, exceptions and relaxed SIMD"
+	}
+	return &RefusedError{Text: "the module is not valid: " + text, Hint: hint}
 }
 
 func valueTypes(types []module.ValueType) []api.ValueType {

@@ -153,3 +153,29 @@ func TestGoReactor(t *testing.T) {
 		}
 	})
 }
+
+func TestC(t *testing.T) {
+	p := program(t, cCommand(t), Config{})
+	var log []string
+	r, err := p.Call(t.Context(), Call{
+		Input: []byte(`{"name":"ada"}`), Time: time.Unix(1_700_000_000, 0),
+		Log: func(r LogRecord) { log = append(log, r.Message) },
+	})
+	if err != nil || r.Stop != nil || string(r.Output) != `{"NAME":"ADA"}` {
+		t.Fatalf("%v %+v %q", err, r.Stop, r.Output)
+	}
+	if got := strings.Join(log, "|"); got != "done at 1700000003" {
+		t.Errorf("log %q", got)
+	}
+	r, err = p.Call(t.Context(), Call{Config: []byte(`"abort"`)})
+	if err != nil || r.Stop == nil || r.Stop.Reason != Trap || !strings.Contains(r.Stop.Message, `unreachable in function "abort"`) {
+		t.Errorf("%v %+v", err, r.Stop)
+	}
+
+	q := program(t, cReactor(t), Config{})
+	for range 3 {
+		if v, _ := call(t, q, Call{Input: []byte(`{"a":[1,20,300]}`)}); v["sum"] != 321.0 || v["calls"] != 1.0 {
+			t.Errorf("%v", v)
+		}
+	}
+}

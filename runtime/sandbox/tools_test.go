@@ -4,11 +4,14 @@ package sandbox
 
 import (
 	"bytes"
+	"context"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"sync"
 	"testing"
+
+	"pgregory.net/rapid"
 
 	"github.com/chainrun/chainrun/runtime/module"
 )
@@ -122,9 +125,13 @@ func read(tb testing.TB, wasm []byte) *module.Module {
 	return m
 }
 
-// program compiles a module in an engine of its own.
+// program compiles a module in an engine of its own. The tests share a cache
+// on disk: a Go program takes seconds to compile.
 func program(tb testing.TB, wasm []byte, c Config) *Program {
 	tb.Helper()
+	if c.CacheDir == "" {
+		c.CacheDir = filepath.Join(builds.dir, "cache")
+	}
 	p, err := newEngine(tb, c).Compile(tb.Context(), read(tb, wasm))
 	if err != nil {
 		tb.Fatal(err)
@@ -144,3 +151,18 @@ func cReactor(tb testing.TB) []byte {
 }
 
 func cCommand(tb testing.TB) []byte { tb.Helper(); return fromC(tb, "ccommand") }
+
+// require is what the helpers need of a test, and of a property.
+type require interface {
+	Context() context.Context
+	Errorf(format string, args ...any)
+	Fatalf(format string, args ...any)
+}
+
+// requireRapid lets a property fail with the context of its test.
+type requireRapid struct {
+	*rapid.T
+	test *testing.T
+}
+
+func (r requireRapid) Context() context.Context { return r.test.Context() }
