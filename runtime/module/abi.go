@@ -89,7 +89,7 @@ func (m *Module) ABI() (ABI, error) {
 	case command && reactor:
 		return 0, &UnsupportedError{
 			Found: "exports both _start and " + ExportRun + ", so it is ambiguous whether it is a command or a reactor",
-			Hint:  "build it as a reactor (Go: -buildmode=c-shared, C: -mexec-model=reactor) or leave out the " + ExportRun + " exports",
+			Hint:  "build it as a reactor (Go: -buildmode=c-shared, C: -mexec-model=reactor), as a command (sdk/go: -tags chainrun_command), or leave out the " + ExportRun + " exports",
 		}
 	case command:
 		return ABICommand, m.checkABI(ABICommand)
