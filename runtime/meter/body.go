@@ -102,13 +102,13 @@ func (b *body) memory(memories uint32) {
 	}
 }
 
-// blockType checks the type of a block, a loop or an if.
-func (b *body) blockType(types uint32) {
+// blockType checks the type of a block, a loop or an if. A bare one certainly takes no parameters.
+func (b *body) blockType(types uint32) (bare bool) {
 	at := b.pos
 	c := b.byte()
 	switch c {
 	case typeEmpty, 0x7f, 0x7e, 0x7d, 0x7c, 0x7b, 0x70, 0x6f:
-		return
+		return true
 	}
 	// A type index is a signed LEB128 of 33 bits. What is left with bit 6 set in its last byte is negative.
 	var v uint64
@@ -118,11 +118,12 @@ func (b *body) blockType(types uint32) {
 			if c&0x40 != 0 || v >= uint64(types) {
 				b.fail(at, fmt.Sprintf("the type of a block does not exist, there are %d", types), "")
 			}
-			return
+			return false
 		}
 		c = b.byte()
 	}
 	b.fail(at, "the encoding of an integer is too long", "")
+	return false
 }
 
 func (b *body) valueType() {

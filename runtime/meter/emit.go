@@ -154,6 +154,10 @@ func (e *emitter) edit(d *edit, code []byte) {
 		}
 	case editLabel:
 		e.u32(d.arg)
+	case editBranchIf:
+		e.op(opIf, typeEmpty)
+		e.with(opBr, d.arg+1)
+		e.op(opEnd)
 	case editLoop:
 		e.op(code[d.pos:d.end]...)
 		e.with(opLocalGet, e.local)

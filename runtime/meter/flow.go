@@ -34,6 +34,7 @@ const (
 	editTailIndirect                 // store fuel before a return_call_indirect
 	editReturn                       // branch to the flush
 	editLabel                        // the label of a branch becomes arg
+	editBranchIf                     // br_if to label arg, without values
 	editLoop                         // a loop, which becomes two
 	editLoopEnd                      // the end of such a loop
 	editTrap                         // store fuel before unreachable
@@ -74,8 +75,9 @@ type frame struct {
 	op       byte  // opBlock, opLoop, opIf, opElse; 0 for the function
 	loops    int32 // how many loops that become two there are up to and with this frame
 	doubled  bool  // it is such a loop
-	dead     bool // it was entered in dead code
-	branched bool // a live branch aims at its end
+	bare     bool  // it is such a loop, and a branch to it carries no values
+	dead     bool  // it was entered in dead code
+	branched bool  // a live branch aims at its end
 	thenSlot int32
 	entry    int32 // the slot before it
 	escape   int32 // the lowest frame that control inside goes to, other than by reaching the end
@@ -163,26 +165,40 @@ func (s *scanner) leave(to int32) {
 	top.escape = min(top.escape, to)
 }
 
-// aim reads a label and notes the branch to it.
-func (s *scanner) aim() {
+// aim reads a label and notes the branch to it. It gives the label in the rewritten code and whether the branch carries no
+// values.
+func (s *scanner) aim() (moved uint32, bare bool) {
 	at := s.pos
 	label := s.u32()
 	if uint64(label) >= uint64(len(s.frames)) {
 		// The rewriter adds labels outside of the function's own. A branch to one of them must not become valid.
 		s.fail(at, "a branch aims outside of the function", "")
-		return
+		return 0, false
 	}
 	top := len(s.frames) - 1
 	to := top - int(label)
-	if more := s.frames[top].loops - s.frames[to].loops; more > 0 {
-		s.note(editLabel, at, label+uint32(more))
-	}
+	moved, bare = label+uint32(s.frames[top].loops-s.frames[to].loops), s.frames[to].bare
 	if s.slot == dead {
-		return
+		return moved, bare
 	}
 	s.frames[to].branched = true
 	s.fn.wrapped = s.fn.wrapped || to == 0
 	s.leave(int32(to))
+	return moved, bare
+}
+
+// label is aim for branches that stay as they are but for the label.
+func (s *scanner) label() {
+	at := s.pos
+	before := at
+	if moved, _ := s.aim(); s.err == nil {
+		s.pos, at = at, s.pos
+		old := s.u32()
+		s.pos = at
+		if old != moved {
+			s.note(editLabel, before, moved)
+		}
+	}
 }
 
 // note records an edit that replaces what lies between start and the current position.

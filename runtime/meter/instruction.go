@@ -66,14 +66,14 @@ func (s *scanner) control(op byte, at int) {
 		s.blockType(s.types)
 		s.open(op)
 	case opLoop:
-		s.blockType(s.types)
+		bare := s.blockType(s.types)
 		s.open(op)
 		if live {
 			s.fn.loops = true
 			s.note(editLoop, at, 0)
 			top := &s.frames[len(s.frames)-1]
 			top.loops++
-			top.doubled = true
+			top.doubled, top.bare = true, bare
 			s.turn(s.place(slotCheck))
 		}
 	case opIf:
@@ -89,11 +89,16 @@ func (s *scanner) control(op byte, at int) {
 		s.atEnd()
 	case opBr:
 		s.cost++
-		s.aim()
+		s.label()
 		s.turn(dead)
 	case opBrIf:
 		s.cost++
-		s.aim()
+		if label, bare := s.aim(); bare && live {
+			s.note(editBranchIf, at, label)
+		} else {
+			s.pos = at + 1
+			s.label()
+		}
 		if live {
 			s.turn(s.place(0))
 		}
@@ -101,7 +106,7 @@ func (s *scanner) control(op byte, at int) {
 		s.cost++
 		n := s.u32()
 		for i := uint64(0); i <= uint64(n) && s.err == nil; i++ { // n labels and the default
-			s.aim()
+			s.label()
 		}
 		s.turn(dead)
 	case opReturn:
