@@ -11,33 +11,45 @@ import (
 	"github.com/chainrun/chainrun/host/graph"
 )
 
-// arrived gives a step's default input, and its inputs by node: at the start
-// the run's input and nothing; else what came along the edges that were taken,
-// the document itself or an object keyed by node, whichever the graph says for
-// this group of edges.
-func (m *Machine) arrived(d due) (input, inputs document.Document) {
+// arrive gives a step its default input: at the start the run's; else what came
+// along the edges that were taken, the document itself or an object keyed by
+// node, whichever the graph says for this group of edges.
+func (m *Machine) arrive(s *step, d due) {
 	if d.group == byStart {
-		return m.input, document.Object()
+		s.arrived = m.input
+		return
 	}
-	arrivals := slices.Clone(d.seat.arrivals)
-	slices.SortStableFunc(arrivals, func(a, b arrival) int {
-		return cmp.Or(cmp.Compare(a.edge.From.Rank, b.edge.From.Rank), cmp.Compare(a.edge.Index, b.edge.Index))
-	})
-	// Two edges of one node carry one document.
-	arrivals = slices.CompactFunc(arrivals, func(a, b arrival) bool { return a.edge.From == b.edge.From })
-	fields := make([]document.Field, len(arrivals))
-	for i, a := range arrivals {
-		fields[i] = document.Field{Key: a.edge.From.Name, Value: a.output}
+	s.arrivals = d.seat.arrivals
+	if len(s.arrivals) > 1 {
+		s.arrivals = slices.Clone(s.arrivals)
+		slices.SortStableFunc(s.arrivals, func(a, b arrival) int {
+			return cmp.Or(cmp.Compare(a.edge.From.Rank, b.edge.From.Rank), cmp.Compare(a.edge.Index, b.edge.Index))
+		})
+		// Two edges of one node carry one document.
+		s.arrivals = slices.CompactFunc(s.arrivals, func(a, b arrival) bool { return a.edge.From == b.edge.From })
 	}
-	inputs = document.Object(fields...)
 	byNode := d.mark.node.EntryByNode
 	if d.group == byBack {
 		byNode = d.mark.node.BackByNode
 	}
 	if byNode {
-		return inputs, inputs
+		s.arrived = s.inputs()
+	} else {
+		s.arrived = s.arrivals[0].output
 	}
-	return arrivals[0].output, inputs
+}
+
+// inputs gives what arrived at a step as an object keyed by node; at the start
+// it is empty.
+func (s *step) inputs() document.Document {
+	if s.byNode.IsZero() {
+		fields := make([]document.Field, len(s.arrivals))
+		for i, a := range s.arrivals {
+			fields[i] = document.Field{Key: a.edge.From.Name, Value: a.output}
+		}
+		s.byNode = document.Object(fields...)
+	}
+	return s.byNode
 }
 
 // bind evaluates a node's `input`: what the node is given.
@@ -86,7 +98,7 @@ func (m *Machine) variables(p *expr.Program, see view) map[string]document.Docum
 			vars["input"] = see.step.arrived
 		}
 		if p.Uses("inputs") {
-			vars["inputs"] = see.step.inputs
+			vars["inputs"] = see.step.inputs()
 		}
 	}
 	if p.Uses("output") {

@@ -18,8 +18,9 @@ type step struct {
 	unit   *unit
 	before *state // what it sees
 
+	arrivals []arrival         // the edges that led to it, by node
+	byNode   document.Document // them as an object, once it was asked for
 	arrived  document.Document // the default input
-	inputs   document.Document // by node
 	input    document.Document // what the node is given
 	feedback []failure.Violation
 
@@ -45,7 +46,7 @@ func (m *Machine) begin(d due) {
 	}
 	m.begun++
 	s := &step{mark: d.mark, turn: d.turn, unit: d.unit, before: d.seat.state}
-	s.arrived, s.inputs = m.arrived(d)
+	m.arrive(s, d)
 	s.input = s.arrived
 	if stay := d.turn.entry; stay != nil {
 		stay.visits[s.node]++
