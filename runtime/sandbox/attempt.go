@@ -57,6 +57,7 @@ type guestContext struct {
 
 type attemptKey struct{}
 
+// Value gives the context itself to attemptOf, and nothing to anybody else.
 func (c *guestContext) Value(key any) any {
 	if _, ok := key.(attemptKey); ok {
 		return c

@@ -97,10 +97,9 @@ func (c *diskCache) open(digest string, tableElements uint32, interpreter bool) 
 
 // cacheKey names the folder of a module: everything that decides what is in it.
 func cacheKey(digest string, tableElements uint32) string {
-	h := sha256.New()
-	fmt.Fprintf(h, "%s\n%s\ntables %d\nmeter %d %+v\nwazero %s\n%s/%s\n", cacheFormat, digest, tableElements,
-		meter.Version, meterConfig, wazeroVersion(), runtime.GOOS, runtime.GOARCH)
-	return hex.EncodeToString(h.Sum(nil)[:20])
+	sum := sha256.Sum256(fmt.Appendf(nil, "%s\n%s\ntables %d\nmeter %d %+v\nwazero %s\n%s/%s\n", cacheFormat, digest, tableElements,
+		meter.Version, meterConfig, wazeroVersion(), runtime.GOOS, runtime.GOARCH))
+	return hex.EncodeToString(sum[:20])
 }
 
 var wazeroVersion = sync.OnceValue(func() string {

@@ -25,8 +25,7 @@ const features = api.CoreFeaturesV2 | experimental.CoreFeaturesTailCall | experi
 func (e *Engine) compile(ctx context.Context, m *module.Module, tableElements uint32) (*Program, error) {
 	abi, err := m.ABI()
 	if err != nil {
-		var unsupported *module.UnsupportedError
-		if errors.As(err, &unsupported) {
+		if unsupported, ok := errors.AsType[*module.UnsupportedError](err); ok {
 			return nil, &RefusedError{Text: unsupported.Found, Hint: unsupported.Hint}
 		}
 		return nil, &RefusedError{Text: err.Error()}
@@ -35,8 +34,7 @@ func (e *Engine) compile(ctx context.Context, m *module.Module, tableElements ui
 	metered := entry.metered
 	if metered == nil {
 		if metered, err = meter.Rewrite(m, meterConfig); err != nil {
-			var invalid *meter.InvalidError
-			if errors.As(err, &invalid) {
+			if invalid, ok := errors.AsType[*meter.InvalidError](err); ok {
 				return nil, notValid(invalid.Error(), invalid.Hint)
 			}
 			return nil, fmt.Errorf("rewriting the module to count fuel: %w", err)

@@ -26,7 +26,6 @@ func hostile(tb testing.TB, name string) []byte {
 }
 
 func TestHostile(t *testing.T) {
-	t.Parallel()
 	const mega = 1 << 20
 	fuel := Limits{Fuel: 3_000_000}
 	short := Limits{Timeout: 50 * time.Millisecond, Fuel: 1 << 60}
@@ -150,7 +149,6 @@ func TestHostile(t *testing.T) {
 // An invalid module that names what the rewriter adds would be valid after
 // rewriting, and could refill its own fuel.
 func TestInvalidModules(t *testing.T) {
-	t.Parallel()
 	const frame = `(module (memory (export "memory") 1)
 		(func (export "chainrun_alloc") (param i32) (result i32) (i32.const 8))
 		(func (export "chainrun_run_v1") (param i32 i32) (result i64) %s (i64.const 0)))`

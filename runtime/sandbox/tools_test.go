@@ -46,7 +46,7 @@ func build(tb testing.TB, key, tool string, command func(out string) *exec.Cmd) 
 		tb.Skipf("%s is not installed", tool)
 	}
 	if builds.dir == "" {
-		dir, err := os.MkdirTemp("", "sandbox-test-*")
+		dir, err := os.MkdirTemp("", "sandbox-test-*") //nolint:usetesting // outlives the test
 		if err != nil {
 			tb.Fatal(err)
 		}
