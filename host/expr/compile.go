@@ -5,7 +5,6 @@ package expr
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -198,7 +197,7 @@ type compilation struct {
 }
 
 func (c *compilation) plan(p *Program, tree *ast.AST, literals map[int64]any, condition bool) (*Program, error) {
-	pl := &planner{lang: c.lang, literals: literals, known: c.env.known, slots: map[string]int{}}
+	pl := &planner{lang: c.lang, info: tree.SourceInfo(), literals: literals, known: c.env.known, slots: map[string]int{}}
 	p.root = pl.plan(tree.Expr())
 	p.names = pl.names
 	p.slots = len(p.names) + pl.next
@@ -212,12 +211,8 @@ func (c *compilation) plan(p *Program, tree *ast.AST, literals map[int64]any, co
 		pl.problems = append(pl.problems, problem{id: tree.Expr().ID(), text: text})
 	}
 	if len(pl.problems) == 0 && len(p.names) == 0 {
-		if _, err := p.Eval(context.Background(), nil); err != nil {
-			text := "the expression always fails: " + err.Error()
-			if errors.Is(err, ErrCost) {
-				text = "the expression always " + err.Error()
-			}
-			pl.problems = append(pl.problems, problem{id: tree.Expr().ID(), text: text})
+		if s := c.constant(p, tree); s != nil {
+			return nil, s
 		}
 	}
 	if len(pl.problems) > 0 {
@@ -228,6 +223,26 @@ func (c *compilation) plan(p *Program, tree *ast.AST, literals map[int64]any, co
 		return nil, first(all)
 	}
 	return p, nil
+}
+
+// constant complains about an expression without variables that fails.
+func (c *compilation) constant(p *Program, tree *ast.AST) *SyntaxError {
+	f := enter(context.Background(), p, nil, MaxCost)
+	defer f.leave()
+	_, err := f.result(p.root)
+	place := tree.SourceInfo().GetStartLocation(tree.Expr().ID())
+	switch e := err.(type) { //nolint:errorlint // made here and never wrapped
+	case nil:
+		return nil
+	case *fault:
+		if e.line > 0 {
+			place = common.NewLocation(e.line, e.column-1)
+		}
+		e.line = 0 // the complaint has it already
+		return c.at(place, "the expression always fails: "+e.Error(), "")
+	default:
+		return c.at(place, "the expression always "+e.Error(), "")
+	}
 }
 
 // unfit says why a result of a type that is known cannot be used.

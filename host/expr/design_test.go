@@ -77,7 +77,7 @@ func TestDesign(t *testing.T) {
 			{`input.?name.optMap(n, n + '!').orValue('')`, `"Åsa!"`},
 		}},
 		{"error is null on a success edge: a variable that is not given is null", [][2]string{
-			{`error == null`, `true`}, {`item`, `null`}, {`error.code`, `!cannot take key "code" of null`},
+			{`error == null`, `true`}, {`item`, `null`}, {`error.code`, `!cannot take key "code" of error, which is null`},
 			{`error != null && error.code == 'timeout'`, `false`},
 		}},
 		{"iteration is in the order of keys", [][2]string{
@@ -127,6 +127,31 @@ func eval(t *testing.T, src string) (string, error) {
 		return "", err
 	}
 	return d.String(), nil
+}
+
+// A failed evaluation says where, and what may have been meant.
+func TestPlaces(t *testing.T) {
+	for src, want := range map[string]string{
+		`output.totl > 1000`:                   `no such key: "totl" in output; did you mean "total"?`,
+		`input.nested.b.d`:                     `no such key: "d" in input.nested.b; did you mean "c"?`,
+		`input["nam"]`:                         `no such key: "nam"; did you mean "name"?`,
+		`input.name.first`:                     `cannot take key "first" of input.name, which is a string`,
+		`output.n + 1 > input.name`:            `cannot compare a number with a string (column 14)`,
+		"output.n +\n  input.name + 1":         `cannot apply + to a number and a string (column 10)`,
+		"output.n\n + 1\n + input.name":        `cannot apply + to a number and a string (line 3, column 2)`,
+		`input.list.map(x, x.size())`:          `size needs a string, a list or an object, found a number (column 25)`,
+		`input.list.all(x, x / 0 > 1)`:         `division by zero (column 21)`,
+		`output.n && true`:                     `&& needs a boolean, found a number (column 10)`,
+		`output.n ? 1 : 2`:                     `?: needs a boolean, found a number (column 10)`,
+		`input.name.matches(input.name + "(")`: "missing closing )",
+	} {
+		_, err := eval(t, src)
+		if err == nil {
+			t.Errorf("%s: must fail", src)
+			continue
+		}
+		contains(t, err.Error(), want)
+	}
 }
 
 func TestHolds(t *testing.T) {

@@ -40,20 +40,32 @@ const (
 	slice        = 2048 // units between two looks at the context
 )
 
-// fault is an error that the expression itself made: && and || may absorb it.
+// fault is an error that the expression itself made: && and || may absorb it. Its
+// text is made only if somebody reads it, since a loop may absorb very many.
 type fault struct {
-	text    string
-	missing bool // what was asked for is not there: absent, for x[?i]
+	format       string
+	args         []any
+	missing      bool // what was asked for is not there: absent, for x[?i]
+	line, column int  // of the innermost call that failed; 0: not known
 }
 
-func (e *fault) Error() string { return e.text }
+func (e *fault) Error() string {
+	text := fmt.Sprintf(e.format, e.args...)
+	switch {
+	case e.line > 1:
+		text += fmt.Sprintf(" (line %d, column %d)", e.line, e.column)
+	case e.line == 1:
+		text += fmt.Sprintf(" (column %d)", e.column)
+	}
+	return text
+}
 
 func failf(format string, args ...any) error {
-	return &fault{text: fmt.Sprintf(format, args...)}
+	return &fault{format: format, args: args}
 }
 
 func missingf(format string, args ...any) error {
-	return &fault{text: fmt.Sprintf(format, args...), missing: true}
+	return &fault{format: format, args: args, missing: true}
 }
 
 // isMissing reports whether err says that something is not there.

@@ -2,6 +2,12 @@ package expr
 
 // The nodes of a planned expression: fields, operators, literals.
 
+import (
+	"fmt"
+	"maps"
+	"slices"
+)
+
 // node is a part of an expression, ready to be evaluated. Nodes are immutable
 // and shared by all evaluations.
 type node interface {
@@ -18,6 +24,12 @@ type (
 		x    node
 		name string
 		mode access
+		path string // of x, as written, for complaints; "" if it is no plain path
+	}
+	// placed is a call whose place in the source is known.
+	placed struct {
+		node
+		line, column int
 	}
 	// element is x[i] or x[?i].
 	element struct {
@@ -70,6 +82,16 @@ const (
 	test                // whether it is there
 )
 
+func (n *placed) eval(f *frame) (any, error) {
+	v, err := n.node.eval(f)
+	if err != nil {
+		if e, ok := err.(*fault); ok && e.line == 0 { //nolint:errorlint // made here and never wrapped
+			e.line, e.column = n.line, n.column
+		}
+	}
+	return v, err
+}
+
 func (n *constant) eval(*frame) (any, error) { return n.value, nil }
 
 func (n *variable) eval(f *frame) (any, error) {
@@ -104,7 +126,7 @@ func (n *field) eval(f *frame) (any, error) {
 	}
 	if m, ok := x.(map[string]any); ok {
 		v, ok := m[n.name]
-		return n.mode.result(v, ok, func() error { return failf("no such key: %q", n.name) })
+		return n.mode.result(v, ok, func() error { return missingf("no such key: %s", absent{m, n.name, n.path}) })
 	}
 	if o, ok := x.(*optional); ok {
 		return n.mode.through(o, func(x any) (any, bool) {
@@ -114,8 +136,32 @@ func (n *field) eval(f *frame) (any, error) {
 		}), nil
 	}
 	return n.mode.result(nil, false, func() error {
-		return failf("cannot take key %q of %s", n.name, describe(x))
+		if n.path != "" {
+			return missingf("cannot take key %q of %s, which is %s", n.name, n.path, describe(x))
+		}
+		return missingf("cannot take key %q of %s", n.name, describe(x))
 	})
+}
+
+// absent complains about a key that an object has not.
+type absent struct {
+	object    map[string]any
+	key, path string
+}
+
+// String is the key, where it was looked for, and the key that may have been
+// meant.
+func (a absent) String() string {
+	text := fmt.Sprintf("%q", clip(a.key))
+	if a.path != "" {
+		text += " in " + a.path
+	}
+	if len(a.object) <= 200 {
+		if near := nearest(a.key, slices.Sorted(maps.Keys(a.object))); near != "" {
+			text += fmt.Sprintf("; did you mean %q?", near)
+		}
+	}
+	return text
 }
 
 // result is what an access gives for a value that is there or not.
@@ -204,7 +250,7 @@ func (f *frame) at(x, i any) (any, error) {
 		}
 		v, ok := c[k]
 		if !ok {
-			return nil, missingf("no such key: %q", clip(k))
+			return nil, missingf("no such key: %s", absent{object: c, key: k})
 		}
 		return v, nil
 	}

@@ -24,10 +24,8 @@ const exactLimit = 1 << 53
 // maxDigits is how long a whole number can be: that of the largest double.
 const maxDigits = 309
 
-var (
-	errNotFinite = failf("the result is beyond the range of numbers")
-	errDivZero   = failf("division by zero")
-)
+func errNotFinite() error { return failf("the result is beyond the range of numbers") }
+func errDivZero() error   { return failf("division by zero") }
 
 // number reads v as a number in normal form: f, or b where b is not nil. ok is
 // false where v is no number; err tells of a number that is too large to count
@@ -134,7 +132,7 @@ func fromFloat(f float64) (any, error) {
 		return f + 0, nil // -0 is written 0
 	}
 	if math.IsInf(f, 0) || math.IsNaN(f) {
-		return nil, errNotFinite
+		return nil, errNotFinite()
 	}
 	return wholeNumber(strconv.FormatFloat(f, 'e', -1, 64)), nil
 }
@@ -145,7 +143,7 @@ func fromBig(b *big.Int) (any, error) {
 		return float64(b.Int64()), nil
 	}
 	if b.BitLen() > 1024 {
-		return nil, errNotFinite
+		return nil, errNotFinite()
 	}
 	return b, nil
 }
@@ -197,7 +195,7 @@ func compareNumbers(f float64, b *big.Int, g float64, c *big.Int) int {
 func arithmetic(op byte, f float64, b *big.Int, g float64, c *big.Int) (any, error) {
 	if op == '/' {
 		if c == nil && g == 0 {
-			return nil, errDivZero
+			return nil, errDivZero()
 		}
 		if x, y := toBig(f, b), toBig(g, c); (b != nil || c != nil) && x != nil && y != nil {
 			if q, r := new(big.Int).QuoRem(x, y, new(big.Int)); r.Sign() == 0 {
@@ -256,7 +254,7 @@ func modulo(f float64, b *big.Int, g float64, c *big.Int) (any, error) {
 	case y == nil:
 		return nil, failf("%% needs whole numbers, found %s", formatFloat(g))
 	case y.Sign() == 0:
-		return nil, errDivZero
+		return nil, errDivZero()
 	case b == nil && c == nil:
 		return math.Mod(f, g) + 0, nil
 	}

@@ -19,6 +19,7 @@ const foldCost = 10_000
 // planner makes the nodes of one expression.
 type planner struct {
 	lang     *language
+	info     *ast.SourceInfo
 	literals map[int64]any // what a number literal was before the check
 	known    map[string]bool
 	names    []string       // variables used, in order of their slots
@@ -71,7 +72,7 @@ func (p *planner) plan(e ast.Expr) node {
 		return p.ident(e.ID(), e.AsIdent())
 	case ast.SelectKind:
 		s := e.AsSelect()
-		n := &field{x: p.plan(s.Operand()), name: s.FieldName()}
+		n := &field{x: p.plan(s.Operand()), name: s.FieldName(), path: path(s.Operand())}
 		if s.IsTestOnly() {
 			n.mode = test
 		}
@@ -160,7 +161,25 @@ func (p *planner) call(e ast.Expr) node {
 			n = &patternNode{args[0], re, size}
 		}
 	}
-	return fixed(n, args...)
+	place := p.info.GetStartLocation(e.ID())
+	return fixed(&placed{n, place.Line(), place.Column() + 1}, args...)
+}
+
+// path is an expression that is a plain path, as it is written; else "".
+func path(e ast.Expr) string {
+	switch e.Kind() {
+	case ast.IdentKind:
+		if s := e.AsIdent(); !strings.ContainsAny(s, "@#") {
+			return s
+		}
+	case ast.SelectKind:
+		if s := e.AsSelect(); !s.IsTestOnly() {
+			if p := path(s.Operand()); p != "" {
+				return p + "." + s.FieldName()
+			}
+		}
+	}
+	return ""
 }
 
 func constantText(args []node, i int) (string, bool) {

@@ -70,7 +70,8 @@ func TestDoubles(t *testing.T) {
 		y := rapid.Float64Range(-1e6, 1e6).Draw(t, "y")
 		vars := map[string]document.Document{"input": number(x), "output": number(y)}
 		for op, want := range map[string]float64{"+": x + y, "-": x - y, "*": x * y, "/": x / y} {
-			if x == math.Trunc(x) && y == math.Trunc(y) && op != "/" || y == 0 && op == "/" {
+			if x == math.Trunc(x) && y == math.Trunc(y) && op != "/" || y == 0 && op == "/" ||
+				math.IsInf(want, 0) {
 				continue
 			}
 			got, err := strconv.ParseFloat(evaluate(t, "input "+op+" output", vars).String(), 64)
