@@ -128,6 +128,10 @@ func (e *emitter) declareLocals(code []byte) {
 		e.u32(groups + 2)
 		e.op(code[e.f.groupsPos:e.f.codePos]...)
 		e.op(2, typeI64, 2, typeI32)
+	case e.f.deeper:
+		e.u32(groups + 2)
+		e.op(code[e.f.groupsPos:e.f.codePos]...)
+		e.op(1, typeI64, 1, typeI32)
 	default:
 		e.u32(groups + 1)
 		e.op(code[e.f.groupsPos:e.f.codePos]...)
@@ -228,16 +232,26 @@ func (e *emitter) check() {
 	e.op(opEnd)
 }
 
+// scratchDepth is a local of type i32, free at calls.
+func (e *emitter) scratchDepth() uint32 {
+	if e.f.bulk {
+		return e.local + scratchLen
+	}
+	return e.local + 1
+}
+
 func (e *emitter) call(d *edit, code []byte) {
 	e.store()
 	deeper := d.flags&callDeeper != 0
 	if deeper {
 		e.with(opGlobalGet, e.depth)
 		e.op(opI32Const, 1, opI32Sub)
+		e.with(opLocalTee, e.scratchDepth())
 		e.with(opGlobalSet, e.depth)
-		e.with(opGlobalGet, e.depth)
-		e.op(opI32Const, 0, opI32LtS)
-		e.with(opBrIf, uint32(d.depth)) // out of the function's label is the guard's
+		e.with(opLocalGet, e.scratchDepth())
+		e.op(opI32Const, 0, opI32LtS, opIf, typeEmpty)
+		e.with(opBr, uint32(d.depth)+1) // out of the function's label is the guard's
+		e.op(opEnd)
 	}
 	if d.kind == editCall {
 		e.with(opCall, e.function(d.arg))
