@@ -34,6 +34,8 @@ type app struct {
 
 // Main runs one command line and gives the exit code. It does not exit.
 func Main(s Streams, version string, args []string) (code int) {
+	out := &checkedWriter{w: s.Out}
+	s.Out = out
 	a := &app{Streams: s, version: version}
 	defer func() {
 		if p := recover(); p != nil {
@@ -53,7 +55,26 @@ func Main(s Streams, version string, args []string) (code int) {
 	root.SetErr(s.Err)
 	err := root.Execute()
 	a.explain(err)
+	if out.err != nil {
+		fmt.Fprintf(s.Err, "chainrun: writing the result: %v\n", out.err)
+		return exitInternal
+	}
 	return codeOf(err)
+}
+
+// checkedWriter remembers that a result could not be written, so that a full
+// disk does not look like success.
+type checkedWriter struct {
+	w   io.Writer
+	err error
+}
+
+func (c *checkedWriter) Write(p []byte) (int, error) {
+	n, err := c.w.Write(p)
+	if err != nil && c.err == nil {
+		c.err = err
+	}
+	return n, err
 }
 
 // explain says what went wrong, once.
@@ -98,9 +119,7 @@ func (a *app) printJSON(v any) {
 	e := json.NewEncoder(a.Out)
 	e.SetEscapeHTML(false)
 	e.SetIndent("", "  ")
-	if err := e.Encode(v); err != nil {
-		fmt.Fprintf(a.Err, "chainrun: writing the result: %v\n", err)
-	}
+	_ = e.Encode(v) // an error of the writer is kept by it; the values can always be encoded
 }
 
 // later are the commands that the design has and this version has not, so that

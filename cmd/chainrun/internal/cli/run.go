@@ -132,7 +132,9 @@ func (a *app) run(name string, f runFlags) error {
 		return a.refuse(refused)
 	case err != nil && r != nil && errors.Is(err, host.ErrInterrupted):
 		if a.json {
-			a.printJSON(r.View())
+			v := r.View()
+			v.Status = inspect.Interrupted // no process owns it any more
+			a.printJSON(v)
 		}
 		fmt.Fprintf(a.Err, "chainrun: interrupted, run %s did not end\n", r.ID())
 		return said(exitInterrupted)
