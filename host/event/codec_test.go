@@ -205,7 +205,10 @@ func TestDecodeRefuses(t *testing.T) {
 		{`{` + head + `,"type":"run_started","graph":"g","plan":"p","input":1,"seed":"` + strings.Repeat("zz", 32) + `"}`, nil, "seed"},
 		{`{"version":1,"run":"r","seq":1,"time":"yesterday","type":"timer_fired","timer":"t"}`, nil, "time"},
 		{`{` + head + `,"type":"run_finished","status":"asleep"}`, nil, "asleep"},
-		{`{` + head, nil, ""}, {``, nil, ""}, {`null`, nil, ""}, {`[]`, nil, ""},
+		{`{` + head, nil, ""},
+		{``, nil, ""},
+		{`null`, nil, ""},
+		{`[]`, nil, ""},
 	} {
 		_, err := event.Decode([]byte(c.text))
 		if c.is == nil && c.says == "" && strings.Contains(c.text, "step_skipped") {

@@ -59,12 +59,12 @@ type Attempt struct {
 	Number int // from 1
 }
 
-// AttemptStarted: an attempt has begun; its event's time is the node's clock.
+// AttemptStarted says that an attempt has begun; its event's time is the node's clock.
 type AttemptStarted struct {
 	Attempt
 }
 
-// AttemptSucceeded: the node returned a document, the document holds to its
+// AttemptSucceeded says that the node returned a document, the document holds to its
 // schemas, and the step's writes and conditions could be evaluated.
 type AttemptSucceeded struct {
 	Attempt
@@ -72,7 +72,7 @@ type AttemptSucceeded struct {
 	Fuel   uint64
 }
 
-// AttemptFailed: an attempt ended without success.
+// AttemptFailed says that an attempt ended without success.
 type AttemptFailed struct {
 	Attempt
 	Failure failure.Failure
@@ -80,24 +80,24 @@ type AttemptFailed struct {
 	Fuel    uint64
 }
 
-// StepSkipped: all edges to the node were resolved and none was taken.
+// StepSkipped says that all edges to the node were resolved and none was taken.
 type StepSkipped struct {
 	Step, Node string
 }
 
-// StepFailed: a step failed without an attempt (max_visits, its input
+// StepFailed says that a step failed without an attempt (max_visits, its input
 // expression).
 type StepFailed struct {
 	Step, Node string
 	Failure    failure.Failure
 }
 
-// TimerFired: a moment that the stepper had asked for has come.
+// TimerFired says that a moment that the stepper had asked for has come.
 type TimerFired struct {
 	Timer string
 }
 
-// CancelRequested: somebody asked the run to stop.
+// CancelRequested says that somebody asked the run to stop.
 type CancelRequested struct {
 	Reason string
 }

@@ -33,6 +33,12 @@ import (
 // than the one that failed the run: whether those ran depends on timing.
 const LineageVersion = 1
 
+// timed are the codes of attempts whose fuel the machine's speed decides.
+var timed = []failure.Code{failure.Timeout, failure.Canceled, failure.Deadline, failure.Interrupted}
+
+// foreign are the codes of failures that somebody else words.
+var foreign = []failure.Code{failure.NodeError, failure.CapabilityError}
+
 // lineage gives the digest of a run that has ended.
 func lineage(nodes names, started event.RunStarted, finished event.RunFinished, steps []*track) string {
 	w := digester{sha256.New()}
@@ -79,12 +85,12 @@ type digester struct{ hash.Hash }
 func (w digester) number(n uint64) {
 	var b [8]byte
 	binary.BigEndian.PutUint64(b[:], n)
-	w.Write(b[:])
+	_, _ = w.Write(b[:]) // a hash takes everything
 }
 
 func (w digester) text(s string) {
 	w.number(uint64(len(s)))
-	w.Write([]byte(s))
+	_, _ = w.Write([]byte(s))
 }
 
 func (w digester) document(d document.Document) {
@@ -99,7 +105,7 @@ func (w digester) outcome(o event.Body) {
 	switch o := o.(type) {
 	case event.AttemptSucceeded:
 		w.text("succeeded")
-		w.number(uint64(o.Number)) //nolint:gosec // attempts count from 1
+		w.number(uint64(o.Number))
 		w.document(o.Output)
 		w.number(o.Fuel)
 	case event.AttemptFailed:
@@ -113,11 +119,10 @@ func (w digester) outcome(o event.Body) {
 
 func (w digester) failed(attempt int, f failure.Failure, fuel uint64) {
 	w.text("failed")
-	w.number(uint64(attempt)) //nolint:gosec // attempts count from 1
+	w.number(uint64(attempt))
 	w.text(string(f.Code))
 	w.text(f.Reason)
-	switch f.Code {
-	case failure.Timeout, failure.Canceled, failure.Deadline, failure.Interrupted:
+	if slices.Contains(timed, f.Code) {
 		fuel = 0
 	}
 	w.number(fuel)
@@ -126,8 +131,7 @@ func (w digester) failed(attempt int, f failure.Failure, fuel uint64) {
 		w.text(v.Pointer)
 		w.text(v.Keyword)
 	}
-	switch f.Code {
-	case failure.NodeError, failure.CapabilityError:
+	if slices.Contains(foreign, f.Code) {
 		w.text(f.Message)
 	}
 }

@@ -49,6 +49,7 @@ func BenchmarkApply(b *testing.B) {
 
 // benchmarkRun carries out runs as a driver does, without a journal.
 func benchmarkRun(b *testing.B, g *graph.Graph) {
+	b.Helper()
 	b.ReportAllocs()
 	input := document.MustParse(`{"n":1}`)
 	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)

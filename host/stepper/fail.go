@@ -193,18 +193,15 @@ func (m *Machine) abort(s *step, cause failure.Code) {
 
 // abortion is the failure of an attempt that was aborted.
 func (m *Machine) abortion(s *step) failure.Failure {
-	switch s.aborted {
-	case failure.Timeout:
+	switch {
+	case s.aborted == failure.Timeout:
 		return s.overdueFailure()
-	case failure.Canceled:
-		if m.stop != nil && m.stop.at != nil {
-			return s.failed(failure.Canceled, fmt.Sprintf("step %q failed, which stops the run", m.stop.failure.Step))
-		}
+	case m.stop == nil:
+		return s.failed(s.aborted, "the attempt was aborted")
+	case m.stop.at != nil:
+		return s.failed(s.aborted, fmt.Sprintf("step %q failed, which stops the run", m.stop.failure.Step))
 	}
-	if m.stop != nil {
-		return s.failed(s.aborted, m.stop.failure.Message)
-	}
-	return s.failed(s.aborted, "the attempt was aborted")
+	return s.failed(s.aborted, m.stop.failure.Message)
 }
 
 // cancel stops the run because somebody asked for it.

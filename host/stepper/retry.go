@@ -80,6 +80,7 @@ func interval(r graph.RetryRule, attempt int, draw float64) time.Duration {
 // stopped is a clock for the intervals, which only their arithmetic is wanted of.
 type stopped struct{}
 
+// Now implements [backoff.Clock].
 func (stopped) Now() time.Time { return time.Time{} }
 
 // jitter draws a number in [0, 1) for the wait after the attempt under way.

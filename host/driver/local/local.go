@@ -36,8 +36,10 @@ type Clock interface {
 
 type systemClock struct{}
 
+// Now implements [Clock].
 func (systemClock) Now() time.Time { return time.Now() }
 
+// NewTimer implements [Clock].
 func (systemClock) NewTimer(d time.Duration) (<-chan time.Time, func()) {
 	t := time.NewTimer(d)
 	return t.C, func() { t.Stop() }

@@ -95,9 +95,9 @@ func TestChainRunsToItsEnd(t *testing.T) {
 	var input document.Document
 	d := local.New(local.Config{Journal: j, Invoker: nodes{
 		"parse": gives(`{"a":1}`), "score": gives(`2`),
-		"report": func(_ context.Context, c stepper.Invoke) (event.Outcome, error) {
+		"report": func(ctx context.Context, c stepper.Invoke) (event.Outcome, error) {
 			input = c.Input
-			return gives(`"end"`)(nil, c) //nolint:staticcheck // it looks at no context
+			return gives(`"end"`)(ctx, c)
 		},
 	}})
 	var seen []event.Event

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -19,6 +20,7 @@ import (
 // Run tests the store that open gives. Each call of open must give an empty
 // journal, and close it, where it needs to be, when its test ends.
 func Run(t *testing.T, open func(t *testing.T) journal.Journal) {
+	t.Helper()
 	for name, test := range map[string]func(*testing.T, journal.Journal){
 		"EventsComeBackAsTheyWere": eventsComeBack,
 		"OrderIsKept":              orderIsKept,
@@ -114,6 +116,7 @@ func runs(t *testing.T, j journal.Journal) (list []string) {
 }
 
 func eventsComeBack(t *testing.T, j journal.Journal) {
+	t.Helper()
 	a := event.Attempt{Step: "a[1]", Node: "a", Number: 1}
 	f := failure.Failure{Code: failure.NodeError, Reason: "r", Message: "m", Retryable: true, RetryAfter: time.Second, Violations: []failure.Violation{{Pointer: "/x"}}}
 	bodies := []event.Body{
@@ -136,6 +139,7 @@ func eventsComeBack(t *testing.T, j journal.Journal) {
 }
 
 func orderIsKept(t *testing.T, j journal.Journal) {
+	t.Helper()
 	events := []event.Event{start("r")}
 	must(t, j.Append(t.Context(), events...))
 	for i := range uint64(50) {
@@ -147,6 +151,7 @@ func orderIsKept(t *testing.T, j journal.Journal) {
 }
 
 func allOrNothing(t *testing.T, j journal.Journal) {
+	t.Helper()
 	must(t, j.Append(t.Context(), start("r"), next("r", 2)))
 	for _, batch := range [][]event.Event{
 		{next("r", 3), next("r", 5)},
@@ -166,6 +171,7 @@ func allOrNothing(t *testing.T, j journal.Journal) {
 }
 
 func gapsAreRefused(t *testing.T, j journal.Journal) {
+	t.Helper()
 	var gap *journal.SequenceError
 	if err := j.Append(t.Context(), next("r", 2)); !errors.As(err, &gap) || gap.Want != 1 || gap.Got != 2 || gap.Run != "r" {
 		t.Errorf("the first event is number 2: %v", err)
@@ -185,6 +191,7 @@ func gapsAreRefused(t *testing.T, j journal.Journal) {
 }
 
 func startsOnce(t *testing.T, j journal.Journal) {
+	t.Helper()
 	if err := j.Append(t.Context(), next("r", 1)); err == nil {
 		t.Error("a run began with a timer")
 	}
@@ -199,6 +206,7 @@ func startsOnce(t *testing.T, j journal.Journal) {
 }
 
 func nothingFollows(t *testing.T, j journal.Journal) {
+	t.Helper()
 	must(t, j.Append(t.Context(), start("r"), end("r", 2)))
 	if err := j.Append(t.Context(), next("r", 3)); !errors.Is(err, journal.ErrFinished) {
 		t.Errorf("got %v", err)
@@ -207,6 +215,7 @@ func nothingFollows(t *testing.T, j journal.Journal) {
 }
 
 func keptApart(t *testing.T, j journal.Journal) {
+	t.Helper()
 	names := []string{"b", "a", "", "é/%\x00'\"", "B"}
 	for _, run := range names {
 		err := j.Append(t.Context(), start(run))
@@ -230,6 +239,7 @@ func keptApart(t *testing.T, j journal.Journal) {
 }
 
 func unknownRun(t *testing.T, j journal.Journal) {
+	t.Helper()
 	n := 0
 	for _, err := range j.Events(t.Context(), "nobody") {
 		if n++; !errors.Is(err, journal.ErrUnknownRun) {
@@ -242,6 +252,7 @@ func unknownRun(t *testing.T, j journal.Journal) {
 }
 
 func appendingNothing(t *testing.T, j journal.Journal) {
+	t.Helper()
 	must(t, j.Append(t.Context()))
 	if got := runs(t, j); len(got) > 0 {
 		t.Errorf("runs: %v", got)
@@ -249,6 +260,7 @@ func appendingNothing(t *testing.T, j journal.Journal) {
 }
 
 func sliceIsNotKept(t *testing.T, j journal.Journal) {
+	t.Helper()
 	batch := []event.Event{start("r"), next("r", 2)}
 	must(t, j.Append(t.Context(), batch...))
 	batch[1] = next("r", 99)
@@ -256,6 +268,7 @@ func sliceIsNotKept(t *testing.T, j journal.Journal) {
 }
 
 func contextDone(t *testing.T, j journal.Journal) {
+	t.Helper()
 	must(t, j.Append(t.Context(), start("r")))
 	cause := errors.New("no more")
 	ctx, cancel := context.WithCancelCause(t.Context())
@@ -275,6 +288,7 @@ func contextDone(t *testing.T, j journal.Journal) {
 }
 
 func readingStops(t *testing.T, j journal.Journal) {
+	t.Helper()
 	must(t, j.Append(t.Context(), start("r"), next("r", 2), next("r", 3)))
 	for e, err := range j.Events(t.Context(), "r") {
 		must(t, err)
@@ -282,7 +296,8 @@ func readingStops(t *testing.T, j journal.Journal) {
 			break
 		}
 	}
-	for range j.Runs(t.Context()) {
+	for _, err := range j.Runs(t.Context()) {
+		must(t, err)
 		break
 	}
 	must(t, j.Append(t.Context(), next("r", 4)))
@@ -300,6 +315,7 @@ func readingStops(t *testing.T, j journal.Journal) {
 }
 
 func wholeAppends(t *testing.T, j journal.Journal) {
+	t.Helper()
 	const batches, size = 60, 5
 	must(t, j.Append(t.Context(), start("r")))
 	done := make(chan struct{})
@@ -332,6 +348,7 @@ func wholeAppends(t *testing.T, j journal.Journal) {
 }
 
 func manyRuns(t *testing.T, j journal.Journal) {
+	t.Helper()
 	const count, length = 40, 25
 	var wg sync.WaitGroup
 	for i := range count {
@@ -358,6 +375,7 @@ func manyRuns(t *testing.T, j journal.Journal) {
 }
 
 func oneWriter(t *testing.T, j journal.Journal) {
+	t.Helper()
 	must(t, j.Append(t.Context(), start("r")))
 	const writers = 8
 	won := make([]bool, writers)
@@ -365,7 +383,7 @@ func oneWriter(t *testing.T, j journal.Journal) {
 	for i := range writers {
 		wg.Go(func() {
 			e := next("r", 2)
-			e.Body = event.TimerFired{Timer: fmt.Sprint(i)}
+			e.Body = event.TimerFired{Timer: strconv.Itoa(i)}
 			var gap *journal.SequenceError
 			err := j.Append(t.Context(), e)
 			if won[i] = err == nil; !won[i] && !errors.As(err, &gap) {
