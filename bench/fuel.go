@@ -122,14 +122,16 @@ func measureProgram(ctx context.Context, p program, lanes []fuelLane, rounds int
 	}
 	best = make([]time.Duration, len(lanes))
 	runtime.GC()
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
 	for round := range rounds {
 		sums := make([]string, len(lanes))
 		for k := range lanes {
 			i := (k + round) % len(lanes) // no lane always follows the same one
 			in := instances[i]
-			begin := time.Now()
+			begin := threadTime()
 			results, used, err := in.call(ctx, p.entry, uint64(p.count))
-			took := time.Since(begin)
+			took := threadTime() - begin
 			if err != nil {
 				return nil, 0, fmt.Errorf("lane %s: %w", lanes[i].name, err)
 			}

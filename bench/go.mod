@@ -9,7 +9,7 @@ require (
 
 require (
 	github.com/bytecodealliance/wasmtime-go/v39 v39.0.1
-	golang.org/x/sys v0.49.0 // indirect
+	golang.org/x/sys v0.49.0
 )
 
 replace github.com/chainrun/chainrun => ..

@@ -5,7 +5,7 @@
 //
 //	go run .                     all tables
 //	go run . -table fuel,start   some of them
-//	go run . -rounds 20          slower and steadier
+//	go run . -rounds 100         slower and steadier
 //
 // A table is one file with one function, named in the list below.
 package main
@@ -44,7 +44,7 @@ var tables = []table{
 
 func main() {
 	names := flag.String("table", "", "tables to print, separated by commas (default all)")
-	rounds := flag.Int("rounds", 12, "interleaved rounds; a figure is the minimum over them")
+	rounds := flag.Int("rounds", 40, "interleaved rounds; a figure is the minimum over them")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	err := run(ctx, *names, options{rounds: max(*rounds, 1), out: os.Stdout})

@@ -16,30 +16,30 @@ type program struct {
 	name, language string
 	module         string // path of the .wasm file
 	entry          string
-	count          uint32 // such that a call takes some 20 ms
+	count          uint32 // such that a call takes some 5 ms: a short one is more often left in peace
 	few            uint32 // a small count, for checks
 }
 
 const cPackages = "clang lld wasi-libc libclang-rt-14-dev-wasm32"
 
 var cPrograms = []program{
-	{name: "fib", count: 33, few: 20},
-	{name: "hashmap", count: 1_200_000, few: 50000},
-	{name: "json", count: 150, few: 5},
-	{name: "mandelbrot", count: 350, few: 30},
-	{name: "matmul", count: 60, few: 2},
-	{name: "nbody", count: 200_000, few: 5000},
-	{name: "search", count: 40, few: 2},
-	{name: "sha256", count: 1_000, few: 30},
-	{name: "sieve", count: 20, few: 1},
-	{name: "sort", count: 30, few: 2},
+	{name: "fib", count: 31, few: 20},
+	{name: "hashmap", count: 300_000, few: 50000},
+	{name: "json", count: 40, few: 5},
+	{name: "mandelbrot", count: 180, few: 30},
+	{name: "matmul", count: 20, few: 2},
+	{name: "nbody", count: 60_000, few: 5000},
+	{name: "search", count: 10, few: 2},
+	{name: "sha256", count: 200, few: 30},
+	{name: "sieve", count: 10, few: 1},
+	{name: "sort", count: 5, few: 2},
 }
 
 var goPrograms = []program{
-	{name: "json", count: 40, few: 3},
-	{name: "regexp", count: 40, few: 3},
-	{name: "sha256", count: 300, few: 20},
-	{name: "sort", count: 10, few: 1},
+	{name: "json", count: 12, few: 3},
+	{name: "regexp", count: 12, few: 3},
+	{name: "sha256", count: 80, few: 20},
+	{name: "sort", count: 2, few: 1},
 }
 
 // folder is where this module's sources are: the working directory of
