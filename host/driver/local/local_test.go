@@ -243,6 +243,21 @@ func TestCancel(t *testing.T) {
 	})
 }
 
+func TestCanceledBeforeItBegins(t *testing.T) {
+	d := local.New(local.Config{Journal: memory.New(), Invoker: nodes{
+		"a": func(context.Context, stepper.Invoke) (event.Outcome, error) {
+			t.Error("an attempt was begun")
+			return event.Outcome{Output: document.Null()}, nil
+		},
+	}})
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	end, err := d.Run(ctx, chain(t, "a"), "r", started)
+	if err != nil || end.Status != event.Canceled {
+		t.Errorf("got %+v, %v", end, err)
+	}
+}
+
 func TestInterruptLeavesTheRunOpen(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := chain(t, "a")

@@ -69,6 +69,14 @@ func (r *run) close() {
 func (r *run) drive(ctx context.Context) (event.RunFinished, error) {
 	done := ctx.Done()
 	for !r.machine.Finished() {
+		// A run that is to stop begins nothing more: the end of ctx goes first.
+		if done != nil && ctx.Err() != nil {
+			done = nil
+			if err := r.end(ctx); err != nil {
+				return event.RunFinished{}, err
+			}
+			continue
+		}
 		var place chan<- struct{}
 		if len(r.waiting) > 0 {
 			place = r.d.places
@@ -82,16 +90,20 @@ func (r *run) drive(ctx context.Context) (event.RunFinished, error) {
 		case <-r.timers.next(r.d.clock):
 			err = r.wake()
 		case <-done:
-			done = nil
-			if err = interrupted(ctx); err == nil {
-				err = r.commit(event.CancelRequested{Reason: reason(ctx)})
-			}
 		}
 		if err != nil {
 			return event.RunFinished{}, err
 		}
 	}
 	return r.finished, nil
+}
+
+// end cancels the run because ctx is done, or gives ErrInterrupted.
+func (r *run) end(ctx context.Context) error {
+	if err := interrupted(ctx); err != nil {
+		return err
+	}
+	return r.commit(event.CancelRequested{Reason: reason(ctx)})
 }
 
 // reason is why ctx was canceled, where somebody said so.
