@@ -97,7 +97,7 @@ func refusal(n *plan.Node, refused *sandbox.RefusedError) graph.Diagnostic {
 		hint = "`chainrun node inspect` shows what the file holds"
 	}
 	return graph.Diagnostic{
-		Position: at, Code: "invalid_module", Severity: graph.Error,
+		Position: at, Code: plan.CodeInvalidModule, Severity: graph.Error,
 		Text: fmt.Sprintf("node %q: module: %q: %s", n.Name, n.Module, refused.Text), Hint: hint,
 	}
 }

@@ -59,11 +59,11 @@ func (l *linker) link(n *graph.Node) *Node {
 	p := &Node{Node: n}
 	ref, err := parseReference(n.Module)
 	if err != nil {
-		l.complain(n, "module", "invalid_module_reference", err.Error(), `write a path such as "nodes/parse.wasm"`)
+		l.complain(n, "module", CodeModuleReference, err.Error(), `write a path such as "nodes/parse.wasm"`)
 		return p
 	}
 	if ref.scheme != "" {
-		l.complain(n, "module", "not_supported_yet",
+		l.complain(n, "module", graph.CodeNotSupportedYet,
 			fmt.Sprintf("%q: references of the kind %q are not supported yet", n.Module, ref.scheme+":"),
 			"give the path of a .wasm file, relative to the graph's file")
 		return p
@@ -78,7 +78,7 @@ func (l *linker) link(n *graph.Node) *Node {
 		return p
 	}
 	if ref.digest != "" && ref.digest != m.module.Digest {
-		l.complain(n, "module", "module_digest",
+		l.complain(n, "module", CodeModuleDigest,
 			fmt.Sprintf("%q has the digest %s, but the graph pins %s", ref.name, m.module.Digest, ref.digest),
 			"if you trust the file as it is now, write its digest")
 		return p
@@ -96,23 +96,23 @@ func (l *linker) open(name string) *linked {
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return &linked{
-			code: "module_not_found", text: fmt.Sprintf("%q: no such file", name),
+			code: CodeModuleNotFound, text: fmt.Sprintf("%q: no such file", name),
 			hint: "paths are relative to the graph's file; build the node first if it has a source",
 		}
 	case err != nil:
-		return &linked{code: "module_unreadable", text: fmt.Sprintf("%q: %v", name, err), hint: "check the file and its permissions"}
+		return &linked{code: CodeModuleUnreadable, text: fmt.Sprintf("%q: %v", name, err), hint: "check the file and its permissions"}
 	}
 	m, err := module.Read(wasm)
 	if err != nil {
-		return refused(name, "invalid_module", err)
+		return refused(name, CodeInvalidModule, err)
 	}
 	abi, err := m.ABI()
 	if err != nil {
-		return refused(name, "unsupported_module", err)
+		return refused(name, CodeUnsupportedModule, err)
 	}
 	found := &linked{module: m, abi: abi}
 	if found.manifest, err = m.Manifest(); err != nil {
-		return refused(name, "invalid_manifest", err)
+		return refused(name, CodeInvalidManifest, err)
 	}
 	if found.manifest == nil {
 		return found
@@ -130,7 +130,7 @@ func (l *linker) open(name string) *linked {
 			continue
 		}
 		if *s.into, err = schema.Compile(name+" (manifest, "+s.name+")", s.source, nil); err != nil {
-			return refused(name, "invalid_manifest", err)
+			return refused(name, CodeInvalidManifest, err)
 		}
 	}
 	return found
@@ -172,7 +172,7 @@ func (l *linker) checkEntry(n *graph.Node, m *linked) {
 	if n.Entry == "" {
 		text = fmt.Sprintf("%q has no default entry", n.Module)
 	}
-	l.complain(n, "entry", "unknown_entry", text, hint)
+	l.complain(n, "entry", CodeUnknownEntry, text, hint)
 }
 
 func (l *linker) bindSchemas(p *Node, m *linked) {
@@ -194,7 +194,7 @@ func (l *linker) bindSchemas(p *Node, m *linked) {
 		config = emptyConfig
 	}
 	for _, v := range m.schemas.config.Validate(config) {
-		l.complain(p.Node, "config", "invalid_config",
+		l.complain(p.Node, "config", CodeInvalidConfig,
 			fmt.Sprintf("%s breaks the module's schema at %q: %s, found %s", v.Keyword, v.Pointer, v.Message, v.Found),
 			"the module's manifest says what it takes")
 	}

@@ -33,6 +33,10 @@ func cacheDir() string {
 	return filepath.Join(dir, "chainrun")
 }
 
+// codeGraphUnreadable is the code of the one diagnostic that the command line
+// makes itself.
+const codeGraphUnreadable = "graph_unreadable"
+
 // diagnosticsOf turns what loading a graph returned into complaints about it: a
 // file that cannot be read is one of them. Other errors are chainrun's own.
 func diagnosticsOf(name string, err error) (graph.Diagnostics, error) {
@@ -45,7 +49,7 @@ func diagnosticsOf(name string, err error) (graph.Diagnostics, error) {
 		return ds, nil
 	case errors.As(err, &path):
 		return graph.Diagnostics{{
-			Position: graph.Position{File: name}, Code: "graph_unreadable", Severity: graph.Error,
+			Position: graph.Position{File: name}, Code: codeGraphUnreadable, Severity: graph.Error,
 			Text: "the graph cannot be read: " + path.Err.Error(), Hint: "check the name and the permissions",
 		}}, nil
 	}

@@ -1,0 +1,24 @@
+package plan
+
+// The codes of diagnostics about modules, beside those of package graph. Stable;
+// docs/errors.md explains each.
+const (
+	CodeModuleReference   = "module_reference"   // a `module` value that names nothing
+	CodeModuleNotFound    = "module_not_found"   // no such file
+	CodeModuleUnreadable  = "module_unreadable"  // a file that is there and cannot be read
+	CodeInvalidModule     = "invalid_module"     // no WebAssembly, or WebAssembly that breaks its own rules
+	CodeUnsupportedModule = "unsupported_module" // no known ABI, or imports that nobody offers
+	CodeInvalidManifest   = "invalid_manifest"   // a manifest that cannot be used
+	CodeModuleDigest      = "module_digest"      // another file than the one that the graph pins
+	CodeUnknownEntry      = "unknown_entry"      // an `entry` that the module does not have
+	CodeInvalidConfig     = "invalid_config"     // a config that breaks the manifest's schema
+)
+
+// DiagnosticCodes lists every code that this package gives and package graph
+// does not, in the order of the documentation.
+func DiagnosticCodes() []string {
+	return []string{
+		CodeModuleReference, CodeModuleNotFound, CodeModuleUnreadable, CodeInvalidModule, CodeUnsupportedModule,
+		CodeInvalidManifest, CodeModuleDigest, CodeUnknownEntry, CodeInvalidConfig,
+	}
+}
