@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/chainrun/chainrun/runtime/module"
 	"github.com/chainrun/chainrun/runtime/sandbox"
@@ -130,6 +131,39 @@ func TestGoCommandInTheSandbox(t *testing.T) {
 			t.Errorf("%s: got %s, %+v", a.input, got.Output, got.Stop)
 		case a.reason != "" && (got.Stop == nil || got.Stop.Reason != sandbox.NodeError || got.Stop.Code != "exit_1" || !strings.Contains(got.Stop.Message, a.reason+": ")):
 			t.Errorf("%s: got %s, %+v, want exit_1 and %s", a.input, got.Output, got.Stop, a.reason)
+		}
+	}
+}
+
+// What a Go node does wrong ends in the right reason, and the next attempt finds
+// nothing of it.
+func TestGoLimitsInTheSandbox(t *testing.T) {
+	for name, args := range map[string][]string{"reactor": asReactor, "command": asCommand} {
+		program := load(t, buildGo(t, args...))
+		for _, c := range []struct {
+			do     string
+			limits sandbox.Limits
+			want   sandbox.StopReason
+		}{
+			{"hoard", sandbox.Limits{MemoryBytes: 16 << 20}, sandbox.MemoryExceeded},
+			{"recurse", sandbox.Limits{}, sandbox.Trap},
+			{"spin", sandbox.Limits{Fuel: 10_000_000}, sandbox.FuelExhausted},
+			{"spin", sandbox.Limits{Timeout: 50 * time.Millisecond}, sandbox.TimedOut},
+			{"big", sandbox.Limits{OutputBytes: 1000}, sandbox.OutputTooLarge},
+		} {
+			bad := call(`{"do":"` + c.do + `","size":2000}`)
+			bad.Limits = c.limits
+			got, err := program.Call(context.Background(), bad)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got.Stop == nil || got.Stop.Reason != c.want {
+				t.Errorf("%s, %s: got %+v, want %s", name, c.do, got.Stop, c.want)
+			}
+			after, err := program.Call(context.Background(), call(`{"do":"transform","text":"alive"}`))
+			if err != nil || after.Stop != nil || string(after.Output) != `{"text":"ALIVE"}` {
+				t.Errorf("%s, after %s: got %s, %+v, %v", name, c.do, after.Output, after.Stop, err)
+			}
 		}
 	}
 }

@@ -38,6 +38,18 @@ func probe(ctx context.Context, in json.RawMessage) (json.RawMessage, error) {
 		return json.Marshal(map[string]string{"text": strings.ToUpper(r.Text)})
 	case "big":
 		return json.Marshal(strings.Repeat("x", r.Size))
+	case "hoard":
+		var held [][]byte
+		for {
+			held = append(held, make([]byte, 1<<20))
+			held[0][0]++
+		}
+	case "spin":
+		for n := 0; ; n++ {
+			runtime.KeepAlive(n)
+		}
+	case "recurse":
+		return nil, node.Errorf("done", "%d", recurse(1))
 	case "fail":
 		return nil, errors.New(r.Text)
 	case "fail with code":
@@ -74,6 +86,13 @@ func probe(ctx context.Context, in json.RawMessage) (json.RawMessage, error) {
 	default:
 		return nil, node.Errorf("unknown", "cannot %q", r.Do)
 	}
+}
+
+func recurse(n int) int {
+	if n < 0 {
+		return n
+	}
+	return recurse(n+1) + 1
 }
 
 func init() { node.Handle(probe) }
