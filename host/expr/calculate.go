@@ -11,8 +11,15 @@ import (
 
 // number is [number] within a budget: a document's number can be long.
 func (f *frame) number(v any) (float64, *big.Int, bool, error) {
-	if n, ok := v.(json.Number); ok && len(n) > 4*bytesPerUnit {
-		if err := f.spend(len(n) / bytesPerUnit); err != nil {
+	switch n := v.(type) {
+	case json.Number:
+		if len(n) > bytesPerUnit {
+			if err := f.spend(len(n) / (bytesPerUnit / 4)); err != nil {
+				return 0, nil, false, err
+			}
+		}
+	case *big.Int:
+		if err := f.spend(n.BitLen() / 16); err != nil {
 			return 0, nil, false, err
 		}
 	}

@@ -105,7 +105,7 @@ var operatorTable = []function{
 
 // tables are all functions, by subject.
 func tables() [][]function {
-	return [][]function{operatorTable, basicTable, stringTable, listTable, mathTable, timeTable}
+	return [][]function{operatorTable, basicTable, stringTable, listTable, mathTable, timeTable, formatTable}
 }
 
 // language is what all environments share: made once, at the first Compile.

@@ -84,6 +84,14 @@ func TestDesign(t *testing.T) {
 			{`inputs.map(k, k)`, `["parse","score"]`}, {`input.nested.map(k, k)`, `["a","b"]`},
 			{`inputs.transformList(k, v, k)`, `["parse","score"]`}, {`inputs.transformMap(k, v, size(k))`, `{"parse":5,"score":5}`},
 		}},
+		{"functions over strings, with the one kind of number", [][2]string{
+			{`"%d of %s: %.2f".format([state.n, input.name, 7 / 2])`, `"3 of Åsa: 3.50"`}, {`"%d".format([output.half])`, `!%d needs a whole number, found 0.5`},
+			{`"%s".format([input.id])`, `"12345678901234567890"`}, {`"%é".format([1])`, `!there is no clause %é`},
+			{`input.name.size()`, `3`}, {`input.name.charAt(0)`, `"Å"`}, {`input.name.lowerAscii().replace("a", "b")`, `"Åsb"`},
+			{`"a,b,c".split(",", 2.0).join(";")`, `"a;b,c"`}, {`input.name.indexOf("a") + 0.5`, `2.5`}, {`" x ".trim().reverse()`, `"x"`},
+			{`string(timestamp("2024-02-29T12:00:00+02:00") + duration("24h"))`, `"2024-03-01T10:00:00Z"`},
+			{`timestamp("2024-02-29T12:00:00Z").getMonth() + 0.5`, `1.5`}, {`timestamp("2024-01-01T00:00:00Z").getHours("Europe/Paris")`, `!differ between machines`},
+		}},
 		{"results that are no JSON are errors", [][2]string{
 			{`type(input)`, `!a type, which is not a JSON value`}, {`[timestamp('2024-01-01T00:00:00Z'), input]`, `!string(…)`},
 			{`{'b': b'x', 'i': input}`, `!bytes in it`}, {`[input.?none]`, `!an optional value`},
