@@ -24,23 +24,7 @@ type explainer struct {
 // MaxViolations. Only those that are returned are written out, because a tree
 // can have a million leaves.
 func (e *explainer) violations(root *jsonschema.ValidationError) []failure.Violation {
-	found := leaves(root)
-	type place struct {
-		pointer, keyword string
-		cause            *jsonschema.ValidationError
-	}
-	places := make([]place, len(found))
-	for i, cause := range found {
-		places[i] = place{pointerOf(cause.InstanceLocation), keywordOf(cause), cause}
-	}
-	slices.SortStableFunc(places, func(a, b place) int {
-		return cmp.Or(
-			comparePointers(a.pointer, b.pointer),
-			cmp.Compare(a.keyword, b.keyword),
-			cmp.Compare(a.cause.AbsoluteKeywordLocation, b.cause.AbsoluteKeywordLocation),
-			cmp.Compare(a.cause.KeywordLocation, b.cause.KeywordLocation),
-		)
-	})
+	places := first(leaves(root), 20*MaxViolations)
 	var out []failure.Violation
 	for i, p := range places {
 		// A place's violations are sorted together, so the list may be cut only
@@ -49,13 +33,43 @@ func (e *explainer) violations(root *jsonschema.ValidationError) []failure.Viola
 			break
 		}
 		out = append(out, e.explain(p.cause)...)
-		if len(out) > 20*MaxViolations {
-			break
-		}
 	}
 	slices.SortStableFunc(out, compareViolations)
 	out = slices.Compact(out)
 	return out[:min(len(out), MaxViolations)]
+}
+
+// place is a cause and where it stands.
+type place struct {
+	pointer string
+	cause   *jsonschema.ValidationError
+}
+
+// first returns the first n causes in order, without sorting all of them.
+func first(causes []*jsonschema.ValidationError, n int) []place {
+	var kept []place
+	full := false // kept has n places that are sorted, and perhaps more
+	for _, cause := range causes {
+		p := place{pointerOf(cause.InstanceLocation), cause}
+		if full && comparePlaces(p, kept[n-1]) >= 0 {
+			continue
+		}
+		kept = append(kept, p)
+		if len(kept) == 2*n {
+			slices.SortFunc(kept, comparePlaces)
+			kept, full = kept[:n], true
+		}
+	}
+	slices.SortFunc(kept, comparePlaces)
+	return kept[:min(len(kept), n)]
+}
+
+func comparePlaces(a, b place) int {
+	return cmp.Or(
+		comparePointers(a.pointer, b.pointer),
+		cmp.Compare(a.cause.KeywordLocation, b.cause.KeywordLocation),
+		cmp.Compare(a.cause.Message, b.cause.Message),
+	)
 }
 
 func compareViolations(a, b failure.Violation) int {

@@ -77,14 +77,23 @@ func comparePointers(a, b string) int {
 		if x == y {
 			continue
 		}
-		i, errX := strconv.Atoi(x)
-		j, errY := strconv.Atoi(y)
-		if errX == nil && errY == nil && i != j {
-			return cmp.Compare(i, j)
+		if isIndex(x) && isIndex(y) && len(x) != len(y) {
+			return cmp.Compare(len(x), len(y))
 		}
 		return cmp.Compare(x, y)
 	}
 	return cmp.Compare(len(a), len(b))
+}
+
+// isIndex reports whether t is a number as list indices are written, so that
+// the longer of two is the greater.
+func isIndex(t string) bool {
+	for i := range len(t) {
+		if t[i] < '0' || t[i] > '9' {
+			return false
+		}
+	}
+	return t == "0" || (t != "" && t[0] != '0')
 }
 
 func firstToken(pointer string) (token, rest string) {

@@ -41,7 +41,7 @@ const (
 	MaxSchemaDepth = 256
 	// MaxSchemaParts is the number of objects and arrays in a schema and all
 	// files that it names.
-	MaxSchemaParts = 10_000
+	MaxSchemaParts = 5_000
 	// MaxSchemaFiles is the number of files that a schema may name, whether
 	// directly or through another.
 	MaxSchemaFiles = 64

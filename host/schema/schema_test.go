@@ -224,6 +224,12 @@ func TestHostile(t *testing.T) {
 	}
 	collide.WriteString(`]`)
 	wrong := `[` + strings.Repeat(`0,`, 1<<20) + `0]`
+	var members strings.Builder
+	members.WriteString(`{"a":""`)
+	for i := range 1 << 15 {
+		fmt.Fprintf(&members, `,"p%d":0`, i)
+	}
+	members.WriteString(`}`)
 	long := `{"` + strings.Repeat("k", 1<<20) + `":[` + strings.Repeat(`0,`, 1<<12) + `0]}`
 	for _, c := range []struct{ name, schema, in, want string }{
 		{"allOf doubling, valid", doubling(60, `{}`), `1`, "|limit|the check took too much work"},
@@ -231,6 +237,7 @@ func TestHostile(t *testing.T) {
 		{"alternatives at every level", tree, deep, "|limit|the check took too much work"},
 		{"lists that hash alike", `{"uniqueItems":true}`, collide.String(), ""},
 		{"a million wrong items", `{"items":{"type":"string"}}`, wrong, "/0|type|must be a string|0\n/1|type"},
+		{"many wrong members", `{"additionalProperties":{"type":"string"}}`, members.String(), "/p0|type|must be a string|0\n/p1|type|must be a string|0\n/p10|"},
 		{"a long key above many values", `{"additionalProperties":{"items":{"type":"number"}}}`, long, "|limit|long keys stand above too many values"},
 		{"recursion as deep as the document", `{"properties":{"x":{"$ref":"#"}}}`, deep, ""},
 		{"numbers in an enum", `{"enum":[1,2]}`, `1e1000000`, "|limit|a number must not be beyond"},
