@@ -173,24 +173,35 @@ func (p *paths) branchings(points []int32, visit func(at int32, self bool, group
 // clashes calls visit for every two groups of a branching that are not
 // exclusive; it stops, and returns false, when visit does.
 func (p *paths) clashes(at int32, groups []group, visit func(a, b group) bool) bool {
-	if p.isNode(at) && p.g.Nodes[at].Route == RouteFirst && p.allEdges(groups) {
-		return true
+	first := p.isNode(at) && p.g.Nodes[at].Route == RouteFirst
+	var edges, nodes []group
+	for _, g := range groups {
+		if p.isNode(g.child) {
+			nodes = append(nodes, g)
+		} else {
+			edges = append(edges, g)
+		}
 	}
-	for i, b := range groups {
-		for _, a := range groups[:i] {
-			e, f := p.edgeAt(a.child), p.edgeAt(b.child)
-			if (e == nil || f == nil || !exclusiveEdges(e, f)) && !visit(a, b) {
+	for i, b := range nodes {
+		for _, a := range edges {
+			if !visit(a, b) {
+				return false
+			}
+		}
+		for _, a := range nodes[:i] {
+			if !visit(a, b) {
 				return false
 			}
 		}
 	}
-	return true
-}
-
-func (p *paths) allEdges(groups []group) bool {
-	for _, g := range groups {
-		if p.edgeAt(g.child) == nil {
-			return false
+	for i, b := range edges {
+		if first {
+			break
+		}
+		for _, a := range edges[:i] {
+			if !exclusiveEdges(p.edgeAt(a.child), p.edgeAt(b.child)) && !visit(a, b) {
+				return false
+			}
 		}
 	}
 	return true

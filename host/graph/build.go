@@ -21,6 +21,15 @@ import (
 //
 // Time and memory are near linear in the source.
 func Build(src *Source, load schema.Loader) (*Graph, Diagnostics) {
+	b := newBuilder(src, load)
+	b.build()
+	if b.found.Failed() {
+		return nil, b.found
+	}
+	return b.graph, b.found
+}
+
+func newBuilder(src *Source, load schema.Loader) *builder {
 	b := &builder{
 		src: src, load: load,
 		broken:   src.Partial,
@@ -35,17 +44,17 @@ func Build(src *Source, load schema.Loader) (*Graph, Diagnostics) {
 		base := path.Base(strings.ReplaceAll(src.File, `\`, "/"))
 		b.graph.Name = strings.TrimSuffix(base, path.Ext(base))
 	}
+	return b
+}
+
+func (b *builder) build() {
 	b.later()
 	b.readState()
 	b.readTop()
 	b.readNodes()
 	b.readEdges()
 	b.connect()
-	b.sort()
-	if b.found.Failed() {
-		return nil, b.found
-	}
-	return b.graph, b.found
+	b.found.Sort()
 }
 
 // builder is one Build under way.
@@ -92,8 +101,6 @@ func (b *builder) nearest(name string, names []string) string {
 	}
 	return Nearest(name, names)
 }
-
-func (b *builder) sort() { b.found.Sort() }
 
 // Sort puts the diagnostics into the order of the file.
 func (ds Diagnostics) Sort() {

@@ -36,8 +36,10 @@ func (b *builder) conflicts(p *paths) {
 	for _, k := range b.graph.State {
 		p.branchings(writers[k.Index], func(at int32, _ bool, groups []group) bool {
 			return p.clashes(at, groups, func(x, y group) bool {
-				for _, v := range x.points {
-					for _, w := range y.points {
+				xs := before.without(p, y.child, x.points, column)
+				ys := before.without(p, x.child, y.points, column)
+				for _, v := range xs {
+					for _, w := range ys {
 						if before.has(w, column[v]) || before.has(v, column[w]) {
 							continue
 						}
@@ -80,6 +82,20 @@ type ancestry struct {
 
 func (a *ancestry) has(node int32, column int) bool {
 	return a.bits[int(node)*a.words+column/64]&(1<<(column%64)) != 0
+}
+
+// without leaves out the writers that come before a point: they also come
+// before everything below it.
+func (a *ancestry) without(p *paths, point int32, writers []int32, column map[int32]int) (left []int32) {
+	if !p.isNode(point) {
+		return writers
+	}
+	for _, w := range writers {
+		if !a.has(point, column[w]) {
+			left = append(left, w)
+		}
+	}
+	return left
 }
 
 func (a *ancestry) row(n *Node) []uint64 { return a.bits[n.Index*a.words : (n.Index+1)*a.words] }

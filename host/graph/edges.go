@@ -200,6 +200,9 @@ func (b *builder) duplicateEdges(n *Node) {
 	}
 }
 
+// maxHeld bounds the conditions of a node that are compared with every other.
+const maxHeld = 100
+
 // deadEdges complains about edges that can never be taken, because an edge
 // before them always is.
 func (b *builder) deadEdges(n *Node) {
@@ -258,7 +261,9 @@ func (b *builder) deadEdges(n *Node) {
 		if slices.ContainsFunc(held, func(f *Edge) bool { return expr.Opposite(e.When, f.When) }) {
 			always = e // X and !(X): one of them holds
 		}
-		held = append(held, e)
+		if len(held) < maxHeld {
+			held = append(held, e)
+		}
 	}
 }
 

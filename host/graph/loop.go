@@ -104,6 +104,7 @@ func (b *builder) findLoops(finder *components, parts [][]*Node) {
 			}
 			if l.Depth >= maxLoopDepth {
 				b.complain(header.At, CodeTooLarge, fmt.Sprintf("loops are nested deeper than %d", maxLoopDepth), "")
+				b.broken = true // what is inside has no order
 				continue
 			}
 			work = append(work, scope{parts: finder.find(part), parent: l})
