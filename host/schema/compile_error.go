@@ -110,7 +110,7 @@ func (s *sources) explainInvalid(invalid *jsonschema.ValidationError) *CompileEr
 		e.File, address = s.latest, folder+s.latest
 	}
 	value, _ := lookup(s.byURL[address], e.Pointer)
-	text := strings.TrimPrefix(first.Message, "jsonschema: ")
+	text := first.Message
 	if isAlternative(first) { // of the metaschemas only type has alternatives that a value can miss by itself
 		text = "not a value that this keyword can have"
 		if last := leaves(first.Causes[0]); len(last) > 0 && !isAlternative(last[0]) {
@@ -121,7 +121,7 @@ func (s *sources) explainInvalid(invalid *jsonschema.ValidationError) *CompileEr
 		text = "not a regular expression that can be used"
 		e.Hint = "patterns are RE2, without look-ahead and back references"
 	}
-	e.Text = text
+	e.Text = strings.TrimPrefix(strings.TrimPrefix(text, "jsonschema: "), "value ")
 	if value != nil && e.Pointer != "" {
 		e.Text += "; found " + excerpt(value, 120)
 	}

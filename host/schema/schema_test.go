@@ -103,7 +103,7 @@ func TestCompileErrors(t *testing.T) {
 		{`{`, ``, "test.json: a schema must be JSON: line 1, column 2: expected a key in double quotes, found the end of the text"},
 		{`[]`, ``, "test.json: a schema must be an object, true or false; found []"},
 		{`{"a":1,"a":2}`, ``, `test.json: a schema must be JSON: line 1, column 8: the key "a" stands twice in one object`},
-		{`{"properties":{"a":{"type":"strin"}}}`, `/properties/a/type`, `test.json at /properties/a/type: value must be one of "array", "boolean", "integer", "null", "number", "object", "string"; found "strin"`},
+		{`{"properties":{"a":{"type":"strin"}}}`, `/properties/a/type`, `test.json at /properties/a/type: must be one of "array", "boolean", "integer", "null", "number", "object", "string"; found "strin"`},
 		{`{"properties":{"a":{"pattern":"(?=x)"}}}`, `/properties/a/pattern`, `test.json at /properties/a/pattern: not a regular expression that can be used; found "(?=x)" (patterns are RE2, without look-ahead and back references)`},
 		{`{"items":{"$ref":"#/$defs/x"}}`, `/items/$ref`, `test.json at /items/$ref: the reference "#/$defs/x" leads nowhere`},
 		{`{"$ref":"#"}`, `/$ref`, `test.json at /$ref: the schema refers to itself without end (a reference must lead into a part of the document)`},
