@@ -31,6 +31,8 @@ type attempt struct {
 	slice   uint64
 	granted int64
 
+	deep bool // the guest was seen deep in a recursion
+
 	work      uint64 // what the host did for the guest, see hostWork
 	lookAt    uint64 // the work at which to look at the clock again
 	hostCalls int
@@ -55,6 +57,11 @@ type guestContext struct {
 	attempt         *attempt
 }
 
+// deepCalls is the depth from which an instance is thrown away: its native
+// stack has grown and would stay so. A stack that is large takes a while to
+// fill, so looking when a slice ends is often enough.
+const deepCalls = 500
+
 type attemptKey struct{}
 
 // Value gives the context itself to attemptOf, and nothing to anybody else.
@@ -77,7 +84,10 @@ func attemptOf(ctx context.Context) (*attempt, context.Context) {
 
 // yield is called by the guest when its slice of fuel is used up. It grants
 // the next one or ends the attempt.
-func (a *attempt) yield(ctx context.Context, counter api.MutableGlobal) {
+func (a *attempt) yield(ctx context.Context, counter api.MutableGlobal, depth api.Global) {
+	if a.limits.CallDepth-min(uint32(depth.Get()), a.limits.CallDepth) > deepCalls {
+		a.deep = true
+	}
 	left := int64(counter.Get())
 	used := a.granted - left
 	if used < 0 || uint64(used) > a.limits.Fuel {

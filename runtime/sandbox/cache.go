@@ -74,7 +74,7 @@ func (c *diskCache) open(digest string, tableElements uint32, interpreter bool) 
 	if c == nil {
 		return e
 	}
-	dir := filepath.Join(c.dir, cacheKey(digest, tableElements))
+	dir := filepath.Join(c.dir, cacheKey(digest, tableElements, interpreter))
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return e
 	}
@@ -96,9 +96,9 @@ func (c *diskCache) open(digest string, tableElements uint32, interpreter bool) 
 }
 
 // cacheKey names the folder of a module: everything that decides what is in it.
-func cacheKey(digest string, tableElements uint32) string {
-	sum := sha256.Sum256(fmt.Appendf(nil, "%s\n%s\ntables %d\nmeter %d %+v\nwazero %s\n%s/%s\n", cacheFormat, digest, tableElements,
-		meter.Version, meterConfig, wazeroVersion(), runtime.GOOS, runtime.GOARCH))
+func cacheKey(digest string, tableElements uint32, interpreter bool) string {
+	sum := sha256.Sum256(fmt.Appendf(nil, "%s\n%s\ntables %d\ninterpreter %t\nmeter %d %+v\nwazero %s\n%s/%s\n",
+		cacheFormat, digest, tableElements, interpreter, meter.Version, meterConfig, wazeroVersion(), runtime.GOOS, runtime.GOARCH))
 	return hex.EncodeToString(sum[:20])
 }
 

@@ -5,8 +5,12 @@ package sandbox
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"time"
 )
+
+// ErrNoEntry is returned for a [Call] whose entry the module does not have.
+var ErrNoEntry = errors.New("no such entry")
 
 // A Call is one attempt. Its byte slices are read only, and not after
 // [Program.Call] has returned.

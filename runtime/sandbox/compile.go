@@ -76,6 +76,7 @@ func (e *Engine) link(ctx context.Context, m *module.Module, abi module.ABI, met
 		module:   m,
 		metered:  metered,
 		tables:   tableElements,
+		entries:  m.Entries(),
 		command:  abi == module.ABICommand,
 		native:   native,
 		images:   map[imageKey]*image{},
@@ -163,7 +164,7 @@ func (p *Program) yield(ctx context.Context, mod api.Module, _ []uint64) {
 	if !found {
 		a.fail(errors.New("the rewritten module does not export its fuel"))
 	}
-	a.yield(caller, counter)
+	a.yield(caller, counter, mod.ExportedGlobal(p.metered.DepthExport))
 }
 
 func firstLine(s string) string {

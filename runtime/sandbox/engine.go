@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"sync"
-	"sync/atomic"
 
 	"github.com/chainrun/chainrun/runtime/module"
 )
@@ -57,10 +56,8 @@ type Engine struct {
 
 	mu       sync.Mutex
 	programs map[programKey]*pending
-
-	closed atomic.Bool
-
-	running sync.RWMutex // held for reading by every call and compilation
+	closed   bool
+	running  sync.WaitGroup // calls and compilations; added to under mu
 }
 
 // A programKey is what a program was made from. The cap of tables is compiled
@@ -91,10 +88,14 @@ func New(ctx context.Context, c Config) (*Engine, error) {
 // Close waits for the calls and compilations under way and frees everything.
 // Cancel their contexts to have them end. Closing twice is fine.
 func (e *Engine) Close(ctx context.Context) error {
-	e.closed.Store(true)
-	e.running.Lock()
-	defer e.running.Unlock()
+	e.mu.Lock()
+	e.closed = true
+	e.mu.Unlock()
+	e.running.Wait() // nothing begins any more
+
 	var errs []error
+	e.mu.Lock()
+	defer e.mu.Unlock()
 	for key, p := range e.programs {
 		if p.program != nil {
 			errs = append(errs, p.program.close(ctx))
@@ -106,12 +107,13 @@ func (e *Engine) Close(ctx context.Context) error {
 
 // begin keeps the engine open until the function that it gives is called.
 func (e *Engine) begin() (end func(), err error) {
-	e.running.RLock()
-	if e.closed.Load() {
-		e.running.RUnlock()
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.closed {
 		return nil, ErrClosed
 	}
-	return e.running.RUnlock, nil
+	e.running.Add(1)
+	return e.running.Done, nil
 }
 
 // Compile gives the program for m, compiling it at the first time for each

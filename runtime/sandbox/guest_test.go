@@ -5,6 +5,7 @@ package sandbox
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"reflect"
 	"strings"
 	"testing"
@@ -52,7 +53,7 @@ func TestGoCommand(t *testing.T) {
 		random := one["random"]
 		delete(one, "random")
 		want := map[string]any{
-			"start": "2024-02-29T12:00:00Z", "slept": "1h30m0s", "open": true, "dial": true, "args": []any{"node"},
+			"start": "2024-02-29T12:00:00Z", "slept": "1h30m0s", "open": true, "args": []any{"node"},
 			"env": []any{`CHAINRUN_CONFIG={"do":"world"}`, `CHAINRUN_FEEDBACK=[{"pointer":"/a"}]`},
 		}
 		if !reflect.DeepEqual(one, want) {
@@ -109,7 +110,7 @@ func TestGoReactor(t *testing.T) {
 		if err != nil || r.Stop != nil || string(r.Output) != `[1]` {
 			t.Fatalf("%v %+v %s", err, r.Stop, r.Output)
 		}
-		if _, err := p.Call(t.Context(), Call{Entry: "none"}); err == nil || !strings.Contains(err.Error(), "no such entry") {
+		if _, err := p.Call(t.Context(), Call{Entry: "none"}); !errors.Is(err, ErrNoEntry) {
 			t.Errorf("error %v", err)
 		}
 	})

@@ -57,7 +57,7 @@ func TestHostile(t *testing.T) {
 		{module: "memory_error", limits: small, reason: MemoryExceeded, code: "no_memory", message: "was refused"},
 		{module: "table_bomb", reason: Trap, message: "unreachable"},
 		{module: "table_leap", reason: Trap, message: "unreachable"},
-		{module: "table_minimum", reason: MemoryExceeded, message: "needs a table of 100000000 elements"},
+		{module: "table_minimum", reason: MemoryExceeded, message: "needs 100000000 table elements to start, the cap is 1048576"},
 		{module: "start_loop", limits: fuel, reason: FuelExhausted, message: "while the module starts: fuel of"},
 		{module: "start_loop", limits: short, reason: TimedOut, message: "while the module starts: ran longer"},
 		{module: "start_trap", reason: Trap, message: "while the module starts: unreachable"},

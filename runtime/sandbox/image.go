@@ -99,11 +99,13 @@ func (p *Program) fits(limits Limits) *Stop {
 				"the module needs %d bytes of memory to start, the cap is %d", need, limits.MemoryBytes)}
 		}
 	}
+	elements := uint64(0)
 	for _, t := range p.module.Tables {
-		if t.Min > limits.TableElements {
-			return &Stop{Reason: MemoryExceeded, Message: fmt.Sprintf(
-				"the module needs a table of %d elements to start, the cap is %d", t.Min, limits.TableElements)}
-		}
+		elements += uint64(t.Min)
+	}
+	if elements > uint64(limits.TableElements) {
+		return &Stop{Reason: MemoryExceeded, Message: fmt.Sprintf(
+			"the module needs %d table elements to start, the cap is %d", elements, limits.TableElements)}
 	}
 	return nil
 }

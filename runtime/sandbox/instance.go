@@ -4,7 +4,6 @@ package sandbox
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/tetratelabs/wazero"
@@ -99,7 +98,7 @@ func (i *instance) function(name string) api.Function {
 func (i *instance) enter(ctx context.Context, a *attempt, name string, args ...uint64) (uint64, *Stop, error) {
 	f := i.function(name)
 	if f == nil {
-		return 0, nil, fmt.Errorf("calling %s: %w", name, ErrNoEntry)
+		return 0, nil, fmt.Errorf("calling %s: not exported", name) // ABI has looked
 	}
 	if i.calls++; i.calls >= functionCalls {
 		i.calls = 0
@@ -124,9 +123,6 @@ func (i *instance) enter(ctx context.Context, a *attempt, name string, args ...u
 	}
 	return stack[0], nil, nil
 }
-
-// ErrNoEntry is returned for a [Call] whose entry the module does not have.
-var ErrNoEntry = errors.New("no such entry")
 
 func (i *instance) close() {
 	_ = i.mod.Close(context.Background()) // frees the memory; there is nothing else that could fail

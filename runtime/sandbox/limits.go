@@ -38,7 +38,7 @@ const (
 type Limits struct {
 	Fuel          uint64        // executed instructions
 	MemoryBytes   uint64        // linear memory, rounded down to pages of 64 KiB
-	TableElements uint32        // elements of each table
+	TableElements uint32        // elements of all tables together
 	CallDepth     uint32        // nested calls
 	OutputBytes   int           // the output document; also each payload and answer of a host call
 	LogBytes      int           // log text; what is beyond is cut, not a failure

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -25,6 +26,7 @@ type Program struct {
 	engine   *Engine
 	module   *module.Module
 	metered  *meter.Metered
+	entries  []string
 	command  bool
 	poolable bool   // an instance can be set back
 	tables   uint32 // the cap of tables, where the module has table.grow
@@ -62,6 +64,9 @@ func (p *Program) Call(ctx context.Context, c Call) (Result, error) {
 		return Result{}, err
 	}
 	defer end()
+	if !slices.Contains(p.entries, c.Entry) {
+		return Result{}, fmt.Errorf("calling %q: %w", c.Entry, ErrNoEntry)
+	}
 	limits := c.Limits.orDefaults()
 	if ctx.Err() != nil {
 		return Result{Stop: canceled(ctx)}, nil
@@ -128,6 +133,7 @@ func (i *instance) run(ctx context.Context, a *attempt) (output []byte, stop *St
 	if stop != nil {
 		stop = a.because(stop)
 	}
+	i.spent = i.spent || a.deep
 	return output, stop, err
 }
 

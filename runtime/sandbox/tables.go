@@ -25,12 +25,17 @@ const (
 	sectionCustom = 0
 )
 
-// capTables gives the module with no table's maximum above limit. A declared
-// minimum above it stays as it is; [Program.fits] refuses that.
+// capTables gives the module with maxima such that its tables can grow to
+// limit elements together. What is left beyond the minima is shared out evenly.
+// Minima above it stay as they are; [Program.fits] refuses those.
 func capTables(wasm []byte, limit uint32) ([]byte, error) {
 	m, err := module.Read(wasm)
 	if err != nil {
 		return nil, err
+	}
+	room := uint64(limit)
+	for _, t := range m.Tables {
+		room -= min(room, uint64(t.Min))
 	}
 	out := slices.Clone(wasm[:8])
 	for _, s := range m.Sections {
@@ -39,13 +44,13 @@ func capTables(wasm []byte, limit uint32) ([]byte, error) {
 		case sectionTable:
 			data = binary.AppendUvarint(nil, uint64(len(m.Tables)))
 			for _, t := range m.Tables {
-				most := limit
+				most := uint64(t.Min) + room/uint64(len(m.Tables))
 				if t.HasMax {
-					most = min(most, t.Max)
+					most = min(most, uint64(t.Max))
 				}
 				data = append(data, byte(t.Element), 1) // with a maximum
 				data = binary.AppendUvarint(data, uint64(t.Min))
-				data = binary.AppendUvarint(data, uint64(max(most, t.Min)))
+				data = binary.AppendUvarint(data, most)
 			}
 		case sectionCustom:
 			name := binary.AppendUvarint(nil, uint64(len(s.Name)))

@@ -79,9 +79,11 @@ func TestWASIIsComplete(t *testing.T) {
 	}
 }
 
-// Whatever a guest passes, the host neither breaks nor takes long.
-func TestAnyArguments(t *testing.T) {
-	p := program(t, fromWAT(t, everything()), Config{})
+// anyArguments is the property that the host neither breaks nor takes long,
+// whatever a guest passes.
+func anyArguments(tb testing.TB) func(*rapid.T) {
+	tb.Helper()
+	p := program(tb, fromWAT(tb, everything()), Config{})
 	names := slices.Sorted(maps.Keys(module.WASIFunctions))
 	names = append(names, module.HostCall)
 	const size = 2 * pageBytes
@@ -93,18 +95,27 @@ func TestAnyArguments(t *testing.T) {
 		rapid.Uint64Range(0, size),
 		rapid.Uint64(),
 	)
-	rapid.Check(t, func(r *rapid.T) {
+	return func(r *rapid.T) {
 		name := rapid.SampledFrom(names).Draw(r, "function")
 		args := rapid.SliceOfN(word, 9, 9).Draw(r, "arguments")
-		got, err := p.Call(t.Context(), Call{Entry: name, Input: words(args...), Limits: Limits{Timeout: 10 * time.Second}})
+		got, err := p.Call(tb.Context(), Call{Entry: name, Input: words(args...), Limits: Limits{Timeout: 10 * time.Second}})
 		if err != nil {
 			r.Fatalf("%s: %v", name, err)
 		}
 		if got.Stop != nil && (got.Stop.Reason != Trap || strings.Contains(got.Stop.Message, "goroutine")) {
 			r.Fatalf("%s: %+v", name, got.Stop)
 		}
-	})
+	}
 }
+
+func TestAnyArguments(t *testing.T) {
+	property := anyArguments(t)
+	for range 20 { // each costs microseconds
+		rapid.Check(t, property)
+	}
+}
+
+func FuzzAnyArguments(f *testing.F) { f.Fuzz(rapid.MakeFuzz(anyArguments(f))) }
 
 // Errnos that programs rely on.
 func TestErrno(t *testing.T) {
