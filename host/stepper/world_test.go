@@ -2,7 +2,6 @@ package stepper_test
 
 import (
 	"cmp"
-	"fmt"
 	"reflect"
 	"slices"
 	"time"
@@ -14,6 +13,7 @@ import (
 	"github.com/chainrun/chainrun/host/failure"
 	"github.com/chainrun/chainrun/host/graph"
 	"github.com/chainrun/chainrun/host/stepper"
+	"github.com/chainrun/chainrun/host/stepper/scenario"
 )
 
 // epoch is when the runs of the tests start.
@@ -75,7 +75,7 @@ func (w *world) carryOn(tb rapid.TB) event.RunFinished {
 		case p.outcome != nil:
 			w.commit(tb, p.at, w.machine.Judge(*p.outcome))
 		case p.cancel:
-			w.commit(tb, p.at, event.CancelRequested{Reason: "enough"})
+			w.commit(tb, p.at, event.CancelRequested{Reason: scenario.CancelReason})
 		case w.machine.Awaits(p.timer):
 			w.commit(tb, p.at, event.TimerFired{Timer: p.timer})
 		}
@@ -204,10 +204,3 @@ func lines(events []event.Event) (text string) {
 	}
 	return text
 }
-
-// echo gives each node's input back, in no time.
-func echo(c stepper.Invoke) (event.Outcome, time.Duration) {
-	return event.Outcome{Output: c.Input, Fuel: 1}, time.Millisecond
-}
-
-func attemptName(a event.Attempt) string { return fmt.Sprintf("%s %d", a.Step, a.Number) }

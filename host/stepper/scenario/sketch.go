@@ -1,8 +1,8 @@
-package stepper_test
+package scenario
 
 import (
+	"fmt"
 	"strings"
-	"testing"
 
 	"github.com/chainrun/chainrun/host/document"
 	"github.com/chainrun/chainrun/host/expr"
@@ -10,24 +10,15 @@ import (
 	"github.com/chainrun/chainrun/host/graph"
 )
 
-// sketched makes a graph from a few lines, for what graph.Build does not let
-// pass yet:
-//
-//	nodes a (h x (i j) y) z     in canonical order, loops in brackets
-//	state k                     a key
-//	a > h                       an edge; "when EXPR" or "on error" may follow
-//	x write k = EXPR
-//	z input = EXPR
-//	h route first
-//
-// Where edges of several nodes come together, the input is keyed by node, and
-// so is the run's output.
-func sketched(t *testing.T, text string) *graph.Graph {
-	t.Helper()
-	s := &sketcher{t: t, g: &graph.Graph{Name: "sketch", OutputByNode: true}, nodes: map[string]*graph.Node{}}
+// sketch makes a graph of a few lines, see [Scenario.Graph]. It checks nothing:
+// what it draws must obey the rules of a graph.
+func sketch(text string) (*graph.Graph, error) {
+	s := &sketcher{g: &graph.Graph{Name: "sketch", OutputByNode: true}, nodes: map[string]*graph.Node{}}
 	for line := range strings.Lines(text) {
 		if words := strings.Fields(line); len(words) > 0 {
-			s.line(words)
+			if err := s.line(words); err != nil {
+				return nil, fmt.Errorf("sketch: %q: %w", line, err)
+			}
 		}
 	}
 	s.g.Order = s.g.Nodes
@@ -43,19 +34,16 @@ func sketched(t *testing.T, text string) *graph.Graph {
 		}
 		n.EntryByNode = len(from) > 1
 	}
-	return s.g
+	return s.g, nil
 }
 
 type sketcher struct {
-	t     *testing.T
 	g     *graph.Graph
 	nodes map[string]*graph.Node
 }
 
-func (s *sketcher) line(words []string) {
-	s.t.Helper()
+func (s *sketcher) line(words []string) (err error) {
 	rest := func(i int) string { return strings.Join(words[i:], " ") }
-	env := func(src string, vars ...string) *expr.Program { return compiled(s.t, expr.NewEnv(vars...), src) }
 	n := s.nodes[words[0]]
 	switch {
 	case words[0] == "nodes":
@@ -63,22 +51,27 @@ func (s *sketcher) line(words []string) {
 	case words[0] == "state":
 		s.g.State = append(s.g.State, &graph.StateKey{Index: len(s.g.State), Name: words[1], Initial: document.Null(), Reduce: graph.ReduceReplace})
 	case n == nil:
-		s.t.Fatalf("sketch: no node %q", words[0])
-	case words[1] == ">":
-		s.edge(n, s.nodes[words[2]], words[3:])
+		return fmt.Errorf("no node %q", words[0])
+	case words[1] == ">" && s.nodes[words[2]] != nil:
+		return s.edge(n, s.nodes[words[2]], words[3:])
 	case words[1] == "write":
+		var w graph.Write
 		for _, k := range s.g.State {
 			if k.Name == words[2] {
-				n.Writes = append(n.Writes, graph.Write{Key: k, Expr: env(rest(4), "input", "inputs", "state", "run", "output")})
+				w.Key = k
 			}
 		}
+		w.Expr, err = expr.NewEnv("input", "inputs", "state", "run", "output").Compile(rest(4))
+		n.Writes = append(n.Writes, w)
 	case words[1] == "input":
-		n.Input = &graph.Binding{Expr: env(rest(3), "input", "inputs", "state", "run")}
+		n.Input = &graph.Binding{}
+		n.Input.Expr, err = expr.NewEnv("input", "inputs", "state", "run").Compile(rest(3))
 	case words[1] == "route":
 		n.Route = graph.Route(words[2])
 	default:
-		s.t.Fatalf("sketch: what is %q?", rest(0))
+		err = fmt.Errorf("what is that?")
 	}
+	return err
 }
 
 func (s *sketcher) draw(words []string) {
@@ -106,20 +99,19 @@ func (s *sketcher) draw(words []string) {
 	}
 }
 
-func (s *sketcher) edge(from, to *graph.Node, rest []string) {
-	s.t.Helper()
+func (s *sketcher) edge(from, to *graph.Node, rest []string) (err error) {
 	e := &graph.Edge{Index: len(s.g.Edges), From: from, To: to}
 	switch {
 	case len(rest) == 0:
 	case rest[0] == "when":
-		e.When = compiled(s.t, expr.NewEnv("input", "output", "error", "state", "run"), strings.Join(rest[1:], " "))
+		e.When, err = expr.NewEnv("input", "output", "error", "state", "run").Compile(strings.Join(rest[1:], " "))
 	case rest[0] == "on":
 		e.Failure = true
 		if rest[1] != "error" {
 			e.On = []failure.Code{failure.Code(rest[1])}
 		}
 	default:
-		s.t.Fatalf("sketch: what is %q?", rest)
+		err = fmt.Errorf("what is %q?", rest)
 	}
 	for l := from.Loop; l != nil; l = l.Parent {
 		if l.Header == to && e.Back == nil {
@@ -129,4 +121,5 @@ func (s *sketcher) edge(from, to *graph.Node, rest []string) {
 	s.g.Edges = append(s.g.Edges, e)
 	from.Outgoing = append(from.Outgoing, e)
 	to.Incoming = append(to.Incoming, e)
+	return err
 }

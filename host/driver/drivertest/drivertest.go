@@ -1,0 +1,111 @@
+// Package drivertest is the suite that every driver must pass.
+package drivertest
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/chainrun/chainrun/host/driver"
+	"github.com/chainrun/chainrun/host/event"
+	"github.com/chainrun/chainrun/host/failure"
+	"github.com/chainrun/chainrun/host/journal"
+	"github.com/chainrun/chainrun/host/journal/memory"
+	"github.com/chainrun/chainrun/host/plan"
+	"github.com/chainrun/chainrun/host/stepper"
+	"github.com/chainrun/chainrun/host/stepper/scenario"
+)
+
+// Open makes a driver with the system's clock that lets at least eight attempts
+// run at once. It is called in a bubble of testing/synctest, and what it starts
+// must have ended when a run has.
+type Open func(t *testing.T, v driver.Invoker, j journal.Journal) driver.Driver
+
+// Run carries out the scenarios of the corpus with the driver that open makes.
+// Each must give the events of its transcript, at their times; where steps run
+// at once, those that happen at the same time may come in another order.
+func Run(t *testing.T, open Open) {
+	t.Helper()
+	all, err := scenario.All()
+	if err != nil || len(all) == 0 {
+		t.Fatal("no scenarios", err)
+	}
+	for _, s := range all {
+		t.Run(s.Name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) { carryOut(t, s, open) })
+		})
+	}
+}
+
+func carryOut(t *testing.T, s *scenario.Scenario, open Open) {
+	t.Helper()
+	g, err := s.Graph()
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancelCause(t.Context())
+	defer cancel(nil)
+	if s.Script.CancelAt > 0 {
+		stop := time.AfterFunc(s.Script.CancelAt, func() { cancel(errors.New(scenario.CancelReason)) })
+		defer stop.Stop()
+	}
+	j := memory.New()
+	d := open(t, invoker{s.Script}, j)
+	var seen []event.Event
+	started := event.RunStarted{Graph: g.Name, Plan: "sha256:plan", Input: s.Script.Input}
+	end, err := d.Run(ctx, &plan.Plan{Graph: g, Digest: started.Plan}, "run", started, func(e event.Event) { seen = append(seen, e) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	var stored []event.Event
+	for e, err := range j.Events(t.Context(), "run") {
+		if err != nil {
+			t.Fatal(err)
+		}
+		stored = append(stored, e)
+	}
+	got, want := scenario.Transcript(stored, nil), scenario.Facts(s.Transcript)
+	if shown := scenario.Transcript(seen, nil); shown != got {
+		t.Errorf("observers saw:\n%s\nin the journal is:\n%s", shown, got)
+	}
+	if !s.Serial() {
+		got, want = sorted(got), sorted(want)
+	}
+	if got != want {
+		t.Errorf("got:\n%s\nwant:\n%s", got, want)
+	}
+	if last, ok := stored[len(stored)-1].Body.(event.RunFinished); !ok || last.Status != end.Status || !last.Output.Equal(end.Output) {
+		t.Errorf("the run gave %+v, its last event is %+v", end, stored[len(stored)-1])
+	}
+}
+
+// sorted brings the lines of a transcript into an order that does not depend on
+// what happened first within one moment.
+func sorted(transcript string) string {
+	lines := strings.SplitAfter(transcript, "\n")
+	slices.Sort(lines)
+	return strings.Join(lines, "")
+}
+
+// invoker does what a script says, in the time that it says.
+type invoker struct{ script *scenario.Script }
+
+// Invoke implements [driver.Invoker].
+func (v invoker) Invoke(ctx context.Context, _ *plan.Plan, c stepper.Invoke) (event.Outcome, error) {
+	o, took := v.script.Invoke(c)
+	timer := time.NewTimer(took)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return o, nil
+	case <-ctx.Done():
+		return event.Outcome{
+			Attempt: c.Attempt,
+			Failure: &failure.Failure{Code: failure.Canceled, Message: context.Cause(ctx).Error()},
+		}, nil
+	}
+}

@@ -1,0 +1,108 @@
+package scenario
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/chainrun/chainrun/host/event"
+	"github.com/chainrun/chainrun/host/failure"
+	"github.com/chainrun/chainrun/host/stepper"
+)
+
+// Transcript writes down what happened: the events, and below each the commands
+// that applying it gave, at its place in commands. Without commands it is what
+// [Facts] leaves of a whole one.
+func Transcript(events []event.Event, commands [][]stepper.Command) string {
+	var b strings.Builder
+	for i, e := range events {
+		fmt.Fprintf(&b, "%-8s %s\n", e.Time.Sub(events[0].Time).Round(time.Millisecond), fact(e.Body))
+		if i >= len(commands) {
+			continue
+		}
+		for _, c := range commands[i] {
+			if text := asked(c, events[0].Time); text != "" {
+				fmt.Fprintf(&b, "%-8s   %s\n", "", text)
+			}
+		}
+	}
+	return exprText.ReplaceAllString(b.String(), "no such key")
+}
+
+// exprText is how package expr words an error, which is its own affair.
+var exprText = regexp.MustCompile(`no such key: \\?"missing\\?"( in [a-z.]+)?( \(column \d+\))?`)
+
+// Facts leaves the events of a transcript.
+func Facts(transcript string) string {
+	var b strings.Builder
+	for line := range strings.Lines(transcript) {
+		if !strings.HasPrefix(line, " ") {
+			b.WriteString(line)
+		}
+	}
+	return b.String()
+}
+
+// fact writes an event so that a person reads it.
+func fact(body event.Body) string {
+	switch b := body.(type) {
+	case event.RunStarted:
+		return fmt.Sprintf("run started with %s", b.Input)
+	case event.AttemptStarted:
+		return attempt(b.Attempt) + " started"
+	case event.AttemptSucceeded:
+		return fmt.Sprintf("%s gave %s", attempt(b.Attempt), b.Output)
+	case event.AttemptFailed:
+		text := fmt.Sprintf("%s failed: %s", attempt(b.Attempt), reason(b.Failure))
+		if !b.Output.IsZero() {
+			text += fmt.Sprintf(" (it gave %s)", b.Output)
+		}
+		return text
+	case event.StepSkipped:
+		return b.Step + " skipped"
+	case event.StepFailed:
+		return fmt.Sprintf("%s failed without an attempt: %s", b.Step, reason(b.Failure))
+	case event.TimerFired:
+		return "timer " + b.Timer
+	case event.CancelRequested:
+		return "cancel requested: " + b.Reason
+	case event.RunFinished:
+		if f := b.Failure; f != nil && f.Step != "" {
+			return fmt.Sprintf("run %s: %s: %s", b.Status, f.Step, reason(*f))
+		} else if f != nil {
+			return fmt.Sprintf("run %s: %s", b.Status, reason(*f))
+		}
+		return fmt.Sprintf("run %s with %s", b.Status, b.Output)
+	}
+	return fmt.Sprintf("%T", body)
+}
+
+func reason(f failure.Failure) string {
+	text := string(f.Code)
+	if f.Message != "" {
+		text += ", " + f.Message
+	}
+	for _, v := range f.Violations {
+		text += fmt.Sprintf("; %s %s", v.Pointer, v.Message)
+	}
+	return text
+}
+
+// asked writes a command; a Record, which is the next event, as nothing.
+func asked(c stepper.Command, start time.Time) string {
+	switch c := c.(type) {
+	case stepper.Invoke:
+		text := fmt.Sprintf("call %s with %s", attempt(c.Attempt), c.Input)
+		for _, v := range c.Feedback {
+			text += fmt.Sprintf(" feedback %s %s", v.Pointer, v.Message)
+		}
+		return text
+	case stepper.Wake:
+		return fmt.Sprintf("wake %s at %s", c.Timer, c.At.Sub(start).Round(time.Millisecond))
+	case stepper.Abort:
+		return fmt.Sprintf("abort %s (%s)", attempt(c.Attempt), c.Cause)
+	case stepper.Record:
+	}
+	return ""
+}
