@@ -61,6 +61,23 @@ func (b *body) u32() uint32 {
 	return 0
 }
 
+// i32 reads a signed LEB128 of at most 32 bits; the engine checks that it fits.
+func (b *body) i32() int32 {
+	var v uint32
+	for shift := 0; shift < 35; shift += 7 {
+		c := b.byte()
+		v |= uint32(c&0x7f) << shift
+		if c < 0x80 {
+			if c&0x40 != 0 && shift < 28 {
+				v |= ^uint32(0) << (shift + 7)
+			}
+			return int32(v)
+		}
+	}
+	b.fail(b.pos-1, "the encoding of an integer is too long", "")
+	return 0
+}
+
 // skipLEB passes over a LEB128 of at most n bytes. The engine checks that its value fits.
 func (b *body) skipLEB(n int) {
 	for range n {

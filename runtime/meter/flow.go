@@ -96,6 +96,9 @@ type scanner struct {
 	cost   int64
 	fn     function
 
+	constant    uint32 // what the last i32.const pushed
+	constantEnd int    // where it ended
+
 	irreversible irreversible
 }
 
@@ -111,7 +114,7 @@ func (s *scanner) scan(code []byte, base int, number, params uint32) (function, 
 		s.fail(0, "the body is too large", "")
 		return function{}, s.err
 	}
-	s.fn = function{}
+	s.fn, s.constantEnd = function{}, -1
 	s.readLocals(params)
 	first := len(s.edits)
 	s.frames = append(s.frames[:0], frame{entry: dead})
@@ -165,39 +168,33 @@ func (s *scanner) leave(to int32) {
 	top.escape = min(top.escape, to)
 }
 
-// aim reads a label and notes the branch to it. It gives the label in the rewritten code and whether the branch carries no
-// values.
-func (s *scanner) aim() (moved uint32, bare bool) {
+// aim reads a label and notes the branch to it. It gives the label, by how much it grows in the rewritten code, and whether
+// it is one of a loop to which the branch carries no values.
+func (s *scanner) aim() (label, more uint32, bare bool) {
 	at := s.pos
-	label := s.u32()
+	label = s.u32()
 	if uint64(label) >= uint64(len(s.frames)) {
 		// The rewriter adds labels outside of the function's own. A branch to one of them must not become valid.
 		s.fail(at, "a branch aims outside of the function", "")
-		return 0, false
+		return 0, 0, false
 	}
 	top := len(s.frames) - 1
 	to := top - int(label)
-	moved, bare = label+uint32(s.frames[top].loops-s.frames[to].loops), s.frames[to].bare
+	more, bare = uint32(s.frames[top].loops-s.frames[to].loops), s.frames[to].bare
 	if s.slot == dead {
-		return moved, bare
+		return label, more, bare
 	}
 	s.frames[to].branched = true
 	s.fn.wrapped = s.fn.wrapped || to == 0
 	s.leave(int32(to))
-	return moved, bare
+	return label, more, bare
 }
 
 // label is aim for branches that stay as they are but for the label.
 func (s *scanner) label() {
 	at := s.pos
-	before := at
-	if moved, _ := s.aim(); s.err == nil {
-		s.pos, at = at, s.pos
-		old := s.u32()
-		s.pos = at
-		if old != moved {
-			s.note(editLabel, before, moved)
-		}
+	if label, more, _ := s.aim(); more > 0 {
+		s.note(editLabel, at, label+more)
 	}
 }
 

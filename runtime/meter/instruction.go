@@ -18,7 +18,8 @@ func (s *scanner) instruction() {
 		s.memArg(s.memories)
 	case shapeI32:
 		s.cost++
-		s.skipLEB(5)
+		s.constant = uint32(s.i32())
+		s.constantEnd = s.pos
 	case shapeI64:
 		s.cost++
 		s.skipLEB(10)
@@ -93,11 +94,12 @@ func (s *scanner) control(op byte, at int) {
 		s.turn(dead)
 	case opBrIf:
 		s.cost++
-		if label, bare := s.aim(); bare && live {
-			s.note(editBranchIf, at, label)
-		} else {
-			s.pos = at + 1
-			s.label()
+		operand := s.pos
+		switch label, more, bare := s.aim(); {
+		case bare && live:
+			s.note(editBranchIf, at, label+more)
+		case more > 0:
+			s.note(editLabel, operand, label+more)
 		}
 		if live {
 			s.turn(s.place(0))
@@ -180,6 +182,9 @@ func (s *scanner) call(op byte, at int) {
 func (s *scanner) bulk(kind editKind, at int) {
 	if s.slot == dead {
 		return
+	}
+	if kind == editBytes && s.constantEnd == at && s.constant>>shiftBytes == 0 {
+		return // what compilers make of a small memcpy: too short to cost anything
 	}
 	s.fn.bulk = true
 	if kind == editBytes || kind == editElements {
