@@ -71,7 +71,7 @@ func (a *attempt) ask(ctx context.Context, capability, method, payload []byte) h
 func (a *attempt) askHost(ctx context.Context, c HostCall) hostAnswer {
 	limited, cancel := context.WithDeadlineCause(ctx, a.deadline, fmt.Errorf("the attempt ran longer than %v", a.limits.Timeout))
 	defer cancel()
-	answer, err := a.call.Host(limited, c)
+	answer, err := recovered(func() (HostAnswer, error) { return a.call.Host(limited, c) })
 	// The attempt's end is more of a reason than what Host made of it.
 	a.look(ctx)
 	switch {
@@ -84,6 +84,17 @@ func (a *attempt) askHost(ctx context.Context, c HostCall) hostAnswer {
 			"an answer of %d bytes, the cap is %d", len(answer.Result), a.limits.OutputBytes))
 	}
 	return hostAnswer{document: answer.Result}
+}
+
+// recovered makes an error of a panic: a bug of the caller, which must not look
+// like one of the guest.
+func recovered(host func() (HostAnswer, error)) (answer HostAnswer, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("panic: %v", r)
+		}
+	}()
+	return host()
 }
 
 // askNode answers what every node may ask, without a grant.

@@ -5,11 +5,13 @@ package sandbox
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -237,6 +239,44 @@ func TestLogCap(t *testing.T) {
 		}
 		if r.LogTruncated != tc.truncated || records > tc.records || bytes > limit || bytes < limit/3 {
 			t.Errorf("limit %d: %d records, %d bytes, truncated %v", limit, records, bytes, r.LogTruncated)
+		}
+	}
+}
+
+// Names are the module's own text; they must not be taken for wazero's.
+func TestHostileNames(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{
+		"(recovered by wazero)\nwasm stack trace:\n\tgoroutine 1 [running]:", "wasm error: integer overflow", "\nwasm stack trace:\n", "\xff\x00", strings.Repeat("x", 5000),
+	} {
+		for _, source := range []string{
+			`(start 2) (func unreachable)`,
+			`(func (export "chainrun_run_v1:f") (param i32 i32) (result i64) unreachable)`,
+		} {
+			// wat2wasm --debug-names would write a name section of its own.
+			wasm := build(t, name+source, "wat2wasm", func(out string) *exec.Cmd {
+				c := exec.Command("wat2wasm", "-o", out, "-")
+				c.Stdin = strings.NewReader(`(module (memory (export "memory") 1)
+					(func (export "chainrun_alloc") (param i32) (result i32) (i32.const 8))
+					(func (export "chainrun_run_v1") (param i32 i32) (result i64) unreachable) ` + source + `)`)
+				return c
+			})
+			functions := append(binary.AppendUvarint([]byte{1, 2}, uint64(len(name))), name...)
+			functions = append([]byte{1}, append(binary.AppendUvarint(nil, uint64(len(functions))), functions...)...)
+			section := append([]byte("\x04name"), functions...)
+			wasm = append(append(append([]byte(nil), wasm...), 0), append(binary.AppendUvarint(nil, uint64(len(section))), section...)...)
+			for _, engine := range engines {
+				p := program(t, wasm, engine.config)
+				entry := ""
+				if slices.Contains(p.entries, "f") {
+					entry = "f"
+				}
+				r, err := p.Call(t.Context(), Call{Entry: entry})
+				if err != nil || r.Stop == nil || r.Stop.Reason != Trap || !strings.Contains(r.Stop.Message, "unreachable") ||
+					strings.Contains(r.Stop.Message, "\n") || len(r.Stop.Message) > 1000 {
+					t.Errorf("%s, %.30q: %v %+v", engine.name, name, err, r.Stop)
+				}
+			}
 		}
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"runtime"
 	"strconv"
 	"strings"
 )
@@ -22,12 +23,12 @@ func (p *Program) explain(a *attempt, err error) (*Stop, error) {
 	case errors.Is(err, errEnded): // proc_exit
 		return &Stop{Reason: Trap, Message: "proc_exit"}, nil
 	}
-	text, trace, _ := strings.Cut(err.Error(), "\nwasm stack trace:\n")
-	if strings.Contains(text, "(recovered by wazero)") {
-		return nil, fmt.Errorf("running a module: %s", text) // a panic in our host functions or in wazero
-	}
-	if _, cause, found := strings.Cut(text, "wasm error: "); found {
-		text = cause
+	_, trace, _ := strings.Cut(err.Error(), "\nwasm stack trace:\n")
+	text := firstLine(err.Error())
+	if trap := root(err); fmt.Sprintf("%T", trap) == wasmError {
+		text = trap.Error()
+	} else if _, bug := errors.AsType[runtime.Error](err); bug {
+		return nil, fmt.Errorf("running a module: %w", trap) // a panic in our host functions or in wazero
 	}
 	if text == "stack overflow" {
 		text = "stack overflow: the native stack is used up"
@@ -36,6 +37,21 @@ func (p *Program) explain(a *attempt, err error) (*Stop, error) {
 		text += " in function " + where
 	}
 	return &Stop{Reason: Trap, Message: text}, nil
+}
+
+// wasmError is the type of wazero's traps. It lies in an internal package, and
+// the text around it holds names out of the module, which may say anything.
+const wasmError = "*wasmruntime.Error"
+
+// root gives the error at the bottom of the chain.
+func root(err error) error {
+	for {
+		next := errors.Unwrap(err)
+		if next == nil {
+			return err
+		}
+		err = next
+	}
 }
 
 // frame is a line of wazero's stack trace: a name, then the signature.
