@@ -17,8 +17,10 @@ var basicTable = []function{
 		method(tNumber, tString), method(tNumber, tList), method(tNumber, tMap),
 	}},
 	{"dyn", func(_ *frame, a []any) (any, error) { return a[0], nil }, []signature{calls(tAny, tA)}},
-	{"type", func(_ *frame, a []any) (any, error) { return typeOf(a[0]), nil },
-		[]signature{calls(typeTypeOf(), tA)}},
+	{
+		"type", func(_ *frame, a []any) (any, error) { return typeOf(a[0]), nil },
+		[]signature{calls(typeTypeOf(), tA)},
+	},
 	{"bool", toBool, []signature{calls(tBool, tBool), calls(tBool, tString)}},
 	{"string", toString, []signature{
 		calls(tString, tString), calls(tString, tNumber), calls(tString, tBool),
@@ -28,8 +30,10 @@ var basicTable = []function{
 	{"int", toWhole, []signature{calls(tNumber, tNumber), calls(tNumber, tString), calls(tNumber, tTime)}},
 	{"uint", toUnsigned, []signature{calls(tNumber, tNumber), calls(tNumber, tString)}},
 
-	{"optional.of", func(_ *frame, a []any) (any, error) { return &optional{a[0], true}, nil },
-		[]signature{calls(tOptional, tA)}},
+	{
+		"optional.of", func(_ *frame, a []any) (any, error) { return &optional{a[0], true}, nil },
+		[]signature{calls(tOptional, tA)},
+	},
 	{"optional.none", func(*frame, []any) (any, error) { return none, nil }, []signature{calls(tOptional)}},
 	{"optional.ofNonZeroValue", ofNonZero, []signature{calls(tOptional, tA)}},
 	{"hasValue", hasValue, []signature{method(tBool, tOptional)}},
@@ -186,7 +190,7 @@ func optionalValue(_ *frame, a []any) (any, error) {
 
 // ofNonZero is absent for null, false, 0 and what is empty.
 func ofNonZero(f *frame, a []any) (any, error) {
-	empty := false
+	var empty bool
 	switch x := a[0].(type) {
 	case nil:
 		empty = true

@@ -4,6 +4,7 @@ package expr
 
 import (
 	"encoding/json"
+	"math"
 	"math/big"
 	"slices"
 	"time"
@@ -86,18 +87,19 @@ func (f *frame) join(a, b any) (any, bool, error) {
 
 // timeArithmetic is + and - of timestamps and durations.
 func timeArithmetic(op byte, a, b any) (any, bool, error) {
-	sign := time.Duration(1)
-	switch op {
-	case '+':
-	case '-':
-		sign = -1
-	default:
+	if op != '+' && op != '-' {
 		return nil, false, nil
+	}
+	if y, ok := b.(time.Duration); ok && op == '-' {
+		if y == math.MinInt64 {
+			return nil, false, failf("the duration is out of range")
+		}
+		b = -y // and then as for +
 	}
 	switch x := a.(type) {
 	case time.Time:
 		if y, ok := b.(time.Duration); ok {
-			r, err := checkTime(x.Add(sign * y))
+			r, err := checkTime(x.Add(y))
 			return r, true, err
 		}
 		if y, ok := b.(time.Time); ok && op == '-' {
@@ -109,8 +111,8 @@ func timeArithmetic(op byte, a, b any) (any, bool, error) {
 		}
 	case time.Duration:
 		if y, ok := b.(time.Duration); ok {
-			r := x + sign*y
-			if (r > x) != (sign*y > 0) && y != 0 {
+			r := x + y
+			if (r > x) != (y > 0) {
 				return nil, false, failf("the duration is out of range")
 			}
 			return r, true, nil

@@ -69,8 +69,10 @@ func (e *Env) CompileCondition(src string) (*Program, error) {
 
 func (e *Env) compile(src string, condition bool) (*Program, error) {
 	if len(src) > MaxLength {
-		return nil, &SyntaxError{Line: 1, Column: 1,
-			Text: fmt.Sprintf("the expression is %d bytes long; at most %d are allowed", len(src), MaxLength)}
+		return nil, &SyntaxError{
+			Line: 1, Column: 1,
+			Text: fmt.Sprintf("the expression is %d bytes long; at most %d are allowed", len(src), MaxLength),
+		}
 	}
 	if !utf8.ValidString(src) {
 		return nil, &SyntaxError{Line: 1, Column: 1, Text: "the expression is not valid UTF-8"}
@@ -99,8 +101,10 @@ func (e *Env) compile(src string, condition bool) (*Program, error) {
 		return nil, &SyntaxError{Line: 1, Column: 1, Text: err.Error()}
 	}
 	if n := names(tree.Expr()); n > MaxNames { // the checker takes long for deep types
-		return nil, &SyntaxError{Line: 1, Column: 1,
-			Text: fmt.Sprintf("the expression nests loops and cel.bind %d deep; at most %d are allowed", n, MaxNames)}
+		return nil, &SyntaxError{
+			Line: 1, Column: 1,
+			Text: fmt.Sprintf("the expression nests loops and cel.bind %d deep; at most %d are allowed", n, MaxNames),
+		}
 	}
 	literals := oneNumber(tree)
 	checked, errs := checker.Check(tree, source, check)
@@ -118,7 +122,7 @@ func names(e ast.Expr) int {
 			deepest = max(deepest, names(p))
 		}
 	}
-	switch e.Kind() {
+	switch e.Kind() { //nolint:exhaustive // the others have no parts
 	case ast.SelectKind:
 		see(e.AsSelect().Operand())
 	case ast.CallKind:
@@ -150,7 +154,7 @@ func oneNumber(tree *ast.AST) map[int64]any {
 		if e.Kind() != ast.LiteralKind {
 			return
 		}
-		text := ""
+		var text string
 		switch v := e.AsLiteral().(type) {
 		case types.Int:
 			text = strconv.FormatInt(int64(v), 10)
@@ -248,7 +252,7 @@ func (c *compilation) constant(p *Program, tree *ast.AST) *SyntaxError {
 // unfit says why a result of a type that is known cannot be used.
 func unfit(t *types.Type, condition bool) string {
 	name := oneKind(checker.FormatCELType(t))
-	switch t.Kind() {
+	switch t.Kind() { //nolint:exhaustive // the others are values of JSON
 	case types.DynKind, types.TypeParamKind, types.BoolKind:
 		return ""
 	case types.TimestampKind, types.DurationKind, types.BytesKind:
@@ -262,7 +266,7 @@ func unfit(t *types.Type, condition bool) string {
 		return ""
 	}
 	if condition {
-		return fmt.Sprintf("a condition must be true or false; this one is of type %s", name)
+		return "a condition must be true or false; this one is of type " + name
 	}
 	return ""
 }

@@ -194,7 +194,7 @@ func (c *compilation) unknown(name string, at ast.Expr) (text, hint string) {
 		}
 		candidates = c.lang.names
 		if slices.Contains(macroNames(), name) {
-			return fmt.Sprintf("%s is not called like this", name), "a list or object stands before it, " +
+			return name + " is not called like this", "a list or object stands before it, " +
 				"and its arguments are a variable's name and an expression"
 		}
 	} else {

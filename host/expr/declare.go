@@ -188,6 +188,7 @@ var namedTypes = map[string]struct {
 	"google.protobuf.Duration":  {types.DurationType, typeDuration},
 }
 
+// FindIdent is the type of a name.
 func (typeNames) FindIdent(name string) (ref.Val, bool) {
 	t, ok := namedTypes[name]
 	if !ok {
@@ -196,12 +197,21 @@ func (typeNames) FindIdent(name string) (ref.Val, bool) {
 	return t.checked, true
 }
 
+// EnumValue is an error: there are no enumerations.
 func (typeNames) EnumValue(name string) ref.Val {
 	return types.NewErr("no such enumeration: %s", name)
 }
-func (typeNames) FindStructType(string) (*types.Type, bool)                { return nil, false }
-func (typeNames) FindStructFieldNames(string) ([]string, bool)             { return nil, false }
+
+// FindStructType finds none.
+func (typeNames) FindStructType(string) (*types.Type, bool) { return nil, false }
+
+// FindStructFieldNames finds none.
+func (typeNames) FindStructFieldNames(string) ([]string, bool) { return nil, false }
+
+// FindStructFieldType finds none.
 func (typeNames) FindStructFieldType(_, _ string) (*types.FieldType, bool) { return nil, false }
+
+// NewValue is an error: there are no types of objects.
 func (typeNames) NewValue(name string, _ map[string]ref.Val) ref.Val {
 	return types.NewErr("no such type: %s", name)
 }

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"sync"
 
 	"cel.dev/cel-go/checker"
@@ -40,9 +41,11 @@ var (
 func NewEnv(vars ...string) *Env {
 	vars = slices.Compact(slices.Sorted(slices.Values(vars)))
 	key := ""
+	var keySb43 strings.Builder
 	for _, v := range vars {
-		key += v + "\x00"
+		keySb43.WriteString(v + "\x00")
 	}
+	key += keySb43.String()
 	environmentsMu.Lock()
 	defer environmentsMu.Unlock()
 	if e, ok := environments[key]; ok {
@@ -89,8 +92,7 @@ func (e *EvalError) Unwrap() error { return e.cause }
 
 func evalError(err error) error {
 	e := &EvalError{Text: err.Error()}
-	var s *stopped
-	if errors.As(err, &s) {
+	if s, ok := errors.AsType[*stopped](err); ok {
 		e.cause = s.cause
 	}
 	return e

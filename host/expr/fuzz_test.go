@@ -53,8 +53,7 @@ func FuzzExpression(f *testing.F) {
 			t.Fatalf("%q gave %s, %v; its normal form %q %s, %v", src, got, err, p.Normal(), same, errAgain)
 		}
 		if err != nil {
-			var e *expr.EvalError
-			if !errors.As(err, &e) {
+			if _, ok := errors.AsType[*expr.EvalError](err); !ok {
 				t.Fatalf("not an EvalError: %v", err)
 			}
 			return

@@ -19,10 +19,14 @@ var listTable = []function{
 	{"sort", sortList, []signature{method(tList, tList)}},
 	{sortByKeys, sortBy, []signature{method(tList, tList, types.NewListType(tAny))}},
 	{"lists.range", rangeList, []signature{calls(tNumbers, tNumber)}},
-	{"first", func(_ *frame, a []any) (any, error) { return end("first", a[0], false) },
-		[]signature{method(tOptional, tList)}},
-	{"last", func(_ *frame, a []any) (any, error) { return end("last", a[0], true) },
-		[]signature{method(tOptional, tList)}},
+	{
+		"first", func(_ *frame, a []any) (any, error) { return end("first", a[0], false) },
+		[]signature{method(tOptional, tList)},
+	},
+	{
+		"last", func(_ *frame, a []any) (any, error) { return end("last", a[0], true) },
+		[]signature{method(tOptional, tList)},
+	},
 	{"sum", sum, []signature{method(tNumber, tNumbers)}},
 	{"min", least("min", -1), []signature{method(tA, tList)}},
 	{"max", least("max", 1), []signature{method(tA, tList)}},

@@ -5,6 +5,7 @@ package expr
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"cel.dev/cel-go/common/ast"
@@ -65,7 +66,7 @@ func fixed(n node, parts ...node) node {
 }
 
 func (p *planner) plan(e ast.Expr) node {
-	switch e.Kind() {
+	switch e.Kind() { //nolint:exhaustive // the others cannot be evaluated
 	case ast.LiteralKind:
 		return &constant{p.literal(e)}
 	case ast.IdentKind:
@@ -109,9 +110,9 @@ func (p *planner) ident(id int64, name string) node {
 	global := strings.HasPrefix(name, ".")
 	name = strings.TrimPrefix(name, ".")
 	if !global {
-		for i := len(p.scopes) - 1; i >= 0; i-- {
-			if p.scopes[i].name == name {
-				return p.local(p.scopes[i].slot)
+		for _, v := range slices.Backward(p.scopes) {
+			if v.name == name {
+				return p.local(v.slot)
 			}
 		}
 	}
@@ -167,7 +168,7 @@ func (p *planner) call(e ast.Expr) node {
 
 // path is an expression that is a plain path, as it is written; else "".
 func path(e ast.Expr) string {
-	switch e.Kind() {
+	switch e.Kind() { //nolint:exhaustive // the others are no path
 	case ast.IdentKind:
 		if s := e.AsIdent(); !strings.ContainsAny(s, "@#") {
 			return s

@@ -25,8 +25,10 @@ var stringTable = []function{
 	}},
 	{"lowerAscii", changed("lowerAscii", lowerASCII), []signature{method(tString, tString)}},
 	{"upperAscii", changed("upperAscii", upperASCII), []signature{method(tString, tString)}},
-	{"trim", changed("trim", func(s string) string { return strings.TrimFunc(s, unicode.IsSpace) }),
-		[]signature{method(tString, tString)}},
+	{
+		"trim", changed("trim", func(s string) string { return strings.TrimFunc(s, unicode.IsSpace) }),
+		[]signature{method(tString, tString)},
+	},
 	{"replace", replace, []signature{
 		method(tString, tString, tString, tString), method(tString, tString, tString, tString, tNumber),
 	}},
