@@ -14,6 +14,7 @@ package scenario
 
 import (
 	"embed"
+	"errors"
 	"fmt"
 	"path"
 	"strings"
@@ -60,7 +61,7 @@ func All() ([]*Scenario, error) {
 func parse(name string, text []byte) (*Scenario, error) {
 	s := &Scenario{Name: name, archive: txtar.Parse(text)}
 	if strings.TrimSpace(string(s.archive.Comment)) == "" {
-		return nil, fmt.Errorf("it does not say what it shows")
+		return nil, errors.New("it does not say what it shows")
 	}
 	transcript, _ := s.file("transcript")
 	s.Transcript = transcript

@@ -2,6 +2,7 @@ package scenario
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -73,7 +74,7 @@ func (s *Script) read(line string) (err error) {
 		s.CancelAt = a.took
 		return nil
 	case i == len(line):
-		return fmt.Errorf("it says nothing")
+		return errors.New("it says nothing")
 	case line[i] == '!':
 		a.outcome.Failure = &failure.Failure{}
 		err = json.Unmarshal([]byte(line[i+1:]), a.outcome.Failure)

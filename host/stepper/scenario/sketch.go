@@ -1,6 +1,7 @@
 package scenario
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
@@ -69,7 +70,7 @@ func (s *sketcher) line(words []string) (err error) {
 	case words[1] == "route":
 		n.Route = graph.Route(words[2])
 	default:
-		err = fmt.Errorf("what is that?")
+		err = errors.New("what is that?")
 	}
 	return err
 }

@@ -79,25 +79,27 @@ func fact(body event.Body) string {
 }
 
 func reason(f failure.Failure) string {
-	text := string(f.Code)
+	var b strings.Builder
+	b.WriteString(string(f.Code))
 	if f.Message != "" {
-		text += ", " + f.Message
+		b.WriteString(", " + f.Message)
 	}
 	for _, v := range f.Violations {
-		text += fmt.Sprintf("; %s %s", v.Pointer, v.Message)
+		b.WriteString("; " + v.Pointer + " " + v.Message)
 	}
-	return text
+	return b.String()
 }
 
 // asked writes a command; a Record, which is the next event, as nothing.
 func asked(c stepper.Command, start time.Time) string {
 	switch c := c.(type) {
 	case stepper.Invoke:
-		text := fmt.Sprintf("call %s with %s", attempt(c.Attempt), c.Input)
+		var b strings.Builder
+		fmt.Fprintf(&b, "call %s with %s", attempt(c.Attempt), c.Input)
 		for _, v := range c.Feedback {
-			text += fmt.Sprintf(" feedback %s %s", v.Pointer, v.Message)
+			b.WriteString(" feedback " + v.Pointer + " " + v.Message)
 		}
-		return text
+		return b.String()
 	case stepper.Wake:
 		return fmt.Sprintf("wake %s at %s", c.Timer, c.At.Sub(start).Round(time.Millisecond))
 	case stepper.Abort:
