@@ -25,6 +25,7 @@ import (
 // options are what a table may heed.
 type options struct {
 	rounds int
+	only   string // a part of the name of the programs to run
 	out    io.Writer
 }
 
@@ -45,9 +46,10 @@ var tables = []table{
 func main() {
 	names := flag.String("table", "", "tables to print, separated by commas (default all)")
 	rounds := flag.Int("rounds", 40, "interleaved rounds; a figure is the minimum over them")
+	only := flag.String("only", "", "run only programs whose name, such as \"Go json\", contains this")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	err := run(ctx, *names, options{rounds: max(*rounds, 1), out: os.Stdout})
+	err := run(ctx, *names, options{rounds: max(*rounds, 1), only: *only, out: os.Stdout})
 	stop()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
