@@ -160,15 +160,10 @@ func (e *emitter) edit(d *edit, code []byte) {
 		e.u32(d.arg)
 	case editBranchIf:
 		e.op(opIf, typeEmpty)
-		e.with(opBr, d.arg+1)
+		e.with(opBr, d.arg+1) // the if is a label too
 		e.op(opEnd)
 	case editLoop:
-		e.op(code[d.pos:d.end]...)
-		e.with(opLocalGet, e.local)
-		e.check()
-		e.op(code[d.pos:d.end]...)
-		e.with(opLocalGet, e.local)
-		e.op(opI64Const, 0, opI64LtS, opIf, typeEmpty, opBr, 2, opEnd)
+		e.loop(d, code)
 	case editLoopEnd:
 		e.op(opEnd)
 	case editRefFunc:
@@ -185,6 +180,20 @@ func (e *emitter) edit(d *edit, code []byte) {
 		e.grow(code[d.pos:d.end], unitsPerPage, 0)
 	case editTableGrow:
 		e.grow(code[d.pos:d.end], 1, shiftElements)
+	}
+}
+
+// loop opens two loops. The outer one sees to it that there is fuel; the inner one leaves to it when there is none.
+func (e *emitter) loop(d *edit, code []byte) {
+	e.op(code[d.pos:d.end]...)
+	e.with(opLocalGet, e.local)
+	e.check()
+	e.op(code[d.pos:d.end]...)
+	e.with(opLocalGet, e.local)
+	if e.op(opI64Const, 0, opI64LtS); d.flags&loopBare != 0 {
+		e.op(opIf, typeEmpty, opBr, 2, opEnd)
+	} else {
+		e.op(opBrIf, 1) // takes the parameters along, which an if could not reach
 	}
 }
 

@@ -52,6 +52,7 @@ type editFlags uint8
 const (
 	slotCheck  editFlags = 1 << iota // look whether the slice is used up
 	slotReload                       // fuel is in the global, not in the local
+	loopBare                         // the loop takes no parameters
 	callDeeper                       // the call counts against the depth
 )
 

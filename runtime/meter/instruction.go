@@ -72,6 +72,9 @@ func (s *scanner) control(op byte, at int) {
 		if live {
 			s.fn.loops = true
 			s.note(editLoop, at, 0)
+			if bare {
+				s.edits[len(s.edits)-1].flags = loopBare
+			}
 			top := &s.frames[len(s.frames)-1]
 			top.loops++
 			top.doubled, top.bare = true, bare

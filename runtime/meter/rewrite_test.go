@@ -35,6 +35,23 @@ func TestFuel(t *testing.T) {
 			args: []uint64{10}, fuel: 51,
 		},
 		{
+			name: "loop with parameters", wat: `(func (export "f") (param i32) (result i32 i64) (i32.const 1) (i64.const 2)
+				(loop (param i32 i64) (result i32 i64) (i64.add (i64.const 1)) (br_if 0 (local.tee 0 (i32.sub (local.get 0) (i32.const 1))))))`,
+			args: []uint64{10}, want: []uint64{1, 12}, fuel: 1 + 2 + 10*7,
+		},
+		{
+			name: "loops in a loop and branches over both", wat: `(func (export "f") (param i32) (result i32) (local i32)
+				(block (loop (loop (local.set 1 (i32.add (local.get 1) (i32.const 1)))
+					(br_if 1 (i32.lt_u (local.get 1) (i32.const 5)))
+					(br_table 0 1 2 (i32.sub (local.get 1) (local.get 0)))))) (local.get 1))`,
+			args: []uint64{5}, want: []uint64{7}, fuel: 1 + 4*8 + 3*12 + 1,
+		},
+		{
+			name: "branches with values", wat: `(func (export "f") (param i32) (result i32)
+				(block (result i32) (loop (result i32) (i32.const 7) (br_if 1 (local.get 0)) (br 0))))`,
+			args: []uint64{1}, want: []uint64{7}, fuel: 1 + 3,
+		},
+		{
 			name: "if taken", wat: `(func (export "f") (param i32) (result i32)
 				(if (result i32) (local.get 0) (then (i32.add (i32.const 1) (i32.const 2))) (else (i32.const 9))))`,
 			args: []uint64{1}, want: []uint64{3}, fuel: 6,
