@@ -151,3 +151,35 @@ func TestResetIsPossible(t *testing.T) {
 		}
 	})
 }
+
+// A growth that is refused is told, by kind, whatever the module does about it.
+func TestRefusedGrowth(t *testing.T) {
+	metered := rewrite(t, wat(t, `(module (memory 1 3) (table 1 3 funcref)
+		(func (export "memory") (param i32) (result i32) (memory.grow (local.get 0)))
+		(func (export "table") (param i32) (result i32) (table.grow 0 (ref.null func) (local.get 0))))`))
+	onEngines(t, func(t *testing.T, c wazero.RuntimeConfig) {
+		g := instantiate(t, c, metered, plenty, 1000)
+		refused := g.global(g.mod, metered.RefusedExport)
+		for _, step := range []struct {
+			name string
+			by   uint64
+			want uint64
+			told uint64
+		}{
+			{"memory", 1, 1, 0}, {"table", 1, 1, 0}, {"memory", 2, 1<<32 - 1, 1}, {"memory", 1, 2, 1}, {"table", 9, 1<<32 - 1, 3},
+			{"memory", 1<<32 - 1, 1<<32 - 1, 3},
+		} {
+			got, _, err := g.call(step.name, step.by)
+			if err != nil || got[0] != step.want || refused.Get() != step.told {
+				t.Errorf("%s by %d: %v, %v, told %d", step.name, step.by, got, err, refused.Get())
+			}
+		}
+		refused.Set(0)
+		if _, _, err := g.call("table", 9); err != nil || refused.Get() != 2 {
+			t.Errorf("told %d, %v", refused.Get(), err)
+		}
+	})
+	if m := rewrite(t, wat(t, `(module (memory 1))`)); m.RefusedExport != "" {
+		t.Errorf("export %q without anything that grows", m.RefusedExport)
+	}
+}

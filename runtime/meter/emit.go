@@ -9,6 +9,12 @@ const (
 	unitsPerPage  = 1024 // 64 KiB
 )
 
+// Bits of the global that tells which growths were refused.
+const (
+	refusedMemory = 1
+	refusedTable  = 2
+)
+
 // An emitter writes bodies into out. The indices are those of the rewritten module.
 type emitter struct {
 	out      []byte
@@ -16,6 +22,7 @@ type emitter struct {
 	fuel     uint32 // the global with the fuel left
 	bulk     uint32 // the global that sums what bulk operations cost
 	depth    uint32 // the global with the call depth left
+	refused  uint32 // the global with the growths that were refused
 	refuel   uint32 // the function that calls the host
 	results  resultType
 
@@ -177,9 +184,9 @@ func (e *emitter) edit(d *edit, code []byte) {
 	case editElements:
 		e.length(shiftElements)
 	case editGrow:
-		e.grow(code[d.pos:d.end], unitsPerPage, 0)
+		e.grow(code[d.pos:d.end], unitsPerPage, 0, refusedMemory)
 	case editTableGrow:
-		e.grow(code[d.pos:d.end], 1, shiftElements)
+		e.grow(code[d.pos:d.end], 1, shiftElements, refusedTable)
 	}
 }
 
@@ -282,8 +289,8 @@ func (e *emitter) length(shift byte) {
 	e.charge()
 }
 
-// grow runs an instruction that gives -1 when it fails, and charges for what it added.
-func (e *emitter) grow(instruction []byte, units int64, shift byte) {
+// grow runs an instruction that gives -1 when it fails. It charges for what was added, or notes the failure.
+func (e *emitter) grow(instruction []byte, units int64, shift, refused byte) {
 	e.with(opLocalTee, e.local+scratchLen)
 	e.op(instruction...)
 	e.with(opLocalTee, e.local+scratchOld)
@@ -294,6 +301,12 @@ func (e *emitter) grow(instruction []byte, units int64, shift byte) {
 	e.s64(units)
 	e.op(opI64Mul, opI64Const, shift, opI64ShrU)
 	e.charge()
+	e.with(opLocalGet, e.local+scratchOld)
+	e.op(opI32Const, 0x7f, opI32Eq, opIf, typeEmpty)
+	e.with(opGlobalGet, e.refused)
+	e.op(opI32Const, refused, opI32Or)
+	e.with(opGlobalSet, e.refused)
+	e.op(opEnd)
 }
 
 // charge takes the number of units on the stack from the fuel, adds them to the sum, and checks.

@@ -101,6 +101,7 @@ type scanner struct {
 	constantEnd int    // where it ended
 
 	irreversible irreversible
+	grows        bool // some body grows its memory or a table
 }
 
 // spaces are the sizes of the module's index spaces, as they were.

@@ -194,6 +194,7 @@ func (s *scanner) bulk(kind editKind, at int) {
 		s.before(kind, at)
 		return
 	}
+	s.grows = true
 	s.note(kind, at, 0)
 }
 

@@ -29,12 +29,14 @@ const (
 	opI64Const           = 0x42
 	opF32Const           = 0x43
 	opF64Const           = 0x44
+	opI32Eq              = 0x46
 	opI32Ne              = 0x47
 	opI32LtS             = 0x48
 	opI64LtS             = 0x53
 	opI64GeS             = 0x59
 	opI32Add             = 0x6a
 	opI32Sub             = 0x6b
+	opI32Or              = 0x72
 	opI64Add             = 0x7c
 	opI64Sub             = 0x7d
 	opI64Mul             = 0x7e

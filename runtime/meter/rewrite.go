@@ -16,11 +16,12 @@ const Version = 1
 
 // The names that a rewritten module adds.
 const (
-	prefix      = "chainrun_meter"
-	fuelExport  = prefix + ":fuel"
-	bulkExport  = prefix + ":bulk"
-	depthExport = prefix + ":depth"
-	yieldName   = "yield"
+	prefix        = "chainrun_meter"
+	fuelExport    = prefix + ":fuel"
+	bulkExport    = prefix + ":bulk"
+	depthExport   = prefix + ":depth"
+	refusedExport = prefix + ":refused"
+	yieldName     = "yield"
 )
 
 // DefaultCallDepth is what the call depth left begins with, before the host sets it.
@@ -47,8 +48,11 @@ type Metered struct {
 	FuelExport  string // mutable i64: the fuel left in the slice
 	BulkExport  string // mutable i64: the part of the fuel used that bulk operations were charged by length; only grows
 	DepthExport string // mutable i32: the call depth left; below zero after a trap: too deep. Empty without CallDepth
-	YieldModule string
-	YieldName   string
+	// RefusedExport is a mutable i32 that says which growths were refused since the host set it to 0: bit 0, a
+	// memory.grow gave -1; bit 1, a table.grow did. Empty where the module has neither instruction.
+	RefusedExport string
+	YieldModule   string
+	YieldName     string
 
 	// Globals are the exports of the module's own mutable globals of number types, in order, to save and set back.
 	Globals []string

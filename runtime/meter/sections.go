@@ -11,14 +11,30 @@ import (
 
 // layout is where the additions of the rewriter lie in the index spaces.
 type layout struct {
-	types                []module.FuncType // appended
-	nothing, refuelType  uint32            // type indices of () -> () and (i64) -> i64
-	blocks               map[uint32]uint32 // from the type of a function to the type of a block with its results
-	yield, refuel        uint32
-	fuel, bulk, depth    uint32
-	indirect             []string // export names of the module's own globals
-	indirectIndex        []uint32
-	functions, functionN uint32
+	types               []module.FuncType // appended
+	nothing, refuelType uint32            // type indices of () -> () and (i64) -> i64
+	blocks              map[uint32]uint32 // from the type of a function to the type of a block with its results
+	yield, refuel       uint32
+	own                 []ownGlobal
+	globals             []string // export names of the module's own globals
+	globalIndexes       []uint32
+}
+
+// An ownGlobal is a mutable global of the meter, with its value at the start.
+type ownGlobal struct {
+	export string
+	typ    byte
+	value  int64
+}
+
+// global gives the index of one of the meter's globals, and whether it is there.
+func (r *rewriter) global(l *layout, export string) (uint32, bool) {
+	for i, g := range l.own {
+		if g.export == export {
+			return r.scanner.globals + uint32(i), true
+		}
+	}
+	return 0, false
 }
 
 // typeIndex finds a type or appends it.
@@ -69,14 +85,18 @@ func (r *rewriter) layout() *layout {
 	}
 	l.yield = r.imported
 	l.refuel = r.scanner.spaces.functions + 1
-	l.fuel = r.scanner.globals
-	l.bulk = l.fuel + 1
-	l.depth = l.fuel + 2
+	l.own = []ownGlobal{{fuelExport, typeI64, 0}, {bulkExport, typeI64, 0}}
+	if r.config.CallDepth {
+		l.own = append(l.own, ownGlobal{depthExport, typeI32, DefaultCallDepth})
+	}
+	if r.scanner.grows {
+		l.own = append(l.own, ownGlobal{refusedExport, typeI32, 0})
+	}
 	for n, g := range m.Globals {
 		if g.Mutable && settable(g.Type) {
 			index := m.ImportCount(module.KindGlobal) + uint32(n)
-			l.indirect = append(l.indirect, prefix+":global:"+strconv.FormatUint(uint64(index), 10))
-			l.indirectIndex = append(l.indirectIndex, index)
+			l.globals = append(l.globals, prefix+":global:"+strconv.FormatUint(uint64(index), 10))
+			l.globalIndexes = append(l.globalIndexes, index)
 		}
 	}
 	return l
@@ -88,8 +108,13 @@ func (r *rewriter) write() *Metered {
 	w := &writer{e: emitter{
 		out:      make([]byte, 0, len(r.m.Bytes)+len(r.m.Bytes)/3+1024),
 		imported: r.imported,
-		fuel:     l.fuel, bulk: l.bulk, depth: l.depth, refuel: l.refuel,
+		refuel:   l.refuel,
 	}}
+	w.e.fuel, _ = r.global(l, fuelExport)
+	w.e.bulk, _ = r.global(l, bulkExport)
+	var counts, grows bool
+	w.e.depth, counts = r.global(l, depthExport)
+	w.e.refused, grows = r.global(l, refusedExport)
 	w.e.out = append(w.e.out, "\x00asm\x01\x00\x00\x00"...)
 	r.writeTypes(w, l)
 	r.writeImports(w, l)
@@ -110,11 +135,14 @@ func (r *rewriter) write() *Metered {
 		Wasm:       w.e.out,
 		FuelExport: fuelExport, BulkExport: bulkExport,
 		YieldModule: prefix, YieldName: yieldName,
-		Globals:      l.indirect,
+		Globals:      l.globals,
 		Irreversible: r.scanner.irreversible.reasons,
 	}
-	if r.config.CallDepth {
+	if counts {
 		metered.DepthExport = depthExport
+	}
+	if grows {
+		metered.RefusedExport = refusedExport
 	}
 	return metered
 }
@@ -215,12 +243,8 @@ func (r *rewriter) writeFunctions(w *writer, l *layout) {
 }
 
 func (r *rewriter) writeGlobals(w *writer, l *layout) {
-	n := 2
-	if r.config.CallDepth {
-		n = 3
-	}
 	w.section(module.SectionGlobal, func() {
-		w.e.u32(uint32(len(r.m.Globals) + n))
+		w.e.u32(uint32(len(r.m.Globals) + len(l.own)))
 		for _, g := range r.m.Globals {
 			w.e.op(byte(g.Type))
 			if g.Mutable {
@@ -230,26 +254,26 @@ func (r *rewriter) writeGlobals(w *writer, l *layout) {
 			}
 			w.expr(g.Init)
 		}
-		w.e.op(typeI64, 1, opI64Const, 0, opEnd)
-		w.e.op(typeI64, 1, opI64Const, 0, opEnd)
-		if r.config.CallDepth {
-			w.e.op(typeI32, 1, opI32Const)
-			w.e.s64(DefaultCallDepth)
+		for _, g := range l.own {
+			constant := byte(opI64Const)
+			if g.typ == typeI32 {
+				constant = opI32Const
+			}
+			w.e.op(g.typ, 1, constant)
+			w.e.s64(g.value)
 			w.e.op(opEnd)
 		}
 	})
 }
 
 func (r *rewriter) writeExports(w *writer, l *layout) {
-	exports := []module.Export{
-		{Name: fuelExport, Kind: module.KindGlobal, Index: l.fuel},
-		{Name: bulkExport, Kind: module.KindGlobal, Index: l.bulk},
+	var exports []module.Export
+	for _, g := range l.own {
+		index, _ := r.global(l, g.export)
+		exports = append(exports, module.Export{Name: g.export, Kind: module.KindGlobal, Index: index})
 	}
-	if r.config.CallDepth {
-		exports = append(exports, module.Export{Name: depthExport, Kind: module.KindGlobal, Index: l.depth})
-	}
-	for i, name := range l.indirect {
-		exports = append(exports, module.Export{Name: name, Kind: module.KindGlobal, Index: l.indirectIndex[i]})
+	for i, name := range l.globals {
+		exports = append(exports, module.Export{Name: name, Kind: module.KindGlobal, Index: l.globalIndexes[i]})
 	}
 	w.section(module.SectionExport, func() {
 		w.e.u32(uint32(len(r.m.Exports) + len(exports)))
@@ -306,8 +330,8 @@ func (w *writer) body(write func()) {
 func (w *writer) refuel(l *layout) {
 	w.e.op(0) // no locals
 	w.e.with(opLocalGet, 0)
-	w.e.with(opGlobalSet, l.fuel)
+	w.e.with(opGlobalSet, w.e.fuel)
 	w.e.with(opCall, l.yield)
-	w.e.with(opGlobalGet, l.fuel)
+	w.e.with(opGlobalGet, w.e.fuel)
 	w.e.op(opEnd)
 }
