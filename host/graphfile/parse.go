@@ -50,6 +50,10 @@ func Parse(name string, text []byte) (*graph.Source, graph.Diagnostics) {
 		r.syntax(err)
 		return nil, r.found
 	}
+	if bad := disagreement(values, layout); bad != nil {
+		r.complain(bad.value, graph.CodeSyntax, "this cannot be read reliably", `the TOML parser is known to lose values beside tables with an empty key (""): give the key a name`)
+		return nil, r.found
+	}
 	src := r.source(item{values, layout})
 	r.found.Sort()
 	return src, r.found
