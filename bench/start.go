@@ -10,6 +10,10 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"github.com/chainrun/chainrun/runtime/meter"
+	"github.com/chainrun/chainrun/runtime/module"
+	"github.com/chainrun/chainrun/runtime/sandbox"
 )
 
 const startRuns = 20
@@ -74,6 +78,80 @@ func startTable(ctx context.Context, o options) error {
 	}
 	g = append(g, []string{"run graphs/hello, empty cache", milliseconds(cold), ""})
 	g.print(o.out)
-	fmt.Fprintf(o.out, "\n%d runs each, whole processes, warm cache but for the last row\n", startRuns)
+	fmt.Fprintf(o.out, "\n%d runs each, whole processes, warm cache but for the last row\n\n", startRuns)
+	return startParts(ctx, o, filepath.Join(root, "graphs", "hello", "say.wasm"))
+}
+
+// startParts says where the time goes: what the sandbox does with the graph's
+// one module, part by part, in a process that has done it once.
+func startParts(ctx context.Context, o options, path string) error {
+	cache, err := os.MkdirTemp("", "chainrun-bench-")
+	if err != nil {
+		return fmt.Errorf("making a cache folder: %w", err)
+	}
+	defer os.RemoveAll(cache)
+	names := []string{"read the file and its sections", "rewrite (the meter alone)", "open the engine", "rewrite and load from the cache", "first call (image and all)", "second call"}
+	times := make([][]time.Duration, len(names))
+	for round := range startRuns + 1 {
+		took, err := startOnce(ctx, path, cache)
+		if err != nil {
+			return err
+		}
+		for i, t := range took {
+			if round > 0 { // the first one fills the cache
+				times[i] = append(times[i], t)
+			}
+		}
+	}
+	g := grid{{"of which, for say.wasm", "minimum", "median"}}
+	for i, name := range names {
+		minimum, median := lowest(times[i])
+		g = append(g, []string{name, milliseconds(minimum), milliseconds(median)})
+	}
+	g.print(o.out)
 	return nil
+}
+
+func startOnce(ctx context.Context, path, cache string) (took []time.Duration, err error) {
+	last := time.Now()
+	lap := func() {
+		now := time.Now()
+		took = append(took, now.Sub(last))
+		last = now
+	}
+	raw, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("reading the module: %w", err)
+	}
+	m, err := module.Read(raw)
+	if err != nil {
+		return nil, fmt.Errorf("reading the module: %w", err)
+	}
+	lap()
+	if _, err := meter.Rewrite(m, meter.Config{CallDepth: true}); err != nil {
+		return nil, fmt.Errorf("rewriting: %w", err)
+	}
+	lap()
+	engine, err := sandbox.New(ctx, sandbox.Config{CacheDir: cache})
+	if err != nil {
+		return nil, fmt.Errorf("opening the engine: %w", err)
+	}
+	defer func() { _ = engine.Close(ctx) }()
+	lap()
+	program, err := engine.Compile(ctx, m)
+	if err != nil {
+		return nil, fmt.Errorf("compiling: %w", err)
+	}
+	lap()
+	for range 2 {
+		result, err := program.Call(ctx, sandbox.Call{Input: []byte(`{"name":"Ada"}`), Config: []byte(`{"words":"Hello, {}"}`), Time: time.Unix(0, 0)})
+		if err != nil {
+			return nil, fmt.Errorf("calling: %w", err)
+		}
+		if result.Stop != nil {
+			return nil, fmt.Errorf("calling: %s: %s", result.Stop.Reason, result.Stop.Message)
+		}
+		lap()
+	}
+	return took, nil
 }
