@@ -19,8 +19,10 @@ MODULES := . sdk/go graphs
 help: ## what there is to make
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
-run: build nodes ## build everything and run graphs/movies on the 3,201 film records
-	bin/chainrun graphs/movies/graph.toml --input @graphs/movies/data/movies.json
+run: build nodes ## build everything, run graphs/movies on the 3,201 film records, confirm its figures
+	bin/chainrun graphs/movies/graph.toml --input @graphs/movies/data/movies.json >bin/report.json
+	cat bin/report.json
+	cd graphs && go run ./movies/verify <../bin/report.json >&2
 
 build: ## bin/chainrun
 	go build -trimpath -ldflags='-s -w -X main.version=$(VERSION)' -o bin/chainrun ./cmd/chainrun

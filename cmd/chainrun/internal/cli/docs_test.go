@@ -1,13 +1,18 @@
 package cli
 
 import (
+	"bytes"
+	"errors"
 	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/chainrun/chainrun/host/failure"
 	"github.com/chainrun/chainrun/host/graph"
+	"github.com/chainrun/chainrun/host/graphfile"
 	"github.com/chainrun/chainrun/host/plan"
 )
 
@@ -32,4 +37,126 @@ func TestErrorsAreDocumented(t *testing.T) {
 	if !slices.Equal(listed, want) {
 		t.Errorf("docs/errors.md lists\n%q\nthe code has\n%q", listed, want)
 	}
+}
+
+// The console blocks of the documentation do what they show: each `$ bin/chainrun`
+// line is run from the repository's root, and what is written below it is what
+// it prints.
+func TestConsoleBlocks(t *testing.T) {
+	t.Chdir("../../../..")
+	t.Setenv("CHAINRUN_CACHE", t.TempDir())
+	ran := 0
+	for _, name := range documents(t) {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, block := range blocks(string(text), "console") {
+			for _, c := range consoleCommands(block) {
+				ran++
+				t.Run(name+": "+c.line, func(t *testing.T) { c.check(t) })
+			}
+		}
+	}
+	if ran == 0 {
+		t.Error("no command was run")
+	}
+}
+
+// Graphs in the documentation are checked graphs, but for files that are not
+// there.
+func TestGraphBlocks(t *testing.T) {
+	t.Chdir("../../../..")
+	found := 0
+	for _, name := range documents(t) {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, block := range blocks(string(text), "toml") {
+			if !strings.HasPrefix(block, "version = 1") {
+				continue
+			}
+			found++
+			src, ds := graphfile.Parse(name, []byte(block))
+			if !ds.Failed() {
+				_, ds = graph.Build(src, func(string) ([]byte, error) { return []byte("{}"), nil })
+			}
+			if ds.Failed() {
+				t.Errorf("a graph in %s: %v", name, ds)
+			}
+		}
+	}
+	if found == 0 {
+		t.Error("no graph was found")
+	}
+}
+
+func documents(t *testing.T) []string {
+	t.Helper()
+	docs, err := filepath.Glob("docs/*.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return append([]string{"README.md"}, docs...)
+}
+
+// blocks gives the fenced blocks of one language.
+func blocks(text, language string) []string {
+	var found []string
+	for _, m := range regexp.MustCompile("(?ms)^```"+language+"\n(.*?)^```").FindAllStringSubmatch(text, -1) {
+		found = append(found, m[1])
+	}
+	return found
+}
+
+type consoleCommand struct{ line, want string }
+
+func consoleCommands(block string) []consoleCommand {
+	var found []consoleCommand
+	for line := range strings.Lines(block) {
+		if command, ok := strings.CutPrefix(line, "$ "); ok {
+			found = append(found, consoleCommand{line: strings.TrimSpace(command)})
+		} else if len(found) > 0 {
+			found[len(found)-1].want += line
+		}
+	}
+	return found
+}
+
+// check runs the command in this process, as main would.
+func (c consoleCommand) check(t *testing.T) {
+	t.Helper()
+	words, err := shellWords(c.line)
+	if err != nil || words[0] != "bin/chainrun" {
+		t.Fatalf("%q: only bin/chainrun can be run here (%v)", c.line, err)
+	}
+	var out, errs bytes.Buffer
+	Main(Streams{In: strings.NewReader(""), Out: &out, Err: &errs}, "", words[1:])
+	if strings.Contains(errs.String(), "module_not_found") || strings.Contains(errs.String(), ".wasm\": no such file") {
+		if os.Getenv("CI") != "" {
+			t.Fatalf("the nodes are not built: %s", errs.String())
+		}
+		t.Skip("the nodes are not built: make nodes")
+	}
+	if out.String() != c.want {
+		t.Errorf("prints\n%s\nthe documentation says\n%s\nstderr: %s", out.String(), c.want, errs.String())
+	}
+}
+
+// shellWords splits a line as a shell does, as far as the documentation needs:
+// spaces and single quotes.
+func shellWords(line string) ([]string, error) {
+	var words []string
+	for i, part := range strings.Split(line, "'") {
+		if i%2 == 1 {
+			words = append(words, part)
+		} else {
+			words = append(words, strings.Fields(part)...)
+		}
+	}
+	if strings.Count(line, "'")%2 == 1 || len(words) == 0 {
+		return nil, errors.New("cannot be split")
+	}
+	return words, nil
 }
