@@ -7,8 +7,6 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/tetratelabs/wazero"
-
 	"github.com/chainrun/chainrun/runtime/meter"
 	"github.com/chainrun/chainrun/runtime/module"
 )
@@ -29,7 +27,8 @@ func TestCallDepth(t *testing.T) {
 	for name, source := range tests {
 		t.Run(name, func(t *testing.T) {
 			metered := rewrite(t, wat(t, "(module "+source+")"))
-			onEngines(t, func(t *testing.T, c wazero.RuntimeConfig) {
+			onEngines(t, func(on engine) {
+				t, c := on.t, on.c
 				g := instantiate(t, c, metered, plenty, 1<<40)
 				depth := g.global(g.mod, metered.DepthExport)
 				if depth.Get() != meter.DefaultCallDepth {
@@ -52,7 +51,8 @@ func TestCallDepth(t *testing.T) {
 // A call tree without cycles costs nothing and is not limited.
 func TestCallDepthCountsCyclesOnly(t *testing.T) {
 	metered := rewrite(t, wat(t, "(module "+exponential+")"))
-	onEngines(t, func(t *testing.T, c wazero.RuntimeConfig) {
+	onEngines(t, func(on engine) {
+		t, c := on.t, on.c
 		g := instantiate(t, c, metered, plenty, 1<<40)
 		g.global(g.mod, metered.DepthExport).Set(0)
 		if _, _, err := g.call("f"); err != nil {
@@ -74,7 +74,8 @@ func TestWithoutCallDepth(t *testing.T) {
 	if metered.DepthExport != "" {
 		t.Errorf("depth export %q", metered.DepthExport)
 	}
-	onEngines(t, func(t *testing.T, c wazero.RuntimeConfig) {
+	onEngines(t, func(on engine) {
+		t, c := on.t, on.c
 		g := instantiate(t, c, metered, plenty, 1000)
 		if _, fuel, err := g.call("f", 50); err != nil || fuel != 50*7+3 {
 			t.Errorf("fuel %d, %v", fuel, err)
@@ -85,7 +86,8 @@ func TestWithoutCallDepth(t *testing.T) {
 // The host ends the call in a yield and the instance stays good.
 func TestHostEndsTheCall(t *testing.T) {
 	metered := rewrite(t, wat(t, `(module (func (export "f") (loop (br 0))) (func (export "g") (result i32) (i32.const 3)))`))
-	onEngines(t, func(t *testing.T, c wazero.RuntimeConfig) {
+	onEngines(t, func(on engine) {
+		t, c := on.t, on.c
 		g := instantiate(t, c, metered, 1000, 10)
 		if _, _, err := g.call("f"); !errors.Is(err, errOutOfFuel) {
 			t.Fatal(err)
@@ -139,7 +141,8 @@ func TestResetIsPossible(t *testing.T) {
 	if len(metered.Irreversible) != 0 {
 		t.Errorf("irreversible %q", metered.Irreversible)
 	}
-	onEngines(t, func(t *testing.T, c wazero.RuntimeConfig) {
+	onEngines(t, func(on engine) {
+		t, c := on.t, on.c
 		g := instantiate(t, c, metered, plenty, 100)
 		v := g.global(g.mod, metered.Globals[0])
 		saved := v.Get()
@@ -157,7 +160,8 @@ func TestRefusedGrowth(t *testing.T) {
 	metered := rewrite(t, wat(t, `(module (memory 1 3) (table 1 3 funcref)
 		(func (export "memory") (param i32) (result i32) (memory.grow (local.get 0)))
 		(func (export "table") (param i32) (result i32) (table.grow 0 (ref.null func) (local.get 0))))`))
-	onEngines(t, func(t *testing.T, c wazero.RuntimeConfig) {
+	onEngines(t, func(on engine) {
+		t, c := on.t, on.c
 		g := instantiate(t, c, metered, plenty, 1000)
 		refused := g.global(g.mod, metered.RefusedExport)
 		for _, step := range []struct {
@@ -166,7 +170,11 @@ func TestRefusedGrowth(t *testing.T) {
 			want uint64
 			told uint64
 		}{
-			{"memory", 1, 1, 0}, {"table", 1, 1, 0}, {"memory", 2, 1<<32 - 1, 1}, {"memory", 1, 2, 1}, {"table", 9, 1<<32 - 1, 3},
+			{"memory", 1, 1, 0},
+			{"table", 1, 1, 0},
+			{"memory", 2, 1<<32 - 1, 1},
+			{"memory", 1, 2, 1},
+			{"table", 9, 1<<32 - 1, 3},
 			{"memory", 1<<32 - 1, 1<<32 - 1, 3},
 		} {
 			got, _, err := g.call(step.name, step.by)

@@ -47,8 +47,7 @@ func FuzzBody(f *testing.F) {
 		}
 		metered, err := meter.Rewrite(m, meter.Config{CallDepth: true})
 		if err != nil {
-			var invalid *meter.InvalidError
-			if !errors.As(err, &invalid) {
+			if _, ok := errors.AsType[*meter.InvalidError](err); !ok {
 				t.Fatalf("error %#v", err)
 			}
 			return

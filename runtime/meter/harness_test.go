@@ -19,39 +19,39 @@ import (
 )
 
 // wat translates the text format. Without wat2wasm (Debian: wabt) the test is skipped, but fails in CI.
-func wat(t testing.TB, source string) []byte {
-	t.Helper()
+func wat(tb testing.TB, source string) []byte {
+	tb.Helper()
 	tool, err := exec.LookPath("wat2wasm")
 	if err != nil {
 		if os.Getenv("CI") != "" {
-			t.Fatal("wat2wasm is not installed (Debian package wabt)")
+			tb.Fatal("wat2wasm is not installed (Debian package wabt)")
 		}
-		t.Skip("wat2wasm is not installed (Debian package wabt)")
+		tb.Skip("wat2wasm is not installed (Debian package wabt)")
 	}
-	dir := t.TempDir()
+	dir := tb.TempDir()
 	in, out := filepath.Join(dir, "m.wat"), filepath.Join(dir, "m.wasm")
 	if err := os.WriteFile(in, []byte(source), 0o600); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	if text, err := exec.Command(tool, "--enable-tail-call", "--enable-extended-const", in, "-o", out).CombinedOutput(); err != nil {
-		t.Fatalf("wat2wasm: %v\n%s", err, text)
+		tb.Fatalf("wat2wasm: %v\n%s", err, text)
 	}
 	b, err := os.ReadFile(out)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return b
 }
 
-func rewrite(t testing.TB, wasm []byte) *meter.Metered {
-	t.Helper()
+func rewrite(tb testing.TB, wasm []byte) *meter.Metered {
+	tb.Helper()
 	m, err := module.Read(wasm)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	metered, err := meter.Rewrite(m, meter.Config{CallDepth: true})
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return metered
 }
@@ -64,12 +64,18 @@ var engines = map[string]func() wazero.RuntimeConfig{
 	"interpreter": wazero.NewRuntimeConfigInterpreter,
 }
 
+// An engine is one of wazero's, for one test.
+type engine struct {
+	t *testing.T
+	c wazero.RuntimeConfig
+}
+
 // onEngines runs a test under each engine.
-func onEngines(t *testing.T, f func(t *testing.T, c wazero.RuntimeConfig)) {
+func onEngines(t *testing.T, f func(on engine)) {
+	t.Helper()
 	for _, name := range []string{"compiler", "interpreter"} {
 		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			f(t, engines[name]().WithCoreFeatures(features).WithDebugInfoEnabled(false))
+			f(engine{t: t, c: engines[name]().WithCoreFeatures(features).WithDebugInfoEnabled(false)})
 		})
 	}
 }
@@ -87,21 +93,21 @@ type guest struct {
 	yields  int
 }
 
-func instantiate(t testing.TB, c wazero.RuntimeConfig, metered *meter.Metered, limit, slice uint64) *guest {
-	t.Helper()
+func instantiate(tb testing.TB, c wazero.RuntimeConfig, metered *meter.Metered, limit, slice uint64) *guest {
+	tb.Helper()
 	ctx := context.Background()
 	r := wazero.NewRuntimeWithConfig(ctx, c)
-	t.Cleanup(func() { _ = r.Close(ctx) })
-	g := &guest{t: t, metered: metered, limit: limit, slice: slice}
+	tb.Cleanup(func() { _ = r.Close(ctx) })
+	g := &guest{t: tb, metered: metered, limit: limit, slice: slice}
 	yield := func(_ context.Context, mod api.Module, _ []uint64) { g.yield(mod) }
 	_, err := r.NewHostModuleBuilder(metered.YieldModule).NewFunctionBuilder().
 		WithGoModuleFunction(api.GoModuleFunc(yield), nil, nil).Export(metered.YieldName).Instantiate(ctx)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	g.mod, err = r.InstantiateWithConfig(ctx, metered.Wasm, wazero.NewModuleConfig().WithStartFunctions())
 	if err != nil {
-		t.Fatalf("instantiating: %v", err)
+		tb.Fatalf("instantiating: %v", err)
 	}
 	return g
 }

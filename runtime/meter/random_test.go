@@ -379,7 +379,6 @@ func TestRandomFunctions(t *testing.T) {
 	ctx := context.Background()
 	for _, name := range []string{"compiler", "interpreter"} {
 		t.Run(name, func(t *testing.T) {
-			t.Parallel()
 			c := engines[name]().WithCoreFeatures(features)
 			trapped, returned, loops := 0, 0, 0
 			rapid.Check(t, func(rt *rapid.T) {

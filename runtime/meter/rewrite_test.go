@@ -7,8 +7,6 @@ import (
 	"math"
 	"slices"
 	"testing"
-
-	"github.com/tetratelabs/wazero"
 )
 
 const plenty = math.MaxInt64
@@ -142,7 +140,8 @@ func TestFuel(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			metered := rewrite(t, wat(t, "(module "+test.wat+")"))
-			onEngines(t, func(t *testing.T, c wazero.RuntimeConfig) {
+			onEngines(t, func(on engine) {
+				t, c := on.t, on.c
 				for _, slice := range []uint64{1, 100, 1 << 40} {
 					g := instantiate(t, c, metered, plenty, slice)
 					got, fuel, err := g.call("f", test.args...)
@@ -172,7 +171,8 @@ func TestFuelRunsOut(t *testing.T) {
 	for name, source := range tests {
 		t.Run(name, func(t *testing.T) {
 			metered := rewrite(t, wat(t, "(module "+source+")"))
-			onEngines(t, func(t *testing.T, c wazero.RuntimeConfig) {
+			onEngines(t, func(on engine) {
+				t, c := on.t, on.c
 				g := instantiate(t, c, metered, 1_000, 100)
 				_, _, err := g.call("f")
 				if !errors.Is(err, errOutOfFuel) {

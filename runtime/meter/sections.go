@@ -84,7 +84,7 @@ func (r *rewriter) layout() *layout {
 		}
 	}
 	l.yield = r.imported
-	l.refuel = r.scanner.spaces.functions + 1
+	l.refuel = r.scanner.functions + 1
 	l.own = []ownGlobal{{fuelExport, typeI64, 0}, {bulkExport, typeI64, 0}}
 	if r.config.CallDepth {
 		l.own = append(l.own, ownGlobal{depthExport, typeI32, DefaultCallDepth})

@@ -68,11 +68,11 @@ func reactor() []byte {
 		vector(10, unreachable, unreachable, unreachable))
 }
 
-func mustRead(t testing.TB, wasm []byte) *module.Module {
-	t.Helper()
+func mustRead(tb testing.TB, wasm []byte) *module.Module {
+	tb.Helper()
 	m, err := module.Read(wasm)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return m
 }

@@ -114,10 +114,10 @@ func (m *Module) readData(d *decoder) {
 	for range n {
 		at := d.pos
 		var s DataSegment
-		switch flags := d.u32(); {
-		case flags == 1:
+		switch flags := d.u32(); flags {
+		case 1:
 			s.Mode = Passive
-		case flags == 0 || flags == 2:
+		case 0, 2:
 			if flags == 2 {
 				s.Memory = d.u32()
 			}
