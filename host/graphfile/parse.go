@@ -61,13 +61,14 @@ func Parse(name string, text []byte) (*graph.Source, graph.Diagnostics) {
 
 // decode parses a text and finds the places of its values.
 func decode(text string) (values map[string]any, layout *place, err error) {
+	rest := text
 	for _, mark := range []string{"\xef\xbb\xbf", "\xff\xfe", "\xfe\xff"} {
 		if strings.HasPrefix(text, mark) {
-			text = text[len(mark):] // as the parser does
+			rest = text[len(mark):] // as the parser does
 			break
 		}
 	}
-	if layout, err = scanLayout(text); err != nil {
+	if layout, err = scanLayout(rest); err != nil {
 		return nil, nil, err
 	}
 	defer func() {
