@@ -15,14 +15,10 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
-	"runtime"
-	"runtime/debug"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/tetratelabs/wazero"
@@ -79,6 +75,8 @@ func (c *diskCache) open(digest string, tableElements uint32, interpreter bool) 
 		return e
 	}
 	e.dir = dir
+	now := time.Now()
+	_ = os.Chtimes(dir, now, now) // in use, see prune
 	e.read()
 	if interpreter {
 		return e
@@ -94,25 +92,6 @@ func (c *diskCache) open(digest string, tableElements uint32, interpreter bool) 
 	e.native = native
 	return e
 }
-
-// cacheKey names the folder of a module: everything that decides what is in it.
-func cacheKey(digest string, tableElements uint32, interpreter bool) string {
-	sum := sha256.Sum256(fmt.Appendf(nil, "%s\n%s\ntables %d\ninterpreter %t\nmeter %d %+v\nwazero %s\n%s/%s\n",
-		cacheFormat, digest, tableElements, interpreter, meter.Version, meterConfig, wazeroVersion(), runtime.GOOS, runtime.GOARCH))
-	return hex.EncodeToString(sum[:20])
-}
-
-var wazeroVersion = sync.OnceValue(func() string {
-	info, ok := debug.ReadBuildInfo()
-	if ok {
-		for _, d := range info.Deps {
-			if d.Path == "github.com/tetratelabs/wazero" {
-				return d.Version
-			}
-		}
-	}
-	return "unknown"
-})
 
 // entryFile holds the magic, a digest of what follows, the length of the
 // header, the header as JSON, and the rewritten module.
@@ -183,6 +162,7 @@ func (e *cacheEntry) save(metered *meter.Metered) {
 	body = append(append(body, header...), metered.Wasm...)
 	sum := sha256.Sum256(body)
 	writeAtomically(filepath.Join(e.dir, entryFile), []byte(entryMagic), sum[:], body)
+	prune(filepath.Dir(e.dir))
 }
 
 // removeUnknown removes native code that is not as we have written it down.

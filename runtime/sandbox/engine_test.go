@@ -5,12 +5,14 @@ package sandbox
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 )
 
 func TestCompileOnce(t *testing.T) {
@@ -232,5 +234,31 @@ func TestTableCapOfTheCall(t *testing.T) {
 		if err != nil || string(r.Output) != want {
 			t.Errorf("cap %d: %v %q %+v", limit, err, r.Output, r.Stop)
 		}
+	}
+}
+
+func TestPrune(t *testing.T) {
+	dir := t.TempDir()
+	now := time.Now()
+	for n := range keepEntries + 10 {
+		path := filepath.Join(dir, fmt.Sprintf("entry%03d", n))
+		if err := os.MkdirAll(filepath.Join(path, "below"), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		used := now.Add(-time.Duration(n) * time.Minute)
+		if n == 3 {
+			used = now.Add(-keepFor - time.Hour)
+		}
+		if err := os.Chtimes(path, used, used); err != nil {
+			t.Fatal(err)
+		}
+	}
+	prune(dir)
+	left, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(left) != keepEntries || left[3].Name() != "entry004" || left[keepEntries-1].Name() != fmt.Sprintf("entry%03d", keepEntries) {
+		t.Errorf("%d entries, from %s to %s", len(left), left[0].Name(), left[len(left)-1].Name())
 	}
 }

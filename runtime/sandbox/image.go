@@ -116,18 +116,19 @@ func (p *Program) fresh(ctx context.Context, limits Limits) (*instance, *Stop, e
 	a := newAttempt(limits, p.engine.config.Slice)
 	a.starting, a.files = true, newFileTable(nil)
 	i, stop, err := p.instantiate(ctx, a)
+	started := i
 	if i != nil {
 		if stop, err = i.start(ctx, a); stop != nil || err != nil {
-			i.close()
-			i = nil
+			defer i.close()
+			started = nil
 		}
 	}
 	if stop != nil {
-		starting := *a.because(stop)
+		starting := *p.because(stop, a, i)
 		starting.Message = "while the module starts: " + starting.Message
 		stop = &starting
 	}
-	return i, stop, err
+	return started, stop, err
 }
 
 // image gives the image for the limits; nil when there is none to be used.

@@ -25,6 +25,7 @@ type instance struct {
 	memory  *memory
 	fuel    api.MutableGlobal
 	depth   api.MutableGlobal
+	refused api.MutableGlobal   // growths that gave -1, see Metered.RefusedExport
 	globals []api.MutableGlobal // all that a guest can change, in the order of Metered.Globals
 	lived   uint64              // what the monotonic clock showed after the start
 
@@ -55,6 +56,9 @@ func (p *Program) instantiate(ctx context.Context, a *attempt) (*instance, *Stop
 		return g
 	}
 	i.fuel, i.depth = global(p.metered.FuelExport), global(p.metered.DepthExport)
+	if p.metered.RefusedExport != "" {
+		i.refused = global(p.metered.RefusedExport)
+	}
 	for _, name := range p.metered.Globals {
 		i.globals = append(i.globals, global(name))
 	}

@@ -120,6 +120,9 @@ func newAttempt(limits Limits, slice uint64) *attempt {
 func (i *instance) run(ctx context.Context, a *attempt) (output []byte, stop *Stop, err error) {
 	i.spent = true
 	i.memory.refused = false
+	if i.refused != nil {
+		i.refused.Set(0)
+	}
 	if a.command {
 		output, stop, err = i.runCommand(ctx, a)
 	} else {
@@ -131,35 +134,58 @@ func (i *instance) run(ctx context.Context, a *attempt) (output []byte, stop *St
 		output, stop = nil, a.outOfFuel()
 	}
 	if stop != nil {
-		stop = a.because(stop)
+		stop = i.program.because(stop, a, i)
 	}
 	i.spent = i.spent || a.deep
 	return output, stop, err
 }
 
-// because adds to a stop what the guest's own words and its memory say of it.
-func (a *attempt) because(stop *Stop) *Stop {
+// because adds to a stop what the guest's own words and its refused growths say
+// of it. The instance is nil when it failed before it was there.
+func (p *Program) because(stop *Stop, a *attempt, i *instance) *Stop {
 	a.log.close()
 	if words := a.log.lastWords(); words != "" && stop.Reason == Trap {
 		// Languages print what has happened and then trap.
 		stop = &Stop{Reason: Trap, Message: stop.Message + "; stderr ended with: " + words}
 	}
-	if a.memory.refused {
-		stop = blameMemory(stop, a.limits)
+	switch stop.Reason {
+	case NodeError, Trap, BadOutput:
+		if what := p.refused(a, i); what != "" {
+			return &Stop{Reason: MemoryExceeded, Code: stop.Code, Message: what + " was refused; then: " + stop.Message}
+		}
+	case FuelExhausted, MemoryExceeded, TimedOut, Canceled, OutputTooLarge:
+		// Decided by the sandbox for reasons of their own.
 	}
 	return stop
 }
 
-// blameMemory makes a failure after a refused growth one of memory. Those that
-// the sandbox decided for reasons of its own keep them.
-func blameMemory(stop *Stop, limits Limits) *Stop {
-	switch stop.Reason {
-	case NodeError, Trap, BadOutput:
-		return &Stop{Reason: MemoryExceeded, Code: stop.Code, Message: fmt.Sprintf(
-			"a growth beyond the cap of %d bytes was refused; then: %s", limits.MemoryBytes, stop.Message)}
-	case FuelExhausted, MemoryExceeded, TimedOut, Canceled, OutputTooLarge:
+// The bits of Metered.RefusedExport.
+const (
+	refusedMemory = 1 << iota
+	refusedTable
+)
+
+// refused tells which growth the caps have refused, "" for none. Most of those
+// of memory are seen by the allocator; wazero itself refuses what goes beyond
+// 4 GiB, and tables, with the maximum that capTables has declared. Where the
+// module's own maximum is the tighter one it is not the cap's doing.
+func (p *Program) refused(a *attempt, i *instance) string {
+	seen := uint64(0)
+	if i != nil && i.refused != nil {
+		seen = i.refused.Get()
 	}
-	return stop
+	memory := a.memory.refused
+	if seen&refusedMemory != 0 && len(p.module.Memories) > 0 {
+		m := p.module.Memories[0]
+		memory = memory || !m.HasMax || uint64(m.Max)*pageBytes > a.limits.MemoryBytes
+	}
+	switch {
+	case memory:
+		return fmt.Sprintf("a growth beyond the cap of %d bytes", a.limits.MemoryBytes)
+	case seen&refusedTable != 0 && maxElements(p.module.Tables) > uint64(a.limits.TableElements):
+		return fmt.Sprintf("a growth beyond the cap of %d table elements", a.limits.TableElements)
+	}
+	return ""
 }
 
 func (i *instance) runCommand(ctx context.Context, a *attempt) ([]byte, *Stop, error) {

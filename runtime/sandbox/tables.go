@@ -5,6 +5,7 @@ package sandbox
 
 import (
 	"encoding/binary"
+	"math"
 	"slices"
 	"strings"
 
@@ -18,6 +19,18 @@ func growsTables(m *meter.Metered) bool {
 	return slices.ContainsFunc(m.Irreversible, func(reason string) bool {
 		return strings.HasPrefix(reason, "table.grow ")
 	})
+}
+
+// maxElements gives how large the tables may grow together as they are declared.
+func maxElements(tables []module.Table) uint64 {
+	total := uint64(0)
+	for _, t := range tables {
+		if !t.HasMax {
+			return math.MaxUint64
+		}
+		total += uint64(t.Max)
+	}
+	return total
 }
 
 const (

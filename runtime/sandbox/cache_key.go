@@ -1,0 +1,87 @@
+package sandbox
+
+// What a cached module depends on, and how long it is kept.
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"runtime/debug"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/chainrun/chainrun/runtime/meter"
+)
+
+// cacheKey names the folder of a module: everything that decides what is in it.
+func cacheKey(digest string, tableElements uint32, interpreter bool) string {
+	sum := sha256.Sum256(fmt.Appendf(nil, "%s\n%s\ntables %d\ninterpreter %t\nmeter %d %+v\n%s\n%s/%s\n",
+		cacheFormat, digest, tableElements, interpreter, meter.Version, meterConfig, buildIdentity(), runtime.GOOS, runtime.GOARCH))
+	return hex.EncodeToString(sum[:20])
+}
+
+// The modules whose versions decide how a module is rewritten and compiled.
+const (
+	ownModule    = "github.com/chainrun/chainrun"
+	wazeroModule = "github.com/tetratelabs/wazero"
+)
+
+// buildIdentity tells builds apart that may rewrite or compile differently.
+// Released builds are told apart by versions. A build from a changed tree has
+// none that means anything, so there it is the executable that counts.
+var buildIdentity = sync.OnceValue(func() string {
+	var versions []string
+	if info, ok := debug.ReadBuildInfo(); ok {
+		for _, m := range append([]*debug.Module{&info.Main}, info.Deps...) {
+			released := m.Replace == nil && m.Version != "" && m.Version != "(devel)" && !strings.HasSuffix(m.Version, "+dirty")
+			if (m.Path == ownModule || m.Path == wazeroModule) && released {
+				versions = append(versions, m.Path+" "+m.Version)
+			}
+		}
+	}
+	if len(versions) < 2 {
+		if path, err := os.Executable(); err == nil {
+			if info, err := os.Stat(path); err == nil {
+				versions = append(versions, fmt.Sprintf("executable of %d bytes of %d", info.Size(), info.ModTime().UnixNano()))
+			}
+		}
+	}
+	return strings.Join(versions, "\n")
+})
+
+// How much the cache keeps: what was not used for keepFor goes, and so does
+// what is more than keepEntries, the least recently used first.
+const (
+	keepFor     = 30 * 24 * time.Hour
+	keepEntries = 256
+)
+
+// prune removes old entries. Another process that uses one just then compiles
+// without it.
+func prune(dir string) {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return
+	}
+	type used struct {
+		name string
+		at   time.Time
+	}
+	var folders []used
+	for _, d := range entries {
+		if info, err := d.Info(); err == nil && d.IsDir() {
+			folders = append(folders, used{d.Name(), info.ModTime()})
+		}
+	}
+	slices.SortFunc(folders, func(a, b used) int { return b.at.Compare(a.at) })
+	for n, f := range folders {
+		if n >= keepEntries || time.Since(f.at) > keepFor {
+			_ = os.RemoveAll(filepath.Join(dir, f.name))
+		}
+	}
+}
