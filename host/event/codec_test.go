@@ -105,8 +105,9 @@ func bare(e event.Event) []any {
 		list = append(list, text(b.Output))
 		b.Output = document.Document{}
 		return append(list, b)
+	default:
+		return append(list, e.Body)
 	}
-	return append(list, e.Body)
 }
 
 func TestRoundTrip(t *testing.T) {

@@ -20,9 +20,12 @@ type Event struct {
 	Body Body
 }
 
-// Body is what happened. The set is closed.
+// Body is what happened. The set is closed: it is the types of this file.
+//
+//sumtype:decl
 type Body interface {
 	Type() Type
+	fact()
 }
 
 // Type names a kind of event, as the journal and `--events` write it.
@@ -145,3 +148,13 @@ func (CancelRequested) Type() Type { return TypeCancelRequested }
 
 // Type implements [Body].
 func (RunFinished) Type() Type { return TypeRunFinished }
+
+func (RunStarted) fact()       {}
+func (AttemptStarted) fact()   {}
+func (AttemptSucceeded) fact() {}
+func (AttemptFailed) fact()    {}
+func (StepSkipped) fact()      {}
+func (StepFailed) fact()       {}
+func (TimerFired) fact()       {}
+func (CancelRequested) fact()  {}
+func (RunFinished) fact()      {}

@@ -73,6 +73,7 @@ func benchmarkRun(b *testing.B, g *graph.Graph) {
 						next = c.Body
 					case stepper.Invoke:
 						invoke = &c
+					case stepper.Wake, stepper.Abort:
 					}
 				}
 			}

@@ -10,6 +10,8 @@ import (
 
 // Command is something that the machine asks its driver to do. The set is
 // closed: Record, Invoke, Wake, Abort.
+//
+//sumtype:decl
 type Command interface {
 	command()
 }

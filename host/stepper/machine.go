@@ -121,8 +121,9 @@ func (m *Machine) apply(e event.Event) error {
 	case event.CancelRequested:
 		m.cancel(body)
 		return nil
+	default:
+		return errors.New("nothing led to it")
 	}
-	return errors.New("nothing led to it")
 }
 
 // settleDebt takes the fact that the machine has asked for.
@@ -141,6 +142,8 @@ func (m *Machine) settleDebt(e event.Event) error {
 		m.stepFailed(o, body.Failure)
 	case event.RunFinished:
 		m.done = true
+	default:
+		// The machine owes no other fact.
 	}
 	return nil
 }
@@ -160,8 +163,9 @@ func sameFact(a, b event.Body) bool {
 	case event.RunFinished:
 		b, ok := b.(event.RunFinished)
 		return ok && a.Status == b.Status
+	default:
+		return false
 	}
-	return false
 }
 
 func describe(body event.Body) string {
@@ -172,8 +176,9 @@ func describe(body event.Body) string {
 		return fmt.Sprintf("%s of %s", b.Type(), b.Step)
 	case event.StepFailed:
 		return fmt.Sprintf("%s of %s", b.Type(), b.Step)
+	default:
+		return string(body.Type())
 	}
-	return string(body.Type())
 }
 
 // owe asks the driver to record a fact at once.

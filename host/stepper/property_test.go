@@ -102,6 +102,7 @@ func TestRunsEndAndFold(t *testing.T) {
 				begun[b.Step] = true
 			case event.StepFailed:
 				begun[b.Step] = true
+			default:
 			}
 		}
 		if len(begun) > g.MaxSteps {
@@ -174,6 +175,7 @@ func spoil(t *rapid.T, body event.Body) event.Body {
 		if how == 2 {
 			return nil
 		}
+	default:
 	}
 	return body
 }

@@ -145,6 +145,8 @@ func (w *world) do(at time.Time, c stepper.Command) {
 				return
 			}
 		}
+	case stepper.Record:
+		// Part of the batch, see commit.
 	}
 }
 
