@@ -3,6 +3,7 @@ package sandbox
 // chainrun_v1.call, from the host's side.
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"reflect"
@@ -34,6 +35,7 @@ func TestHost(t *testing.T) {
 		name   string
 		answer HostAnswer
 		limits Limits
+		input  string
 		output string
 		stop   *Stop
 	}{
@@ -45,12 +47,20 @@ func TestHost(t *testing.T) {
 			stop:   &Stop{Reason: NodeError, Code: "capability_error", Message: "later", Retryable: true},
 		},
 		{
+			name: "large payload", limits: Limits{OutputBytes: 150}, input: strings.Repeat("1", 151),
+			stop: &Stop{Reason: NodeError, Code: "capability_error", Message: "a payload of 151 bytes, the cap is 150"},
+		},
+		{
+			name: "large answer", answer: HostAnswer{Result: make([]byte, 151)}, limits: Limits{OutputBytes: 150},
+			stop: &Stop{Reason: NodeError, Code: "capability_error", Message: "an answer of 151 bytes, the cap is 150"},
+		},
+		{
 			name: "large", answer: HostAnswer{Result: make([]byte, 11)}, limits: Limits{OutputBytes: 10},
 			stop: &Stop{Reason: OutputTooLarge, Message: "the output is larger than 10 bytes"}, // the failure document is, too
 		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			r, err := p.Call(t.Context(), Call{Input: []byte("1"), Limits: tc.limits, Host: func(context.Context, HostCall) (HostAnswer, error) {
+			r, err := p.Call(t.Context(), Call{Input: []byte(cmp.Or(tc.input, "1")), Limits: tc.limits, Host: func(context.Context, HostCall) (HostAnswer, error) {
 				return tc.answer, nil
 			}})
 			if err != nil || string(r.Output) != tc.output || !reflect.DeepEqual(r.Stop, tc.stop) {

@@ -57,22 +57,7 @@ func (p *Program) acquire(ctx context.Context, limits Limits) (*instance, *Stop,
 	if i := img.pop(); i != nil {
 		return i, nil, nil
 	}
-	select {
-	case <-img.making:
-		defer func() { img.making <- struct{}{} }()
-	case <-ctx.Done():
-		return nil, canceled(ctx), nil
-	}
-	switch {
-	case img.failed != nil:
-		return nil, img.failed, nil
-	case !img.made:
-		i, stop, err := p.fresh(ctx, limits)
-		if i != nil {
-			img.take(i)
-		} else if stop != nil && stop.Reason != TimedOut && stop.Reason != Canceled {
-			img.failed = stop
-		}
+	if i, stop, err := p.make(ctx, img, limits); i != nil || stop != nil || err != nil {
 		return i, stop, err
 	}
 	// Memory and globals are all the state: there is no need to start again.
@@ -88,6 +73,27 @@ func (p *Program) acquire(ctx context.Context, limits Limits) (*instance, *Stop,
 		return nil, nil, errors.New("setting a new instance to the image of its module")
 	}
 	return i, nil, nil
+}
+
+// make makes the image, when nobody has yet, and gives the instance that it was
+// made from; nothing at all when the image was there.
+func (p *Program) make(ctx context.Context, img *image, limits Limits) (*instance, *Stop, error) {
+	select {
+	case <-img.making:
+		defer func() { img.making <- struct{}{} }()
+	case <-ctx.Done():
+		return nil, canceled(ctx), nil
+	}
+	if img.made || img.failed != nil {
+		return nil, img.failed, nil
+	}
+	i, stop, err := p.fresh(ctx, limits)
+	if i != nil {
+		img.take(i)
+	} else if stop != nil && stop.Reason != TimedOut && stop.Reason != Canceled {
+		img.failed = stop
+	}
+	return i, stop, err
 }
 
 // fits says why a module cannot start under the limits, before memory is

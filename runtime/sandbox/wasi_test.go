@@ -227,3 +227,88 @@ func TestGuestClock(t *testing.T) {
 		t.Error("the far future is in the past")
 	}
 }
+
+func TestPoll(t *testing.T) {
+	p := program(t, fromWAT(t, everything()), Config{})
+	i, stop, err := p.acquire(t.Context(), Limits{}.orDefaults())
+	if i == nil {
+		t.Fatal(stop, err)
+	}
+	defer i.close()
+	mem := i.mod.Memory()
+	const in, out, count = 1024, 4096, 8192
+	clock := func(user byte, id uint32, timeout uint64, flags uint16) []byte {
+		b := make([]byte, subscriptionBytes)
+		b[0] = user
+		binary.LittleEndian.PutUint32(b[16:], id)
+		binary.LittleEndian.PutUint64(b[24:], timeout)
+		binary.LittleEndian.PutUint16(b[40:], flags)
+		return b
+	}
+	stream := func(user, kind byte, fd uint32) []byte {
+		b := make([]byte, subscriptionBytes)
+		b[0], b[8] = user, kind
+		binary.LittleEndian.PutUint32(b[16:], fd)
+		return b
+	}
+	start := time.Unix(100, 0)
+	for _, tc := range []struct {
+		name    string
+		subs    [][]byte
+		want    errno
+		events  string // user data and errno of each
+		elapsed time.Duration
+	}{
+		{name: "relative", subs: [][]byte{clock(1, 1, 5e9, 0)}, events: "1:0 ", elapsed: 5 * time.Second},
+		{name: "the first of three", subs: [][]byte{clock(1, 1, 9, 0), clock(2, 0, 5, 0), clock(3, 2, 5, 0)}, events: "2:0 3:0 ", elapsed: 5},
+		{name: "absolute realtime", subs: [][]byte{clock(1, 0, 103e9, 1)}, events: "1:0 ", elapsed: 3 * time.Second},
+		{name: "absolute monotonic", subs: [][]byte{clock(1, 1, 2e9, 1)}, events: "1:0 ", elapsed: 2 * time.Second},
+		{name: "absolute, gone by", subs: [][]byte{clock(1, 0, 99e9, 1)}, events: "1:0 "},
+		{name: "a stream is ready before any clock", subs: [][]byte{clock(1, 1, 5e9, 0), stream(2, eventRead, 0), stream(3, eventWrite, 1)}, events: "2:0 3:0 "},
+		{name: "no such stream", subs: [][]byte{stream(1, eventRead, 9)}, events: "1:8 "},
+		{name: "no such clock", subs: [][]byte{clock(1, 9, 1, 0)}, events: "1:28 "},
+		{name: "no such kind", subs: [][]byte{stream(1, 7, 0)}, want: errInval},
+		{name: "for ever", subs: [][]byte{clock(1, 1, 1<<64-1, 0)}, events: "1:0 ", elapsed: 1<<62 - 1},
+	} {
+		a := newAttempt(Limits{}.orDefaults(), 0)
+		a.files, a.clock = newFileTable([]byte("xyz")), newGuestClock(start, 0)
+		c := &wasiCall{attempt: a, ctx: t.Context(), mem: mem, arg: []uint64{in, out, uint64(len(tc.subs)), count}}
+		mem.Write(in, slices.Concat(tc.subs...))
+		if got := pollOneoff(c); got != tc.want {
+			t.Errorf("%s: %d", tc.name, got)
+			continue
+		}
+		if tc.want != ok {
+			continue
+		}
+		n, _ := mem.ReadUint32Le(count)
+		events := ""
+		for k := range n {
+			b, _ := mem.Read(out+k*eventBytes, eventBytes)
+			events += fmt.Sprintf("%d:%d ", b[0], binary.LittleEndian.Uint16(b[8:]))
+		}
+		if events != tc.events || a.clock.elapsed != uint64(tc.elapsed) {
+			t.Errorf("%s: events %s, elapsed %d", tc.name, events, a.clock.elapsed)
+		}
+	}
+}
+
+// The work of the host is free, but not without an end.
+func TestHostWorkIsBounded(t *testing.T) {
+	a := newAttempt(Limits{}.orDefaults(), 0)
+	done := uint64(0)
+	func() {
+		defer func() {
+			if r := recover(); r != errEnded { //nolint:errorlint // the value itself is thrown
+				t.Errorf("ended by %v", r)
+			}
+		}()
+		for {
+			a.charge(t.Context(), 1<<28)
+			done += 1 << 28
+		}
+	}()
+	if a.stop == nil || a.stop.Reason != Trap || !strings.Contains(a.stop.Message, "units of work") || done > hostWork || done < hostWork/2 {
+		t.Errorf("after %d: %+v", done, a.stop)
+	}
+}
