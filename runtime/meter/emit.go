@@ -102,7 +102,7 @@ func (e *emitter) body(f *function, code []byte, results resultType) {
 			e.op(byte(results.value))
 		}
 	}
-	if f.calls && len(f.edits) > 0 {
+	if f.calls && !f.early {
 		f.edits[0].flags |= slotCheck
 	}
 	from := f.codePos
@@ -197,10 +197,10 @@ func (e *emitter) loop(d *edit, code []byte) {
 	e.check()
 	e.op(code[d.pos:d.end]...)
 	e.with(opLocalGet, e.local)
-	if e.op(opI64Const, 0, opI64LtS); d.flags&loopBare != 0 {
-		e.op(opIf, typeEmpty, opBr, 2, opEnd)
+	if d.flags&loopBare != 0 {
+		e.op(opI64Const, 0, opI64GeS, opIf, typeEmpty, opElse, opBr, 2, opEnd)
 	} else {
-		e.op(opBrIf, 1) // takes the parameters along, which an if could not reach
+		e.op(opI64Const, 0, opI64LtS, opBrIf, 1) // takes the parameters along, which an if could not reach
 	}
 }
 

@@ -69,6 +69,7 @@ type function struct {
 	wrapped   bool // something branches to the function's own label
 	bulk      bool // needs the scratch locals
 	deeper    bool // makes a call that counts against the depth
+	early     bool // goes to a loop, which checks, before it makes a call
 }
 
 // A frame is an open block, loop, if, or the function itself.
@@ -96,6 +97,7 @@ type scanner struct {
 	slot   int32
 	cost   int64
 	fn     function
+	entry  int32 // the function's first slot
 
 	constant    uint32 // what the last i32.const pushed
 	constantEnd int    // where it ended
@@ -121,7 +123,8 @@ func (s *scanner) scan(code []byte, base int, number, params uint32) (function, 
 	first := len(s.edits)
 	s.frames = append(s.frames[:0], frame{entry: dead})
 	s.cost = 1 // Wasmtime charges one for entering a function
-	s.slot = s.place(slotReload)
+	s.entry = s.place(slotReload)
+	s.slot = s.entry
 	for len(s.frames) > 0 && s.err == nil {
 		s.instruction()
 	}

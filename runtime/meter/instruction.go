@@ -71,6 +71,7 @@ func (s *scanner) control(op byte, at int) {
 		s.open(op)
 		if live {
 			s.fn.loops = true
+			s.fn.early = s.fn.early || s.slot == s.entry && !s.fn.calls
 			s.note(editLoop, at, 0)
 			if bare {
 				s.edits[len(s.edits)-1].flags = loopBare
