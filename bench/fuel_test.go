@@ -10,7 +10,8 @@ import (
 )
 
 // TestFuelIsWasmtimes runs every program once, for less than the benchmark does,
-// under both of wazero's engines and under Wasmtime.
+// under both of wazero's engines, with a visit to the host at every check, and
+// under Wasmtime.
 func TestFuelIsWasmtimes(t *testing.T) {
 	if wasmtimeMissing != "" {
 		t.Skip(wasmtimeMissing)
@@ -27,7 +28,11 @@ func TestFuelIsWasmtimes(t *testing.T) {
 	engines := map[string]lane{
 		"compiler":    newWazeroLane(wazero.NewRuntimeConfigCompiler(), throughMeter),
 		"interpreter": newWazeroLane(wazero.NewRuntimeConfigInterpreter(), throughMeter),
+		"depth":       newWazeroLane(wazero.NewRuntimeConfigCompiler(), withDepth),
 	}
+	yielding := newWazeroLane(wazero.NewRuntimeConfigCompiler(), withDepth)
+	yielding.slice = 1 // every check goes to the host
+	engines["yielding"] = yielding
 	defer func() {
 		for _, l := range engines {
 			_ = l.close(t.Context())

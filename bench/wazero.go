@@ -8,6 +8,8 @@ import (
 
 	"github.com/tetratelabs/wazero"
 	"github.com/tetratelabs/wazero/api"
+
+	"github.com/chainrun/chainrun/runtime/sandbox"
 )
 
 // lane is one way to run a module. A lane is used by one goroutine.
@@ -24,19 +26,17 @@ type instance interface {
 	close(ctx context.Context) error
 }
 
-// slice is the fuel between two visits to the host, as large as the sandbox has it.
-const slice = 1_000_000
-
 // wazeroLane compiles a module once, however often it is opened.
 type wazeroLane struct {
 	config  wazero.RuntimeConfig
 	rewrite func(wasm []byte) (*metered, error) // nil: as the module came
 	cache   wazero.CompilationCache
+	slice   int64 // the fuel between two visits to the host
 }
 
-func newWazeroLane(config wazero.RuntimeConfig, rewrite func(wasm []byte) (*metered, error)) lane {
+func newWazeroLane(config wazero.RuntimeConfig, rewrite func(wasm []byte) (*metered, error)) wazeroLane {
 	cache := wazero.NewCompilationCache()
-	return wazeroLane{config: config.WithDebugInfoEnabled(false).WithCompilationCache(cache), rewrite: rewrite, cache: cache}
+	return wazeroLane{config: config.WithDebugInfoEnabled(false).WithCompilationCache(cache), rewrite: rewrite, cache: cache, slice: sandbox.DefaultSlice}
 }
 
 // metered is a rewritten module and the names that the host needs.
@@ -48,6 +48,7 @@ type metered struct {
 
 type wazeroInstance struct {
 	runtime wazero.Runtime
+	slice   int64
 	module  api.Module
 	fuel    api.MutableGlobal
 	bulk    api.Global
@@ -58,7 +59,7 @@ type wazeroInstance struct {
 func (l wazeroLane) close(ctx context.Context) error { return l.cache.Close(ctx) }
 
 func (l wazeroLane) open(ctx context.Context, wasm []byte) (_ instance, err error) {
-	in := &wazeroInstance{runtime: wazero.NewRuntimeWithConfig(ctx, l.config), entries: map[string]api.Function{}}
+	in := &wazeroInstance{slice: l.slice, runtime: wazero.NewRuntimeWithConfig(ctx, l.config), entries: map[string]api.Function{}}
 	defer func() {
 		if err != nil {
 			_ = in.runtime.Close(ctx) // the first error is the one to tell
@@ -139,9 +140,12 @@ func (in *wazeroInstance) adopt(m api.Module, ready *metered) {
 	in.bulk = m.ExportedGlobal(ready.bulk)
 }
 
+// refill gives a slice, or as much as a debt takes.
 func (in *wazeroInstance) refill() {
-	in.fuel.Set(uint64(int64(in.fuel.Get()) + slice))
-	in.granted += slice
+	left := int64(in.fuel.Get())
+	grant := max(in.slice, -left)
+	in.fuel.Set(uint64(left + grant))
+	in.granted += grant
 }
 
 // used is without what bulk operations were charged for their length, which

@@ -58,12 +58,14 @@ type outcome struct {
 }
 
 func (w *twin) yield(_ context.Context, m api.Module, _ []uint64) {
-	if w.granted > 0 {
+	if w.granted > maxFuel {
 		panic(errFuel)
 	}
 	fuel := m.ExportedGlobal(w.started.fuel).(api.MutableGlobal)
-	fuel.Set(fuel.Get() + maxFuel)
-	w.granted += maxFuel
+	left := int64(fuel.Get())
+	grant := max(leastSlice, -left) // every check yields
+	fuel.Set(uint64(left + grant))
+	w.granted += grant
 }
 
 // observe compiles, instantiates and calls all exports that take nothing.
@@ -208,7 +210,9 @@ func (w *twin) check(wasm []byte) (valid, ended bool, err error) {
 
 // badNames says that only the name section is wrong, which wazero minds, though
 // the specification does not, and which the meter writes anew.
-func badNames(text string) bool { return strings.Contains(text, "custom section") || strings.Contains(text, "section custom") }
+func badNames(text string) bool {
+	return strings.Contains(text, "custom section") || strings.Contains(text, "section custom")
+}
 
 // codeSection finds the code section's contents.
 func codeSection(wasm []byte) (from, to int) {

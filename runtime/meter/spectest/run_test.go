@@ -14,8 +14,12 @@ import (
 	"github.com/tetratelabs/wazero/api"
 )
 
-// sliceFuel is small, so that the longer tests yield many times.
-const sliceFuel = 5_000
+// The sizes of a slice: one such that the longer tests yield now and then, and
+// the smallest, with which every check yields.
+const (
+	someSlice  = 5_000
+	leastSlice = 1
+)
 
 // callDepth is above what the deepest test of the suite needs that ends well,
 // and so low that the interpreter's own limit (2,000 frames) is not met first:
@@ -40,9 +44,12 @@ type instance struct {
 	granted int64
 }
 
-func (in *instance) refill() {
-	in.fuel.Set(uint64(int64(in.fuel.Get()) + sliceFuel))
-	in.granted += sliceFuel
+// refill gives a slice, or as many as a debt takes.
+func (in *instance) refill(slice int64) {
+	left := int64(in.fuel.Get())
+	grant := max(slice, -left)
+	in.fuel.Set(uint64(left + grant))
+	in.granted += grant
 }
 
 func (in *instance) used() uint64 { return uint64(in.granted - int64(in.fuel.Get())) }
@@ -54,6 +61,7 @@ type entry struct {
 	fuel  uint64
 	words []uint64 // results, where all are numbers
 	trap  string
+	ended bool // a call that returned
 }
 
 // run executes one script. It is used by one goroutine.
@@ -69,6 +77,7 @@ type run struct {
 	trace    []entry
 	skipped  int // commands about the text format, which is not ours to read
 	yields   int
+	slice    int64
 }
 
 // execute runs the whole script and returns all complaints.
@@ -267,6 +276,7 @@ func (r *run) invoke(a action, e *entry) ([]uint64, error) {
 			err = errors.Join(errCallDepth, err)
 		}
 	}
+	e.ended = err == nil
 	if err == nil && !slices.ContainsFunc(f.Definition().ResultTypes(), func(t api.ValueType) bool {
 		return t == api.ValueTypeExternref || t == 0x70 /* funcref: an address too */
 	}) {
@@ -326,7 +336,7 @@ func (r *run) yield(_ context.Context, m api.Module, _ []uint64) {
 	if in == nil {
 		in = r.adopt(m, r.starting) // still in its start function
 	}
-	in.refill()
+	in.refill(r.slice)
 }
 
 func (r *run) fuelUsed() uint64 {
