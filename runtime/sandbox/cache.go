@@ -195,6 +195,12 @@ func (e *cacheEntry) walkNative(visit func(name string) error) error {
 		return err
 	}
 	for _, folder := range folders {
+		if folder.Type()&fs.ModeSymlink != 0 {
+			// wazero would follow it to files that were never compared.
+			if err := os.Remove(filepath.Join(e.dir, folder.Name())); err != nil {
+				return err
+			}
+		}
 		if !folder.IsDir() {
 			continue
 		}

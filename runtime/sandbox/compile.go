@@ -112,7 +112,12 @@ func (p *Program) build(ctx context.Context) error {
 // where WASI has 45 functions.
 func (p *Program) buildHost(ctx context.Context) error {
 	builders := map[string]wazero.HostModuleBuilder{}
+	defined := map[[2]string]bool{} // a module may import a function twice
 	define := func(mod, name string, f api.GoModuleFunction, t module.FuncType) {
+		if defined[[2]string{mod, name}] {
+			return
+		}
+		defined[[2]string{mod, name}] = true
 		if builders[mod] == nil {
 			builders[mod] = p.runtime.NewHostModuleBuilder(mod)
 		}

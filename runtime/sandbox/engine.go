@@ -31,7 +31,8 @@ type Config struct {
 	// exists for the machine.
 	Interpreter bool
 	// Slice is the fuel between two looks at the clock and the context. 0:
-	// [DefaultSlice].
+	// [DefaultSlice]. The fuel that is reported after a trap depends on it, so
+	// that attempts to be compared need the same.
 	Slice uint64
 }
 

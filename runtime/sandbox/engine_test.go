@@ -187,6 +187,35 @@ func TestCacheOnDisk(t *testing.T) {
 	}
 }
 
+// A link in place of the folder of native code leads wazero nowhere.
+func TestCacheLink(t *testing.T) {
+	dir := t.TempDir()
+	wasm := hostile(t, "echo")
+	_ = program(t, wasm, Config{CacheDir: dir})
+	for _, f := range cacheFiles(t, dir) {
+		if filepath.Base(f) == entryFile {
+			continue
+		}
+		elsewhere := filepath.Join(t.TempDir(), "elsewhere")
+		if err := os.Rename(filepath.Dir(f), elsewhere); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(elsewhere, filepath.Base(f)), []byte("not native code"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Symlink(elsewhere, filepath.Dir(f)); err != nil {
+			t.Skip("no links here")
+		}
+		p := program(t, wasm, Config{CacheDir: dir})
+		if r, err := p.Call(t.Context(), Call{Input: []byte("1")}); err != nil || string(r.Output) != "1" {
+			t.Errorf("%v %+v", err, r)
+		}
+		if stat(t, filepath.Dir(f)).Mode()&fs.ModeSymlink != 0 {
+			t.Error("the link is still there")
+		}
+	}
+}
+
 func stat(t *testing.T, path string) fs.FileInfo {
 	t.Helper()
 	info, err := os.Lstat(path)
@@ -260,5 +289,15 @@ func TestPrune(t *testing.T) {
 	}
 	if len(left) != keepEntries || left[3].Name() != "entry004" || left[keepEntries-1].Name() != fmt.Sprintf("entry%03d", keepEntries) {
 		t.Errorf("%d entries, from %s to %s", len(left), left[0].Name(), left[len(left)-1].Name())
+	}
+}
+
+// Legal, and some linkers do it.
+func TestImportedTwice(t *testing.T) {
+	const yield = `(import "wasi_snapshot_preview1" "sched_yield" (func (result i32)))`
+	p := program(t, fromWAT(t, `(module `+yield+yield+`(memory (export "memory") 1)
+		(func (export "_start") (drop (call 0)) (drop (call 1))))`), Config{})
+	if r, err := p.Call(t.Context(), Call{}); err != nil || r.Stop != nil || len(r.Output) != 0 {
+		t.Errorf("%v %+v", err, r)
 	}
 }

@@ -84,6 +84,14 @@ func TestHostError(t *testing.T) {
 	}
 }
 
+func TestLogPanics(t *testing.T) {
+	p := program(t, fromWAT(t, asker), Config{})
+	_, err := p.Call(t.Context(), Call{Entry: "log", Input: []byte(`{"level":"info","message":"m"}`), Log: func(LogRecord) { panic("a bug") }})
+	if err == nil || err.Error() != "logging for the node: panic: a bug" {
+		t.Error(err)
+	}
+}
+
 func TestHostPayloadIsACopy(t *testing.T) {
 	p := program(t, fromWAT(t, asker), Config{})
 	var kept [][]byte

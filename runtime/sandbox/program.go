@@ -3,6 +3,7 @@ package sandbox
 // A program: one compiled module, and an attempt of it from beginning to end.
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -87,7 +88,9 @@ func (p *Program) Call(ctx context.Context, c Call) (Result, error) {
 	a.call, a.command, a.memory = &c, p.command, inst.memory
 	a.rng = *rand.NewChaCha8(c.Seed)
 	a.clock = newGuestClock(c.Time, inst.lived)
-	a.log.sink = c.Log
+	if c.Log != nil {
+		a.log.sink = a.guarded(c.Log)
+	}
 	output, stop, err := inst.run(ctx, a)
 	a.log.close()
 	result := Result{
@@ -97,10 +100,26 @@ func (p *Program) Call(ctx context.Context, c Call) (Result, error) {
 		LogTruncated:    a.log.truncated,
 	}
 	p.release(inst)
-	if err != nil {
+	if err = cmp.Or(err, a.err); err != nil {
 		return Result{}, err
 	}
 	return result, nil
+}
+
+// guarded keeps a panic of the caller's Log from looking like a trap of the
+// guest. The attempt goes on without a log; its result is the error.
+func (a *attempt) guarded(sink func(LogRecord)) func(LogRecord) {
+	return func(r LogRecord) {
+		if a.err != nil {
+			return
+		}
+		defer func() {
+			if p := recover(); p != nil {
+				a.err = fmt.Errorf("logging for the node: panic: %v", p)
+			}
+		}()
+		sink(r)
+	}
 }
 
 // newAttempt makes an attempt without a call: a start-up, until the caller
