@@ -28,7 +28,6 @@ import (
 	"github.com/chainrun/chainrun/host/driver/local"
 	"github.com/chainrun/chainrun/host/event"
 	"github.com/chainrun/chainrun/host/invoke"
-	"github.com/chainrun/chainrun/host/journal"
 	"github.com/chainrun/chainrun/host/journal/memory"
 	"github.com/chainrun/chainrun/host/plan"
 	"github.com/chainrun/chainrun/host/stepper"
@@ -40,8 +39,8 @@ type Host struct {
 	engine  *sandbox.Engine
 	invoker *invoke.Invoker
 	driver  *local.Driver
-	journal journal.Journal
 	limits  document.Limits
+	forget  func(run string) // after a run has ended
 }
 
 // New makes a host. Close it when the last run has ended.
@@ -53,14 +52,18 @@ func New(options ...Option) (*Host, error) {
 	if c.parallel < 1 {
 		return nil, fmt.Errorf("host: WithParallel(%d): at least one step must be able to run", c.parallel)
 	}
+	forget := func(string) {}
 	if c.journal == nil {
-		c.journal = memory.New()
+		// Nobody else can read this one, and a Run holds its own events: what
+		// has ended need not be kept.
+		m := memory.New()
+		c.journal, forget = m, m.Forget
 	}
 	engine, err := sandbox.New(context.Background(), sandbox.Config{CacheDir: c.cacheDir, Interpreter: c.interpreter})
 	if err != nil {
 		return nil, fmt.Errorf("starting the sandbox: %w", err)
 	}
-	h := &Host{engine: engine, journal: c.journal, limits: document.Limits{Bytes: c.limits.DocumentBytes, Depth: c.limits.DocumentDepth}}
+	h := &Host{engine: engine, forget: forget, limits: document.Limits{Bytes: c.limits.DocumentBytes, Depth: c.limits.DocumentDepth}}
 	h.invoker = invoke.New(engine, c.limits, nodeLog(c.logger))
 	h.driver = local.New(local.Config{Invoker: invoker{h.invoker}, Journal: c.journal, Parallel: c.parallel})
 	return h, nil

@@ -181,6 +181,7 @@ fuel = 1_000_000_000_000
 	}{{"by the embedder", nil}, {"interrupted", host.ErrInterrupted}} {
 		t.Run(c.name, func(t *testing.T) {
 			ctx, cancel := context.WithCancelCause(t.Context())
+			defer cancel(nil)
 			r, err := h.Start(ctx, g, nil)
 			if err != nil {
 				t.Fatal(err)

@@ -43,7 +43,7 @@ func WithLimits(l Limits) Option { return func(c *config) { c.limits = l } }
 func WithParallel(steps int) Option { return func(c *config) { c.parallel = steps } }
 
 // WithJournal records runs in j, which stays the caller's to close. Default: in
-// memory.
+// memory, as long as the run goes on.
 func WithJournal(j journal.Journal) Option { return func(c *config) { c.journal = j } }
 
 // WithInterpreter runs modules in wazero's interpreter, slower by far, instead of

@@ -78,6 +78,7 @@ func (h *Host) Start(ctx context.Context, g *Graph, input any, options ...RunOpt
 	}
 	go func() {
 		finished, err := h.driver.Run(ctx, g.plan, c.id, started, observe)
+		h.forget(c.id)
 		r.end(finished, err)
 	}()
 	return r, nil
