@@ -102,7 +102,7 @@ func (e *emitter) body(f *function, code []byte, results resultType) {
 			e.op(byte(results.value))
 		}
 	}
-	if f.calls && !f.early {
+	if f.checksOnEntry() {
 		f.edits[0].flags |= slotCheck
 	}
 	from := f.codePos
@@ -193,6 +193,10 @@ func (e *emitter) edit(d *edit, code []byte) {
 // loop opens two loops. The outer one sees to it that there is fuel; the inner one leaves to it when there is none.
 func (e *emitter) loop(d *edit, code []byte) {
 	e.op(code[d.pos:d.end]...)
+	if d.flags&loopFree != 0 {
+		e.op(code[d.pos:d.end]...) // labels have been counted for two
+		return
+	}
 	e.with(opLocalGet, e.local)
 	e.check()
 	e.op(code[d.pos:d.end]...)

@@ -20,7 +20,7 @@ type edit struct {
 	depth int32  // how many labels there are in the rewritten code, the function's own included
 	pos   int32  // where copying stops, relative to the body
 	end   int32  // where copying goes on
-	arg   uint32 // a function's index; for a slot nothing
+	arg   uint32 // a function's index, or a label
 	cost  int64  // of a slot
 }
 
@@ -53,6 +53,8 @@ const (
 	slotCheck  editFlags = 1 << iota // look whether the slice is used up
 	slotReload                       // fuel is in the global, not in the local
 	loopBare                         // the loop takes no parameters
+	loopCalls                        // each turn of the loop calls function arg
+	loopFree                         // the loop needs no check
 	callDeeper                       // the call counts against the depth
 )
 

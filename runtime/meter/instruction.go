@@ -152,6 +152,7 @@ func (s *scanner) call(op byte, at int) {
 		switch {
 		case op == opCall && live:
 			kind = editCall
+			s.callAtHead(target)
 		case op == opCall:
 			kind = editCallDead
 		case live:
@@ -180,6 +181,17 @@ func (s *scanner) call(op byte, at int) {
 		return
 	}
 	s.turn(s.place(slotReload))
+}
+
+// callAtHead notes the first call that each turn of a loop makes, if that is what this call is.
+func (s *scanner) callAtHead(target uint32) {
+	if s.edits[s.slot].flags&slotCheck == 0 {
+		return
+	}
+	if loop := &s.edits[s.slot-1]; loop.flags&loopCalls == 0 {
+		loop.flags |= loopCalls
+		loop.arg = target
+	}
 }
 
 // bulk notes an operation whose work depends on a number on the stack.

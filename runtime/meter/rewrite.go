@@ -74,6 +74,7 @@ func Rewrite(m *module.Module, c Config) (*Metered, error) {
 	if err := r.scan(); err != nil {
 		return nil, err
 	}
+	freeLoops(r.functions, r.imported)
 	if c.CallDepth {
 		markDeeper(r.functions, r.imported)
 	}

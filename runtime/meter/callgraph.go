@@ -1,6 +1,7 @@
 package meter
 
-// Which calls count against the call depth.
+// What the functions of a module mean for each other: which calls count against the depth, and which loops need no check
+// because of a call in them.
 
 // markDeeper flags the calls that count: every indirect call, and of the direct calls those that close a cycle of the
 // call graph. Endless recursion has to pass one of them again and again; a call tree without them is only as deep as the
@@ -61,4 +62,19 @@ func finishOrder(functions []function, imported uint32) []int32 {
 		}
 	}
 	return order
+}
+
+// checksOnEntry reports whether the function looks for fuel when it is entered, whatever happens then.
+func (f *function) checksOnEntry() bool { return f.calls && !f.early }
+
+// freeLoops flags the loops whose every turn calls a function that checks on entry.
+func freeLoops(functions []function, imported uint32) {
+	for n := range functions {
+		for i := range functions[n].edits {
+			e := &functions[n].edits[i]
+			if e.kind == editLoop && e.flags&loopCalls != 0 && e.arg >= imported && functions[e.arg-imported].checksOnEntry() {
+				e.flags |= loopFree
+			}
+		}
+	}
 }
