@@ -33,8 +33,9 @@
 //   - Code is cut into slots (see flow.go): a charge at one place pays for everything that runs exactly as often. It never
 //     reaches over a call, which might not return.
 //   - Whether the slice is used up is looked at in functions that make calls, when they are entered, at the head of each
-//     loop (unless each turn calls a function that looks itself), and after bulk operations. Every endless execution passes one of them, and so does a tree of calls that is
-//     exponential in the size of the program. All of it goes through one function that calls the host.
+//     loop (unless each turn calls a function that looks itself), and after bulk operations. Every endless execution
+//     passes one of them, and so does a tree of calls that is exponential in the size of the program. All of it goes
+//     through one function that calls the host.
 //   - A loop becomes two, one around the other. The inner one runs; when the slice is used up, it leaves to the head of
 //     the outer one, which calls the host and goes in again. A call inside of the hot loop, however cold, would make the
 //     engine's register allocator keep every variable of the loop in memory.
