@@ -121,8 +121,7 @@ module = "parse.wasm"
 module = "echo.wasm"
 fule = 100
 `), "graph.toml")
-	var complaints graph.Diagnostics
-	if errors.As(err, &complaints) {
+	if complaints, ok := errors.AsType[graph.Diagnostics](err); ok {
 		for _, c := range complaints {
 			fmt.Println(c)
 		}

@@ -80,6 +80,7 @@ func (h *Host) Close() error {
 // invoker lets the driver meet the invoker: neither knows the other.
 type invoker struct{ *invoke.Invoker }
 
+// Invoke implements driver.Invoker.
 func (v invoker) Invoke(ctx context.Context, p *plan.Plan, c stepper.Invoke) (event.Outcome, error) {
 	return v.Invoker.Invoke(ctx, p, invoke.Request{
 		Attempt: c.Attempt, Time: c.Time, Seed: c.Seed, Input: c.Input, Feedback: c.Feedback,

@@ -52,8 +52,7 @@ func parseInput(text []byte, limits document.Limits) (document.Document, error) 
 		Message:    "the run's input is no JSON document: " + err.Error(),
 		Violations: []failure.Violation{{Keyword: "json", Message: err.Error()}},
 	}}
-	var syntax *document.SyntaxError
-	if errors.As(err, &syntax) {
+	if syntax, ok := errors.AsType[*document.SyntaxError](err); ok {
 		e.Failure.Violations[0].Message = syntax.Text
 	}
 	return document.Document{}, e

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"iter"
+	"slices"
 	"sync"
 	"time"
 
@@ -178,7 +179,7 @@ func (r *Run) Failure() *failure.Failure {
 // View folds the events so far: steps, attempts, fuel, lineage digest.
 func (r *Run) View() inspect.View {
 	r.mu.Lock()
-	events := r.events[:len(r.events):len(r.events)]
+	events := slices.Clip(r.events)
 	r.mu.Unlock()
 	return inspect.Fold(r.graph, func(yield func(event.Event) bool) {
 		for _, e := range events {

@@ -70,8 +70,7 @@ func (v *Invoker) decode(n *plan.Node, output []byte) (document.Document, *failu
 	}
 	f := &failure.Failure{Code: failure.InvalidOutput, Message: "the node's output is no JSON document: " + err.Error()}
 	found := ""
-	var syntax *document.SyntaxError
-	if errors.As(err, &syntax) {
+	if syntax, ok := errors.AsType[*document.SyntaxError](err); ok {
 		found = excerpt(output, syntax.Offset)
 	}
 	if len(output) == 0 {

@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"slices"
 	"strconv"
 	"time"
 
@@ -97,8 +98,8 @@ func binding(b *graph.Binding) document.Document {
 // object takes keys and documents in turn.
 func object(pairs ...any) document.Document {
 	fields := make([]document.Field, 0, len(pairs)/2)
-	for i := 0; i < len(pairs); i += 2 {
-		fields = append(fields, document.Field{Key: pairs[i].(string), Value: pairs[i+1].(document.Document)})
+	for pair := range slices.Chunk(pairs, 2) {
+		fields = append(fields, document.Field{Key: pair[0].(string), Value: pair[1].(document.Document)})
 	}
 	return document.Object(fields...)
 }

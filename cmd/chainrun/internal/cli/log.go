@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 )
 
@@ -58,7 +59,7 @@ func (l *nodeLog) Handle(_ context.Context, r slog.Record) error {
 // WithAttrs implements slog.Handler.
 func (l *nodeLog) WithAttrs(attrs []slog.Attr) slog.Handler {
 	c := *l
-	c.attrs = append(c.attrs[:len(c.attrs):len(c.attrs)], attrs...)
+	c.attrs = append(slices.Clip(c.attrs), attrs...)
 	return &c
 }
 

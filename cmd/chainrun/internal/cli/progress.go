@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -167,7 +168,7 @@ func (t *tracker) step(id string, now time.Time) *shown {
 
 // thousands writes 1234567 as 1,234,567.
 func thousands(n uint64) string {
-	digits := fmt.Sprint(n)
+	digits := strconv.FormatUint(n, 10)
 	var b strings.Builder
 	for i, d := range digits {
 		if i > 0 && (len(digits)-i)%3 == 0 {
