@@ -58,6 +58,7 @@ func (e *Engine) compile(ctx context.Context, m *module.Module, tableElements ui
 		return nil, err
 	}
 	entry.save(metered)
+	p.metered.Wasm = nil // compiled; what is left is small
 	return p, nil
 }
 

@@ -105,6 +105,15 @@ func TestGoReactor(t *testing.T) {
 			t.Errorf("%v", first)
 		}
 	})
+	t.Run("sleep", func(t *testing.T) {
+		begun := time.Now()
+		if got, _ := call(t, p, Call{Input: []byte(`{"do":"sleep"}`)}); got["slept"] != "1h0m0s" {
+			t.Errorf("%v", got)
+		}
+		if took := time.Since(begun); took > time.Minute {
+			t.Errorf("took %v", took)
+		}
+	})
 	t.Run("entry", func(t *testing.T) {
 		r, err := p.Call(t.Context(), Call{Entry: "echo", Input: []byte(`[1]`)})
 		if err != nil || r.Stop != nil || string(r.Output) != `[1]` {

@@ -67,6 +67,14 @@ func run(ptr, size uint32) uint64 {
 		for range 40 {
 			keep = append(keep, make([]byte, 1<<20))
 		}
+	case "sleep": // a goroutine, a timer, a channel
+		woken := make(chan time.Duration)
+		go func() {
+			start := time.Now()
+			time.Sleep(time.Hour)
+			woken <- time.Since(start)
+		}()
+		return result(fmt.Appendf(nil, `{"slept":%q}`, (<-woken).Round(time.Second)), 0)
 	case "ask":
 		config, _ := ask("node", "config", "")
 		feedback, _ := ask("node", "feedback", "")
