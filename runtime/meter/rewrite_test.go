@@ -7,6 +7,8 @@ import (
 	"math"
 	"slices"
 	"testing"
+
+	"github.com/chainrun/chainrun/runtime/module"
 )
 
 const plenty = math.MaxInt64
@@ -192,3 +194,30 @@ const exponential = `(func $a) (func $b (call $a) (call $a)) (func $c (call $b) 
 	(func $e (call $d) (call $d)) (func $f (call $e) (call $e)) (func $g (call $f) (call $f)) (func $h (call $g) (call $g))
 	(func $i (call $h) (call $h)) (func $j (call $i) (call $i)) (func $k (call $j) (call $j)) (func $l (call $k) (call $k))
 	(func $m (call $l) (call $l)) (func (export "f") (call $m) (call $m))`
+
+// Function names move with their functions; everything else that tools left in custom sections is dropped.
+func TestNames(t *testing.T) {
+	custom := func(name string, data ...byte) []byte {
+		return cat([]byte{0}, sized(cat(sized([]byte(name)...), data)...))
+	}
+	wasm := cat(wasmOf([]byte{0, 0x10, 1, 0x0b}, []byte{0, 0x41, 0, 0x0b}), custom(".debug_info", 1, 2, 3),
+		custom("name", cat([]byte{1}, sized(cat([]byte{2, 0}, sized('r', 'u', 'n'), []byte{1}, sized('g'))...))...))
+	names := func(wasm []byte) map[uint32]string {
+		m, err := module.Read(wasm)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, s := range m.Sections {
+			if s.Name == ".debug_info" && m.ImportCount(module.KindFunction) > 0 {
+				t.Error("DWARF was kept")
+			}
+		}
+		return m.Names
+	}
+	if got := names(wasm); got[0] != "run" || got[1] != "g" {
+		t.Fatalf("names before %v", got)
+	}
+	if got := names(rewrite(t, wasm).Wasm); len(got) != 2 || got[1] != "run" || got[2] != "g" {
+		t.Errorf("names after %v", got)
+	}
+}
