@@ -137,7 +137,9 @@ func (m liveModel) row(s *shown) string {
 	if s.fuel > 0 {
 		facts = append(facts, thousands(s.fuel)+" fuel")
 	}
-	if s.status != "skipped" && duration > 0 {
+	if s.status == "skipped" {
+		facts = append(facts, "skipped")
+	} else if duration > 0 {
 		facts = append(facts, short(duration))
 	}
 	return row + " " + m.style.faint.Render(strings.Join(facts, "  "))
