@@ -22,8 +22,6 @@ import (
 	"time"
 
 	"github.com/tetratelabs/wazero"
-
-	"github.com/chainrun/chainrun/runtime/meter"
 )
 
 // cacheFormat changes whenever the layout of the folders and files does.
@@ -57,10 +55,10 @@ func openDiskCache(dir string) *diskCache {
 
 // A cacheEntry is what the cache has, or will have, of one module.
 type cacheEntry struct {
-	dir     string // "": not on disk
-	metered *meter.Metered
-	native  wazero.CompilationCache // nil in an interpreter without disk
-	known   map[string]string       // native files: path below dir → digest
+	dir    string // "": not on disk
+	code   *code
+	native wazero.CompilationCache // nil in an interpreter without disk
+	known  map[string]string       // native files: path below dir → digest
 }
 
 // open finds the entry of a module, empty where there is none. An entry that
@@ -98,8 +96,8 @@ func (c *diskCache) open(digest string, tableElements uint32, interpreter bool) 
 const entryFile = "entry"
 
 type entryHeader struct {
-	Metered meter.Metered     // without the bytes
-	Native  map[string]string // path below the entry's folder → digest
+	Code   code              // without the bytes
+	Native map[string]string // path below the entry's folder → digest
 }
 
 const entryMagic = cacheFormat + "\n"
@@ -126,18 +124,18 @@ func (e *cacheEntry) read() {
 	if err := json.Unmarshal(rest[:n], &h); err != nil {
 		return
 	}
-	h.Metered.Wasm = rest[n:]
-	e.metered, e.known = &h.Metered, h.Native
+	h.Code.Wasm = rest[n:]
+	e.code, e.known = &h.Code, h.Native
 }
 
 // save writes the entry down, unless it is there with all that was made. It
 // keeps quiet: what is not written is made again next time.
-func (e *cacheEntry) save(metered *meter.Metered) {
+func (e *cacheEntry) save(c *code) {
 	if e.dir == "" {
 		return
 	}
 	native := map[string]string{}
-	fresh := e.metered == nil
+	fresh := e.code == nil
 	if err := e.walkNative(func(name string) (err error) {
 		if strings.HasSuffix(name, ".tmp") {
 			return nil
@@ -152,14 +150,14 @@ func (e *cacheEntry) save(metered *meter.Metered) {
 	}); err != nil || !fresh {
 		return
 	}
-	h := entryHeader{Metered: *metered, Native: native}
-	h.Metered.Wasm = nil
+	h := entryHeader{Code: *c, Native: native}
+	h.Code.Wasm = nil
 	header, err := json.Marshal(h)
 	if err != nil {
 		return
 	}
 	body := binary.LittleEndian.AppendUint32(nil, uint32(len(header)))
-	body = append(append(body, header...), metered.Wasm...)
+	body = append(append(body, header...), c.Wasm...)
 	sum := sha256.Sum256(body)
 	writeAtomically(filepath.Join(e.dir, entryFile), []byte(entryMagic), sum[:], body)
 	prune(filepath.Dir(e.dir))

@@ -31,39 +31,34 @@ func (e *Engine) compile(ctx context.Context, m *module.Module, tableElements ui
 		return nil, &RefusedError{Text: err.Error()}
 	}
 	entry := e.cache.open(m.Digest, tableElements, e.config.Interpreter)
-	metered := entry.metered
-	if metered == nil {
-		if metered, err = meter.Rewrite(m, meterConfig); err != nil {
+	rewritten := entry.code
+	if rewritten == nil {
+		if rewritten, err = rewrite(m, tableElements); err != nil {
 			if invalid, ok := errors.AsType[*meter.InvalidError](err); ok {
 				return nil, notValid(invalid.Error(), invalid.Hint)
 			}
 			return nil, fmt.Errorf("rewriting the module to count fuel: %w", err)
 		}
-		if growsTables(metered) {
-			if metered.Wasm, err = capTables(metered.Wasm, tableElements); err != nil {
-				return nil, fmt.Errorf("capping the tables of the rewritten module: %w", err)
-			}
-		}
 	}
 
-	p, err := e.link(ctx, m, abi, metered, entry.native, tableElements)
+	p, err := e.link(ctx, m, abi, rewritten, entry.native, tableElements)
 	if err != nil && ctx.Err() == nil && entry.native != nil {
 		// Whatever ails the folder (a full disk, somebody who tidies up), the
 		// module can be compiled without it. It is an error of the module only
 		// when that fails too.
 		entry.dir = ""
-		p, err = e.link(ctx, m, abi, metered, nil, tableElements)
+		p, err = e.link(ctx, m, abi, rewritten, nil, tableElements)
 	}
 	if err != nil {
 		return nil, err
 	}
-	entry.save(metered)
-	p.metered.Wasm = nil // compiled; what is left is small
+	entry.save(rewritten)
+	p.code.Wasm = nil // compiled; what is left is small
 	return p, nil
 }
 
 // link makes a program in a runtime of its own.
-func (e *Engine) link(ctx context.Context, m *module.Module, abi module.ABI, metered *meter.Metered, native wazero.CompilationCache, tableElements uint32) (*Program, error) {
+func (e *Engine) link(ctx context.Context, m *module.Module, abi module.ABI, rewritten *code, native wazero.CompilationCache, tableElements uint32) (*Program, error) {
 	config := wazero.NewRuntimeConfigInterpreter()
 	if !e.config.Interpreter {
 		config = wazero.NewRuntimeConfig() // the compiler where there is one
@@ -75,14 +70,14 @@ func (e *Engine) link(ctx context.Context, m *module.Module, abi module.ABI, met
 	p := &Program{
 		engine:   e,
 		module:   m,
-		metered:  metered,
+		code:     rewritten,
 		tables:   tableElements,
 		entries:  m.Entries(),
 		command:  abi == module.ABICommand,
 		native:   native,
 		images:   map[imageKey]*image{},
 		runtime:  wazero.NewRuntimeWithConfig(context.Background(), config),
-		poolable: len(metered.Irreversible) == 0,
+		poolable: len(rewritten.Irreversible) == 0,
 	}
 	if err := p.build(ctx); err != nil {
 		_ = p.close(context.WithoutCancel(ctx))
@@ -100,7 +95,7 @@ func (p *Program) build(ctx context.Context) error {
 	var sealed context.Context = &guestContext{Context: ctx}
 	sealed = experimental.WithCompilationWorkers(sealed, runtime.GOMAXPROCS(0))
 	var err error
-	if p.compiled, err = p.runtime.CompileModule(sealed, p.metered.Wasm); err != nil {
+	if p.compiled, err = p.runtime.CompileModule(sealed, p.code.Wasm); err != nil {
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
@@ -139,7 +134,7 @@ func (p *Program) buildHost(ctx context.Context) error {
 			return fmt.Errorf("linking %s.%s: not offered", i.Module, i.Name)
 		}
 	}
-	define(p.metered.YieldModule, p.metered.YieldName, api.GoModuleFunc(p.yield), module.FuncType{})
+	define(p.code.YieldModule, p.code.YieldName, api.GoModuleFunc(p.yield), module.FuncType{})
 	for name, b := range builders {
 		if _, err := b.Instantiate(ctx); err != nil {
 			return fmt.Errorf("making the host module %s: %w", name, err)
@@ -166,11 +161,11 @@ func valueTypes(types []module.ValueType) []api.ValueType {
 // yield is what the rewritten module calls when a slice is used up.
 func (p *Program) yield(ctx context.Context, mod api.Module, _ []uint64) {
 	a, caller := attemptOf(ctx)
-	counter, found := mod.ExportedGlobal(p.metered.FuelExport).(api.MutableGlobal)
+	counter, found := mod.ExportedGlobal(p.code.FuelExport).(api.MutableGlobal)
 	if !found {
 		a.fail(errors.New("the rewritten module does not export its fuel"))
 	}
-	a.yield(caller, counter, mod.ExportedGlobal(p.metered.DepthExport))
+	a.yield(caller, counter, mod.ExportedGlobal(p.code.DepthExport))
 }
 
 func firstLine(s string) string {

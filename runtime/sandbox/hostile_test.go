@@ -66,6 +66,7 @@ func TestHostile(t *testing.T) {
 		{module: "start_loop", limits: fuel, reason: FuelExhausted, message: "while the module starts: fuel of"},
 		{module: "start_loop", limits: short, reason: TimedOut, message: "while the module starts: ran longer"},
 		{module: "start_trap", reason: Trap, message: "while the module starts: unreachable"},
+		{module: "start_recursion", limits: Limits{CallDepth: 700}, reason: Trap, message: "while the module starts: call depth 700 exceeded"},
 		{module: "start_bomb", limits: small, reason: MemoryExceeded, message: "while the module starts: a growth"},
 		{module: "initialize_loop", limits: fuel, reason: FuelExhausted, message: "while the module starts: fuel of"},
 		{module: "initialize_loop", limits: short, reason: TimedOut, message: "while the module starts: ran longer"},

@@ -36,7 +36,7 @@ type instance struct {
 	spent bool   // cannot be used again
 }
 
-// instantiate makes an instance. A start section runs here, under the attempt.
+// instantiate makes an instance; nothing of the guest runs here.
 func (p *Program) instantiate(ctx context.Context, a *attempt) (*instance, *Stop, error) {
 	a.memory = newMemory(a.limits.MemoryBytes)
 	guest := &guestContext{Context: ctx, attempt: a}
@@ -55,11 +55,11 @@ func (p *Program) instantiate(ctx context.Context, a *attempt) (*instance, *Stop
 		}
 		return g
 	}
-	i.fuel, i.depth = global(p.metered.FuelExport), global(p.metered.DepthExport)
-	if p.metered.RefusedExport != "" {
-		i.refused = global(p.metered.RefusedExport)
+	i.fuel, i.depth = global(p.code.FuelExport), global(p.code.DepthExport)
+	if p.code.RefusedExport != "" {
+		i.refused = global(p.code.RefusedExport)
 	}
-	for _, name := range p.metered.Globals {
+	for _, name := range p.code.Globals {
 		i.globals = append(i.globals, global(name))
 	}
 	if err != nil {
@@ -71,9 +71,16 @@ func (p *Program) instantiate(ctx context.Context, a *attempt) (*instance, *Stop
 
 // start brings a new instance to the state from which attempts begin.
 func (i *instance) start(ctx context.Context, a *attempt) (*Stop, error) {
+	var functions []string
+	if start := i.program.code.StartExport; start != "" {
+		functions = append(functions, start)
+	}
 	// In a command it would be an ordinary function.
 	if !i.program.command && i.function(module.ExportInitialize) != nil {
-		_, stop, err := i.enter(ctx, a, module.ExportInitialize)
+		functions = append(functions, module.ExportInitialize)
+	}
+	for _, name := range functions {
+		_, stop, err := i.enter(ctx, a, name)
 		if stop, err = reactorExit(a, stop, err); stop != nil || err != nil {
 			return stop, err
 		}

@@ -17,7 +17,6 @@ import (
 
 	"github.com/tetratelabs/wazero"
 
-	"github.com/chainrun/chainrun/runtime/meter"
 	"github.com/chainrun/chainrun/runtime/module"
 )
 
@@ -26,7 +25,7 @@ import (
 type Program struct {
 	engine   *Engine
 	module   *module.Module
-	metered  *meter.Metered
+	code     *code
 	entries  []string
 	command  bool
 	poolable bool   // an instance can be set back
@@ -72,7 +71,7 @@ func (p *Program) Call(ctx context.Context, c Call) (Result, error) {
 	if ctx.Err() != nil {
 		return Result{Stop: canceled(ctx)}, nil
 	}
-	if limits.TableElements != p.tables && growsTables(p.metered) {
+	if limits.TableElements != p.tables && growsTables(&p.code.Metered) {
 		if p, err = p.engine.program(ctx, p.module, limits.TableElements); ctx.Err() != nil {
 			return Result{Stop: canceled(ctx)}, nil
 		} else if err != nil {
