@@ -38,7 +38,7 @@ type Config struct {
 // calls the import YieldModule.YieldName, of type () -> (); the host adds the next slice to the global, or ends the call
 // by panicking. After a normal return the global tells what is left; below zero means that the fuel ran out in the last
 // stretch before the return, where no check lies, and counts as out of fuel. The global is zero when the module is
-// instantiated, so that a start function yields at once.
+// instantiated, so that a start function yields at once, or, if it is short, leaves the global below zero.
 //
 // After a trap the global holds the fuel left at the last call, yield, or unreachable instruction: deterministic for
 // equal slices, but the instructions since then are not in it.
