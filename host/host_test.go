@@ -268,7 +268,7 @@ func TestLoadFromDisk(t *testing.T) {
 		"module above":   {"module = '../echo.wasm'", ""},
 		"module pinned":  {"module = 'echo.wasm@sha256:" + strings.Repeat("0", 64) + "'", "pins"},
 		"bad pin":        {"module = 'echo.wasm@sha256:12'", "digest"},
-		"folder":         {"module = 'folder'", "no regular file"},
+		"folder":         {"module = 'folder'", "it is no regular file"},
 		"missing":        {"module = 'x.wasm'", "no such file"},
 		"std":            {"module = 'std:template'", "not supported yet"},
 		"url":            {"module = 'https://example.com/x.wasm'", "not supported yet"},

@@ -21,7 +21,7 @@ func readGraph(f fs.File, err error) ([]byte, error) {
 		return nil, err
 	}
 	if info.IsDir() {
-		return nil, fmt.Errorf("%s is a folder; expected a graph file", info.Name())
+		return nil, unreadable(info, "it is a folder; expected a graph file")
 	}
 	return readAtMost(f, info, MaxGraphBytes)
 }
@@ -48,7 +48,7 @@ func readFS(fsys fs.FS, name string, limit int64) ([]byte, error) {
 
 func readRegular(info fs.FileInfo, limit int64, open func() (fs.File, error)) ([]byte, error) {
 	if !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("%s is no regular file", info.Name())
+		return nil, unreadable(info, "it is no regular file")
 	}
 	f, err := open()
 	if err != nil {
@@ -58,18 +58,22 @@ func readRegular(info fs.FileInfo, limit int64, open func() (fs.File, error)) ([
 	return readAtMost(f, info, limit)
 }
 
+func unreadable(info fs.FileInfo, why string) error {
+	return &fs.PathError{Op: "read", Path: info.Name(), Err: errors.New(why)}
+}
+
 // readAtMost reads f to its end. Its size is a hint, the limit is the law: the
 // file may have grown since.
 func readAtMost(f fs.File, info fs.FileInfo, limit int64) ([]byte, error) {
 	if info.Size() > limit {
-		return nil, fmt.Errorf("%s has %d bytes; at most %d are read", info.Name(), info.Size(), limit)
+		return nil, unreadable(info, fmt.Sprintf("it has %d bytes; at most %d are read", info.Size(), limit))
 	}
 	b := make([]byte, 0, max(info.Size(), 512)+1)
 	for {
 		n, err := f.Read(b[len(b):cap(b)])
 		b = b[:len(b)+n]
 		if int64(len(b)) > limit {
-			return nil, fmt.Errorf("%s has more than %d bytes, which is the most that is read", info.Name(), limit)
+			return nil, unreadable(info, fmt.Sprintf("it has more than %d bytes, which is the most that is read", limit))
 		}
 		if errors.Is(err, io.EOF) {
 			return b, nil

@@ -138,6 +138,9 @@ func (a *app) root() *cobra.Command {
 
 // suggestion names the command that was probably meant.
 func suggestion(root *cobra.Command, word string) string {
+	if word == "" {
+		return ""
+	}
 	if names := root.SuggestionsFor(word); len(names) > 0 {
 		return " (did you mean " + strings.Join(names, " or ") + "?)"
 	}

@@ -150,7 +150,9 @@ func (a *app) refuse(e *host.InputError) error {
 		a.printJSON(inspect.View{Status: string(event.Failed), Failure: &e.Failure, Steps: []inspect.Step{}})
 	}
 	fmt.Fprintf(a.Err, "chainrun: %s\n", e.Failure.Message)
-	a.violations(e.Failure.Violations)
+	if vs := e.Failure.Violations; len(vs) > 0 && vs[0].Keyword != "json" { // else the message says it all
+		a.violations(vs)
+	}
 	return said(exitDocument)
 }
 
