@@ -91,9 +91,9 @@ func fuelTable(ctx context.Context, o options) error {
 	}
 	g = append(g, meanRow("mean of all", lanes, all))
 	g.print(o.out)
-	fmt.Fprintf(o.out, "\nratios of minima over %d interleaved rounds, geometric means; wazero v1.12, %s/%s\n", o.rounds, runtime.GOOS, runtime.GOARCH)
+	o.out.printf("\nratios of minima over %d interleaved rounds, geometric means; wazero v1.12, %s/%s\n", o.rounds, runtime.GOOS, runtime.GOARCH)
 	for _, m := range missing {
-		fmt.Fprintln(o.out, "SKIPPED:", m)
+		o.out.printf("SKIPPED: %s\n", m)
 	}
 	return nil
 }

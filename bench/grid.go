@@ -10,10 +10,22 @@ import (
 	"time"
 )
 
+// page is where the tables go. It keeps its first error.
+type page struct {
+	w   io.Writer
+	err error
+}
+
+func (p *page) printf(format string, args ...any) {
+	if p.err == nil {
+		_, p.err = fmt.Fprintf(p.w, format, args...)
+	}
+}
+
 // grid is rows of cells, the first column to the left, the others to the right.
 type grid [][]string
 
-func (g grid) print(w io.Writer) {
+func (g grid) print(p *page) {
 	var widths []int
 	for _, row := range g {
 		for i, cell := range row {
@@ -33,7 +45,7 @@ func (g grid) print(w io.Writer) {
 				line.WriteString("  " + pad + cell)
 			}
 		}
-		fmt.Fprintln(w, strings.TrimRight(line.String(), " "))
+		p.printf("%s\n", strings.TrimRight(line.String(), " "))
 	}
 }
 

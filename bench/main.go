@@ -15,7 +15,6 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"io"
 	"os"
 	"os/signal"
 	"slices"
@@ -26,7 +25,7 @@ import (
 type options struct {
 	rounds int
 	only   string // a part of the name of the programs to run
-	out    io.Writer
+	out    *page
 }
 
 // errSkipped is wrapped by a table that cannot be made here; its text says what
@@ -40,6 +39,7 @@ type table struct {
 
 var tables = []table{
 	{"fuel", "What counting fuel costs: time against the same module and engine without it", fuelTable},
+	{"rewrite", "What metering costs before the first call: rewriting, compiling, size", rewriteTable},
 	{"start", "The smallest graph from start to exit of the process", startTable},
 }
 
@@ -49,7 +49,7 @@ func main() {
 	only := flag.String("only", "", "run only programs whose name, such as \"Go json\", contains this")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	err := run(ctx, *names, options{rounds: max(*rounds, 1), only: *only, out: os.Stdout})
+	err := run(ctx, *names, options{rounds: max(*rounds, 1), only: *only, out: &page{w: os.Stdout}})
 	stop()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
@@ -68,13 +68,13 @@ func run(ctx context.Context, names string, o options) error {
 		if len(wanted) > 0 && !slices.Contains(wanted, t.name) {
 			continue
 		}
-		fmt.Fprintf(o.out, "\n%s: %s\n\n", t.name, t.title)
+		o.out.printf("\n%s: %s\n\n", t.name, t.title)
 		switch err := t.print(ctx, o); {
 		case errors.Is(err, errSkipped):
-			fmt.Fprintf(o.out, "SKIPPED: %v\n", err)
+			o.out.printf("SKIPPED: %v\n", err)
 		case err != nil:
 			return fmt.Errorf("table %s: %w", t.name, err)
 		}
 	}
-	return nil
+	return o.out.err
 }

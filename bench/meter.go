@@ -11,7 +11,8 @@ import (
 // throughMeter counts fuel alone, withDepth bounds the call depth too, as the
 // sandbox does.
 func throughMeter(wasm []byte) (*metered, error) { return rewrite(wasm, meter.Config{}) }
-func withDepth(wasm []byte) (*metered, error)    { return rewrite(wasm, meter.Config{CallDepth: true}) }
+
+func withDepth(wasm []byte) (*metered, error) { return rewrite(wasm, meter.Config{CallDepth: true}) }
 
 func rewrite(wasm []byte, c meter.Config) (*metered, error) {
 	m, err := module.Read(wasm)

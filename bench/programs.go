@@ -50,7 +50,7 @@ const folder = "."
 // line each what they cannot, and what to install.
 func buildPrograms(ctx context.Context) (built []program, missing []string, err error) {
 	out := filepath.Join(folder, "build")
-	if err := os.MkdirAll(out, 0o755); err != nil {
+	if err := os.MkdirAll(out, 0o750); err != nil {
 		return nil, nil, fmt.Errorf("making the build folder: %w", err)
 	}
 	if _, err := exec.LookPath("clang"); err != nil {
@@ -82,7 +82,7 @@ func buildPrograms(ctx context.Context) (built []program, missing []string, err 
 }
 
 func command(ctx context.Context, env []string, name string, args ...string) error {
-	c := exec.CommandContext(ctx, name, args...)
+	c := exec.CommandContext(ctx, name, args...) //nolint:gosec // compilers, named above
 	c.Env = append(os.Environ(), env...)
 	if out, err := c.CombinedOutput(); err != nil {
 		text := strings.TrimSpace(string(out))

@@ -42,9 +42,9 @@ func startTable(ctx context.Context, o options) error {
 	if err != nil {
 		return fmt.Errorf("making a cache folder: %w", err)
 	}
-	defer os.RemoveAll(cache)
+	defer func() { _ = os.RemoveAll(cache) }()
 	once := func(args []string) (time.Duration, error) {
-		c := exec.CommandContext(ctx, binary, args...)
+		c := exec.CommandContext(ctx, binary, args...) //nolint:gosec // our own binary
 		c.Dir = root
 		c.Env = append(os.Environ(), "XDG_CACHE_HOME="+cache, "XDG_STATE_HOME="+cache, "NO_COLOR=1")
 		var errs bytes.Buffer
@@ -78,7 +78,7 @@ func startTable(ctx context.Context, o options) error {
 	}
 	g = append(g, []string{"run graphs/hello, empty cache", milliseconds(cold), ""})
 	g.print(o.out)
-	fmt.Fprintf(o.out, "\n%d runs each, whole processes, warm cache but for the last row\n\n", startRuns)
+	o.out.printf("\n%d runs each, whole processes, warm cache but for the last row\n\n", startRuns)
 	return startParts(ctx, o, filepath.Join(root, "graphs", "hello", "say.wasm"))
 }
 
@@ -89,7 +89,7 @@ func startParts(ctx context.Context, o options, path string) error {
 	if err != nil {
 		return fmt.Errorf("making a cache folder: %w", err)
 	}
-	defer os.RemoveAll(cache)
+	defer func() { _ = os.RemoveAll(cache) }()
 	names := []string{"read the file and its sections", "rewrite (the meter alone)", "open the engine", "rewrite and load from the cache", "first call (image and all)", "second call"}
 	times := make([][]time.Duration, len(names))
 	for round := range startRuns + 1 {

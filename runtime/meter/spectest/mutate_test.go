@@ -41,12 +41,12 @@ type twin struct {
 	started *rewritten
 }
 
-func newTwin(t testing.TB) *twin {
-	t.Helper()
+func newTwin(tb testing.TB) *twin {
+	tb.Helper()
 	ctx := context.Background()
 	config := wazero.NewRuntimeConfigInterpreter().WithCoreFeatures(allFeatures).WithMemoryLimitPages(maxMemoryPages)
 	w := &twin{ctx: ctx, runtime: wazero.NewRuntimeWithConfig(ctx, config)}
-	t.Cleanup(func() { _ = w.runtime.Close(ctx) })
+	tb.Cleanup(func() { _ = w.runtime.Close(ctx) })
 	return w
 }
 
@@ -179,7 +179,7 @@ func (w *twin) check(wasm []byte) (valid, ended bool, err error) {
 	}
 	ready, refusal := throughMeter(wasm)
 	if refusal != nil {
-		return false, false, nil // stricter than wazero it may be
+		return false, false, nil //nolint:nilerr // stricter than wazero it may be
 	}
 	metered := w.observe(ready)
 	if !metered.compiled || metered.fuelOut {
@@ -262,18 +262,18 @@ func damage(wasm []byte, r *rand.Rand) []byte {
 }
 
 // seeds are the valid modules of the suite without imports and not large.
-func seeds(t testing.TB) map[string][]byte {
-	t.Helper()
+func seeds(tb testing.TB) map[string][]byte {
+	tb.Helper()
 	modules := map[string][]byte{}
 	for _, suite := range []string{"v2", "tail-call"} {
-		paths, err := filepath.Glob(filepath.Join(suiteData(t), suite, "testdata", "*.json"))
+		paths, err := filepath.Glob(filepath.Join(suiteData(tb), suite, "testdata", "*.json"))
 		if err != nil {
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
 		for _, path := range paths {
 			s, err := readScript(path)
 			if err != nil {
-				t.Fatal(err)
+				tb.Fatal(err)
 			}
 			for _, c := range s.Commands {
 				if c.Type != "module" {
@@ -281,7 +281,7 @@ func seeds(t testing.TB) map[string][]byte {
 				}
 				wasm, err := os.ReadFile(filepath.Join(s.folder, c.Filename))
 				if err != nil {
-					t.Fatal(err)
+					tb.Fatal(err)
 				}
 				if len(wasm) < 20_000 {
 					modules[suite+"/"+c.Filename] = wasm

@@ -31,15 +31,15 @@ var suites = []struct {
 }
 
 // suiteData finds wazero's test data in the module cache.
-func suiteData(t testing.TB) string {
-	t.Helper()
+func suiteData(tb testing.TB) string {
+	tb.Helper()
 	out, err := exec.CommandContext(context.Background(), "go", "list", "-m", "-f", "{{.Dir}}", "github.com/tetratelabs/wazero").Output()
 	if err != nil {
-		t.Fatalf("asking go for wazero's folder: %v", err)
+		tb.Fatalf("asking go for wazero's folder: %v", err)
 	}
 	folder := filepath.Join(strings.TrimSpace(string(out)), "internal", "integration_test", "spectest")
 	if _, err := os.Stat(folder); err != nil {
-		t.Fatalf("the spec tests are data of the wazero module: run `go mod download github.com/tetratelabs/wazero`: %v", err)
+		tb.Fatalf("the spec tests are data of the wazero module: run `go mod download github.com/tetratelabs/wazero`: %v", err)
 	}
 	return folder
 }
