@@ -90,7 +90,7 @@ type guest struct {
 	granted uint64
 	limit   uint64
 	slice   uint64
-	yields  int
+	lowest  int64 // the least fuel seen in a yield
 }
 
 func instantiate(tb testing.TB, c wazero.RuntimeConfig, metered *meter.Metered, limit, slice uint64) *guest {
@@ -121,8 +121,8 @@ func (g *guest) global(m api.Module, name string) api.MutableGlobal {
 }
 
 func (g *guest) yield(m api.Module) {
-	g.yields++
 	fuel := g.global(m, g.metered.FuelExport)
+	g.lowest = min(g.lowest, int64(fuel.Get()))
 	if int64(fuel.Get()) >= 0 {
 		g.t.Error("yield was called with fuel left")
 	}

@@ -133,6 +133,10 @@ func encode(s statement) []byte {
 	return nil
 }
 
+// longest bounds what a random program can use between two looks at the fuel: its four functions of 40 statements, each
+// once, generously. A loop or a recursion that passes no check goes far beyond.
+const longest = 4 * 40 * 20
+
 const mix = 0x5851f42d4c957f2d
 
 // fixLabels marks the branches to the function's own label: those carry a value, others must not.
@@ -423,6 +427,9 @@ func TestRandomFunctions(t *testing.T) {
 				}
 				g.global(g.mod, metered.DepthExport).Set(200)
 				got, fuel, err := g.call("f", uint64(x))
+				if g.lowest < -longest {
+					rt.Fatalf("%d were used between two looks at the fuel", -g.lowest)
+				}
 				switch {
 				case errors.Is(wantErr, errLimit):
 					if err == nil {
