@@ -15,6 +15,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -223,12 +224,17 @@ func fileDigest(path string) (string, error) {
 	if !info.Mode().IsRegular() {
 		return "", &fs.PathError{Op: "digest", Path: path, Err: errors.New("not a regular file")}
 	}
-	b, err := os.ReadFile(path)
+	f, err := os.Open(path)
 	if err != nil {
 		return "", err
 	}
-	sum := sha256.Sum256(b)
-	return hex.EncodeToString(sum[:]), nil
+	defer func() { _ = f.Close() }()
+	// In pieces that stay in the processor's cache: the file is large.
+	h, piece := sha256.New(), make([]byte, 128<<10)
+	if _, err := io.CopyBuffer(h, struct{ io.Reader }{f}, piece); err != nil {
+		return "", err
+	}
+	return hex.EncodeToString(h.Sum(nil)), nil
 }
 
 // writeAtomically puts a file in its place as a whole or not at all.
