@@ -2,6 +2,7 @@ package graph
 
 import (
 	"math/bits"
+	"slices"
 	"sort"
 
 	"github.com/chainrun/chainrun/host/expr"
@@ -103,9 +104,9 @@ func (p *paths) meet(x, y int32) int32 {
 	if x == y {
 		return x
 	}
-	for k := len(p.up) - 1; k >= 0; k-- {
-		if p.up[k][x] != p.up[k][y] {
-			x, y = p.up[k][x], p.up[k][y]
+	for _, up := range slices.Backward(p.up) {
+		if up[x] != up[y] {
+			x, y = up[x], up[y]
 		}
 	}
 	return p.up[0][x]
@@ -115,8 +116,7 @@ func (p *paths) meet(x, y int32) int32 {
 // after the one above it.
 func (p *paths) number(order []int32) {
 	size := make([]int32, len(p.depth))
-	for i := len(order) - 1; i >= 0; i-- {
-		x := order[i]
+	for _, x := range slices.Backward(order) {
 		size[x]++
 		size[p.up[0][x]] += size[x]
 	}
@@ -170,41 +170,28 @@ func (p *paths) branchings(points []int32, visit func(at int32, self bool, group
 	}
 }
 
-// clashes calls visit for every two groups of a branching that are not
-// exclusive; it stops, and returns false, when visit does.
-func (p *paths) clashes(at int32, groups []group, visit func(a, b group) bool) bool {
+// clash finds two groups of a branching that are not exclusive.
+func (p *paths) clash(at int32, groups []group) (a, b group, found bool) {
 	first := p.isNode(at) && p.g.Nodes[at].Route == RouteFirst
-	var edges, nodes []group
-	for _, g := range groups {
-		if p.isNode(g.child) {
-			nodes = append(nodes, g)
-		} else {
-			edges = append(edges, g)
-		}
-	}
-	for i, b := range nodes {
-		for _, a := range edges {
-			if !visit(a, b) {
-				return false
+	for i, b := range groups {
+		f := p.edgeAt(b.child)
+		if f == nil {
+			if len(groups) > 1 {
+				return groups[(i+1)%len(groups)], b, true
 			}
+			continue
 		}
-		for _, a := range nodes[:i] {
-			if !visit(a, b) {
-				return false
-			}
-		}
-	}
-	for i, b := range edges {
 		if first {
-			break
+			continue
 		}
-		for _, a := range edges[:i] {
-			if !exclusiveEdges(p.edgeAt(a.child), p.edgeAt(b.child)) && !visit(a, b) {
-				return false
+		// Among five edges of a node two are not exclusive, so this ends soon.
+		for _, a := range groups[:i] {
+			if e := p.edgeAt(a.child); e != nil && !exclusiveEdges(e, f) {
+				return a, b, true
 			}
 		}
 	}
-	return true
+	return group{}, group{}, false
 }
 
 // exclusiveEdges reports whether two edges of one node are never both taken, as

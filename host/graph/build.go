@@ -11,16 +11,19 @@ import (
 	"github.com/chainrun/chainrun/host/schema"
 )
 
+// Loader reads a file that a graph names, by a path with slashes relative to the
+// graph's folder.
+type Loader = schema.Loader
+
 // Build checks what an author wrote and resolves it to a [Graph]. All
 // complaints are returned at once, in the order of the file; the graph is nil
 // if one of them is an error.
 //
-// load reads the files that the source names (schemas), by a path with slashes
-// relative to the graph's folder; Build asks for none outside of it. It may be
-// nil if none is named.
+// load reads the files that the source names (schemas); Build asks for none
+// outside of the graph's folder. It may be nil if none is named.
 //
 // Time and memory are near linear in the source.
-func Build(src *Source, load schema.Loader) (*Graph, Diagnostics) {
+func Build(src *Source, load Loader) (*Graph, Diagnostics) {
 	b := newBuilder(src, load)
 	b.build()
 	if b.found.Failed() {
@@ -29,7 +32,7 @@ func Build(src *Source, load schema.Loader) (*Graph, Diagnostics) {
 	return b.graph, b.found
 }
 
-func newBuilder(src *Source, load schema.Loader) *builder {
+func newBuilder(src *Source, load Loader) *builder {
 	b := &builder{
 		src: src, load: load,
 		broken:   src.Partial,
@@ -60,7 +63,7 @@ func (b *builder) build() {
 // builder is one Build under way.
 type builder struct {
 	src   *Source
-	load  schema.Loader
+	load  Loader
 	graph *Graph
 	found Diagnostics
 
@@ -133,7 +136,7 @@ func (b *builder) readTop() {
 		b.complain(s.Keys["version"], CodeBadValue, fmt.Sprintf("version: %d is unknown; this program reads version 1", v), "write version = 1")
 	}
 	g.Deadline = b.duration(s.Deadline, s.Keys, "deadline", "deadline", Position{}, 0)
-	g.MaxSteps = int(b.count(s.MaxSteps, s.Keys, "max_steps", "max_steps", Position{}, 1, maxCount, DefaultMaxSteps))
+	g.MaxSteps = int(b.count(s.MaxSteps, s.Keys, "max_steps", "max_steps", Position{}, maxCount, DefaultMaxSteps))
 	g.Input = b.wire(s.Input.Schema, "input.schema")
 	g.Output = b.wire(s.Output.Schema, "output.schema")
 	g.OutputValue = b.expression(s.Output.Value, inOutput, "output.value")

@@ -1,6 +1,10 @@
 package graph
 
-import "fmt"
+import (
+	"fmt"
+	"math/bits"
+	"slices"
+)
 
 // maxConflicts bounds how many write conflicts are reported.
 const maxConflicts = 50
@@ -31,27 +35,102 @@ func (b *builder) conflicts(p *paths) {
 	if len(column) == 0 {
 		return
 	}
-	before := b.ancestors(column)
+	c := &company{b: b, p: p, before: b.ancestors(column), column: column}
+	for w, i := range column {
+		for len(c.writer) <= i {
+			c.writer = append(c.writer, 0)
+		}
+		c.writer[i] = w
+	}
 	found := 0
 	for _, k := range b.graph.State {
 		p.branchings(writers[k.Index], func(at int32, _ bool, groups []group) bool {
-			return p.clashes(at, groups, func(x, y group) bool {
-				xs := before.without(p, y.child, x.points, column)
-				ys := before.without(p, x.child, y.points, column)
-				for _, v := range xs {
-					for _, w := range ys {
-						if before.has(w, column[v]) || before.has(v, column[w]) {
-							continue
-						}
-						b.conflict(k, b.graph.Nodes[v], b.graph.Nodes[w])
-						found++
-						return false
-					}
-				}
-				return true
-			}) || found < maxConflicts
+			if v, w, bad := c.conflict(at, groups); bad {
+				b.conflict(k, b.graph.Nodes[v], b.graph.Nodes[w])
+				found++
+			}
+			return found < maxConflicts
 		})
 	}
+}
+
+// company is the writers that are not alone in writing a key.
+type company struct {
+	b      *builder
+	p      *paths
+	before *ancestry
+	column map[int32]int // by node
+	writer []int32       // by column
+}
+
+// ordered reports whether one of two writers comes before the other.
+func (c *company) ordered(x, y int32) bool {
+	return c.before.has(y, c.column[x]) || c.before.has(x, c.column[y])
+}
+
+// conflict finds two writers in different groups of a branching of which
+// neither comes before the other and that are not exclusive.
+func (c *company) conflict(at int32, groups []group) (v, w int32, found bool) {
+	var edges, nodes []group
+	for _, g := range groups {
+		if c.p.isNode(g.child) {
+			nodes = append(nodes, g)
+		} else {
+			edges = append(edges, g)
+		}
+	}
+	// Of what is behind two edges of a node, one comes before the other only by
+	// leaving a loop; so this ends soon.
+	for i, g := range edges {
+		for _, f := range edges[:i] {
+			if exclusiveEdges(c.p.edgeAt(f.child), c.p.edgeAt(g.child)) {
+				continue
+			}
+			for _, x := range f.points {
+				for _, y := range g.points {
+					if !c.ordered(x, y) {
+						return x, y, true
+					}
+				}
+			}
+		}
+		if c.p.g.Nodes[at].Route == RouteFirst {
+			break
+		}
+	}
+	if len(nodes) == 0 || len(groups) == 1 {
+		return 0, 0, false
+	}
+	slices.SortFunc(nodes, func(x, y group) int {
+		return c.b.graph.Nodes[x.child].Rank - c.b.graph.Nodes[y.child].Rank
+	})
+	earlier := make([]uint64, c.before.words)
+	add := func(g group) {
+		for _, x := range g.points {
+			earlier[c.column[x]/64] |= 1 << (c.column[x] % 64)
+		}
+	}
+	for _, g := range edges {
+		add(g)
+	}
+	for i, g := range nodes {
+		// Writers that come before the node also come before all that is below
+		// it; of the others each is looked at.
+		for word, known := range c.before.row(c.b.graph.Nodes[g.child]) {
+			for left := earlier[word] &^ known; left != 0; left &= left - 1 {
+				x := c.writer[word*64+bits.TrailingZeros64(left)]
+				for _, y := range g.points {
+					if !c.ordered(x, y) {
+						return x, y, true
+					}
+				}
+			}
+		}
+		if i+1 < len(nodes) {
+			add(g)
+		}
+	}
+	return 0, 0, false
 }
 
 func (b *builder) conflict(k *StateKey, v, w *Node) {
@@ -82,20 +161,6 @@ type ancestry struct {
 
 func (a *ancestry) has(node int32, column int) bool {
 	return a.bits[int(node)*a.words+column/64]&(1<<(column%64)) != 0
-}
-
-// without leaves out the writers that come before a point: they also come
-// before everything below it.
-func (a *ancestry) without(p *paths, point int32, writers []int32, column map[int32]int) (left []int32) {
-	if !p.isNode(point) {
-		return writers
-	}
-	for _, w := range writers {
-		if !a.has(point, column[w]) {
-			left = append(left, w)
-		}
-	}
-	return left
 }
 
 func (a *ancestry) row(n *Node) []uint64 { return a.bits[n.Index*a.words : (n.Index+1)*a.words] }

@@ -59,7 +59,7 @@ func (d Diagnostic) String() string {
 
 // Diagnostics are all complaints about a graph, in the order of the file. As an
 // error they mean: the graph cannot be run, tell the author.
-type Diagnostics []Diagnostic
+type Diagnostics []Diagnostic //nolint:errname // a list of complaints first, an error second
 
 // Failed reports whether any of them is an error.
 func (ds Diagnostics) Failed() bool {

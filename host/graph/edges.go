@@ -131,7 +131,7 @@ func (b *builder) codes(words []Word, label string, refuse func(failure.Code) st
 	var list []failure.Code
 	for _, w := range words {
 		c := failure.Code(w.Text)
-		switch why := ""; {
+		switch {
 		case w.Text == "error":
 			b.complain(w.At, CodeUnknownCode, fmt.Sprintf("%s: %q is no code: it stands for all of them", label, w.Text), `write on = "error" without a list, or name codes`)
 		case !c.Known():
@@ -142,7 +142,7 @@ func (b *builder) codes(words []Word, label string, refuse func(failure.Code) st
 			b.complain(w.At, CodeUnknownCode, fmt.Sprintf("%s: %q: no such code", label, w.Text),
 				hint+`; a node's own code is error.reason: select it with when = "error.reason == …"`)
 		default:
-			if why = refuse(c); why != "" {
+			if why := refuse(c); why != "" {
 				b.complain(w.At, CodeUnknownCode, fmt.Sprintf("%s: %q %s", label, w.Text, why), "remove it")
 			} else if slices.Contains(list, c) {
 				b.complain(w.At, CodeDuplicate, fmt.Sprintf("%s: %q is listed twice", label, w.Text), "remove one")

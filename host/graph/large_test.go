@@ -63,6 +63,17 @@ func largeSources(n int) map[string]*Source {
 		fork.Nodes[0].Route = ""
 		fork.Edges = append(fork.Edges, EdgeSource{From: word(0), To: word(i)})
 	}
+	skips := nodes() // the first may lead to each, and each to the next
+	skips.Chain = chain.Chain
+	for i := 2; i < n; i++ {
+		skips.Edges = append(skips.Edges, EdgeSource{From: word(0), To: word(i), When: Expression{Text: fmt.Sprintf("output == %d", i)}})
+	}
+	same := nodes() // refused: nothing but edges from one node to another one
+	same.Nodes = same.Nodes[:2]
+	same.Nodes[0].Route = ""
+	for i := range 5 * n {
+		same.Edges = append(same.Edges, EdgeSource{From: word(0), To: word(1), When: Expression{Text: fmt.Sprintf("output == %d", i%100)}})
+	}
 	apart := nodes() // refused: nothing is connected
 	wrong := nodes() // refused: nothing is right
 	for i := range n {
@@ -71,14 +82,14 @@ func largeSources(n int) map[string]*Source {
 	}
 	return map[string]*Source{
 		"chain": chain, "loop": loop, "wide": wide, "ladder": ladder, "diamonds": diamonds, "loops": loops,
-		"nested": nested, "fork": fork, "apart": apart, "wrong": wrong,
+		"nested": nested, "fork": fork, "skips": skips, "same": same, "apart": apart, "wrong": wrong,
 	}
 }
 
 // TestLarge builds 10,000 nodes in every shape. The bound is far above what it
 // takes, so that only a wrong growth meets it.
 func TestLarge(t *testing.T) {
-	refused := map[string]bool{"nested": true, "fork": true, "apart": true, "wrong": true}
+	refused := map[string]bool{"nested": true, "same": true, "fork": true, "apart": true, "wrong": true}
 	for name, src := range largeSources(10_000) {
 		begin := time.Now()
 		g, found := Build(src, nil)

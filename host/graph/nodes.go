@@ -114,11 +114,11 @@ func (b *builder) policies(n *Node, s *NodeSource, owner string, foreach bool) {
 	if s.OutputSchema.written() {
 		n.Out = b.wire(s.OutputSchema, label("output_schema"))
 	}
-	n.Fuel = uint64(b.count(s.Fuel, s.Keys, "fuel", label("fuel"), s.At, 1, maxFuel, int64(n.Fuel)))
+	n.Fuel = uint64(b.count(s.Fuel, s.Keys, "fuel", label("fuel"), s.At, maxFuel, int64(n.Fuel)))
 	n.MemoryBytes = uint64(b.bytes(s.Memory, s.Keys, "memory", label("memory"), s.At, int64(n.MemoryBytes)))
 	n.Timeout = b.duration(s.Timeout, s.Keys, "timeout", label("timeout"), s.At, n.Timeout)
 	n.Deadline = b.duration(s.Deadline, s.Keys, "deadline", label("deadline"), s.At, n.Deadline)
-	n.MaxVisits = int(b.count(s.MaxVisits, s.Keys, "max_visits", label("max_visits"), s.At, 1, maxCount, int64(n.MaxVisits)))
+	n.MaxVisits = int(b.count(s.MaxVisits, s.Keys, "max_visits", label("max_visits"), s.At, maxCount, int64(n.MaxVisits)))
 	if s.Retry != nil || has(s.Keys, "retry") {
 		n.Retry = b.retry(s.Retry, owner)
 	}

@@ -97,10 +97,15 @@ func (o *ordering) emit(order []*Node, scope *Loop, ready fileHeap) []*Node {
 // fileHeap gives the node that is first in the file.
 type fileHeap []*Node
 
+// Len, Less, Swap, Push and Pop are what container/heap needs.
 func (h fileHeap) Len() int           { return len(h) }
 func (h fileHeap) Less(i, j int) bool { return h[i].Index < h[j].Index }
 func (h fileHeap) Swap(i, j int)      { h[i], h[j] = h[j], h[i] }
-func (h *fileHeap) Push(x any)        { *h = append(*h, x.(*Node)) }
+
+// Push is for container/heap.
+func (h *fileHeap) Push(x any) { *h = append(*h, x.(*Node)) }
+
+// Pop is for container/heap.
 func (h *fileHeap) Pop() any {
 	old := *h
 	n := old[len(old)-1]

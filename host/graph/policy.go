@@ -40,13 +40,13 @@ const (
 	maxDuration    = 10 * 365 * 24 * time.Hour
 )
 
-// count checks a whole number. label names the key in full.
-func (b *builder) count(v int64, keys Positions, key, label string, table Position, least, most, fallback int64) int64 {
+// count checks a whole number from 1. label names the key in full.
+func (b *builder) count(v int64, keys Positions, key, label string, table Position, most, fallback int64) int64 {
 	if v == 0 && !has(keys, key) {
 		return fallback
 	}
-	if v < least || v > most {
-		b.complain(at(keys, key, table), CodeBadValue, fmt.Sprintf("%s: %d is out of range", label, v), fmt.Sprintf("allowed: %d to %d", least, most))
+	if v < 1 || v > most {
+		b.complain(at(keys, key, table), CodeBadValue, fmt.Sprintf("%s: %d is out of range", label, v), fmt.Sprintf("allowed: 1 to %d", most))
 		return fallback
 	}
 	return v
@@ -91,7 +91,7 @@ func (b *builder) retry(rules []RetrySource, owner string) []RetryRule {
 		label := fmt.Sprintf("%s: retry[%d].", owner, i)
 		r := RetryRule{
 			On:          b.codes(s.On, label+"on", refuseRetry),
-			MaxAttempts: int(b.count(s.MaxAttempts, s.Keys, "max_attempts", label+"max_attempts", s.At, 1, maxCount, DefaultMaxAttempts)),
+			MaxAttempts: int(b.count(s.MaxAttempts, s.Keys, "max_attempts", label+"max_attempts", s.At, maxCount, DefaultMaxAttempts)),
 			MaxInterval: b.duration(s.MaxInterval, s.Keys, "max_interval", label+"max_interval", s.At, DefaultMaxInterval),
 			MaxElapsed:  b.duration(s.MaxElapsed, s.Keys, "max_elapsed", label+"max_elapsed", s.At, 0),
 			Multiplier:  DefaultMultiplier, Jitter: DefaultJitter, InitialInterval: DefaultInitialInterval, At: s.At,

@@ -1,6 +1,9 @@
 package graph
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // serial refuses what would run two steps at once: this version runs one at a
 // time. Steps run at once where two success edges of a node may both be taken,
@@ -48,8 +51,7 @@ func (b *builder) forks(edges []*Edge) {
 // its turn, so only a success edge out can have company.
 func (b *builder) exits(l *Loop) {
 	later := map[*Node]*Edge{} // an edge out of the node or of one after it
-	for i := len(l.Nodes) - 1; i >= 0; i-- {
-		n := l.Nodes[i]
+	for _, n := range slices.Backward(l.Nodes) {
 		for _, f := range n.Outgoing {
 			if f.Back != nil || len(f.Leaves) > 0 {
 				continue

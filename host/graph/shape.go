@@ -22,7 +22,8 @@ func (b *builder) shapes(p *paths) {
 		}
 	}
 	p.branchings(ends, func(at int32, self bool, groups []group) bool {
-		b.graph.OutputByNode = self || !p.clashes(at, groups, func(group, group) bool { return false })
+		_, _, clash := p.clash(at, groups)
+		b.graph.OutputByNode = self || clash
 		return !b.graph.OutputByNode
 	})
 }
@@ -42,10 +43,22 @@ func (n *Node) Ends() bool {
 // not exclusive.
 func (p *paths) edgesClash(edges []int32) (clash bool) {
 	p.branchings(edges, func(at int32, _ bool, groups []group) bool {
-		clash = !p.clashes(at, groups, func(a, b group) bool {
-			// Two edges of the branching node itself come from the same node.
-			return a.points[0] == a.child && b.points[0] == b.child
-		})
+		var direct, others []group // direct: edges of the branching node itself
+		for _, g := range groups {
+			if g.points[0] == g.child {
+				direct = append(direct, g)
+			} else {
+				others = append(others, g)
+			}
+		}
+		_, _, clash = p.clash(at, others)
+		for i := 0; i < len(others) && !clash; i++ {
+			for _, d := range direct {
+				if _, _, clash = p.clash(at, []group{d, others[i]}); clash {
+					break
+				}
+			}
+		}
 		return !clash
 	})
 	return clash

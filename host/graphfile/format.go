@@ -2,6 +2,7 @@ package graphfile
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -203,7 +204,7 @@ func (w *writer) next(dec *json.Decoder) string {
 		}
 		return float(f)
 	}
-	w.fail(fmt.Errorf("TOML has no null"))
+	w.fail(errors.New("TOML has no null"))
 	return "0"
 }
 

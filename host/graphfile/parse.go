@@ -8,7 +8,6 @@ import (
 	"github.com/BurntSushi/toml"
 
 	"github.com/chainrun/chainrun/host/graph"
-	"github.com/chainrun/chainrun/host/schema"
 )
 
 // MaxBytes bounds a graph file.
@@ -16,7 +15,7 @@ const MaxBytes = 4 << 20
 
 // Load reads a graph: [Parse] and then [graph.Build], with the complaints of
 // both. Files that the graph names are read by load; see [graph.Build].
-func Load(name string, text []byte, load schema.Loader) (*graph.Graph, graph.Diagnostics) {
+func Load(name string, text []byte, load graph.Loader) (*graph.Graph, graph.Diagnostics) {
 	src, found := Parse(name, text)
 	if src == nil {
 		return nil, found

@@ -34,7 +34,7 @@ func parseSize(s string) (n int64, hint string, ok bool) {
 		}
 	}
 	lower := strings.ToLower(text)
-	digits := strings.TrimRight(lower, "bikmgbyte ")
+	digits := strings.TrimRight(lower, "bikmgyte ")
 	if _, err := strconv.ParseInt(digits, 10, 64); err == nil {
 		unit := strings.TrimSpace(lower[len(digits):])
 		for _, u := range units[:3] {

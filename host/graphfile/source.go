@@ -261,10 +261,8 @@ func (r *reader) edge(n int, i item) graph.EdgeSource {
 		return e
 	}
 	e.Keys = t.keys
-	from, to := item{}, item{}
-	e.From.Text, from = t.file("from"), t.item("from")
-	e.To.Text, to = t.file("to"), t.item("to")
-	e.From.At, e.To.At = r.valueAt(from), r.valueAt(to)
+	e.From = graph.Word{Text: t.file("from"), At: r.valueAt(t.item("from"))}
+	e.To = graph.Word{Text: t.file("to"), At: r.valueAt(t.item("to"))}
 	e.When = t.expression("when")
 	if on, ok := t.values["on"].(string); ok && on == "error" {
 		i, _ := t.take("on")

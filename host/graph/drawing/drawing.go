@@ -44,7 +44,7 @@ func join(codes []failure.Code) string {
 // kind becomes one blank, and what cannot be seen becomes its number.
 func plain(s string) string {
 	var b strings.Builder
-	for _, word := range strings.Fields(strings.ToValidUTF8(s, "\uFFFD")) {
+	for word := range strings.FieldsSeq(strings.ToValidUTF8(s, "\uFFFD")) {
 		if b.Len() > 0 {
 			b.WriteByte(' ')
 		}

@@ -55,7 +55,7 @@ func TestTextHolds(t *testing.T) {
 		} else {
 			lists++
 		}
-		for _, line := range strings.Split(text, "\n") {
+		for line := range strings.SplitSeq(text, "\n") {
 			if n := len([]rune(line)); n > o.Width && !boxed {
 				t.Fatalf("%d columns of %d:\n%s", n, o.Width, text)
 			}
