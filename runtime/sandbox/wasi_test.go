@@ -95,10 +95,11 @@ func anyArguments(tb testing.TB) func(*rapid.T) {
 		rapid.Uint64Range(0, size),
 		rapid.Uint64(),
 	)
+	ctx := tb.Context() // of the fuzz test as a whole
 	return func(r *rapid.T) {
 		name := rapid.SampledFrom(names).Draw(r, "function")
 		args := rapid.SliceOfN(word, 9, 9).Draw(r, "arguments")
-		got, err := p.Call(tb.Context(), Call{Entry: name, Input: words(args...), Limits: Limits{Timeout: 10 * time.Second}})
+		got, err := p.Call(ctx, Call{Entry: name, Input: words(args...), Limits: Limits{Timeout: 10 * time.Second}})
 		if err != nil {
 			r.Fatalf("%s: %v", name, err)
 		}
