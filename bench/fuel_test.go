@@ -3,7 +3,6 @@ package main
 
 import (
 	"os"
-	"strings"
 	"testing"
 
 	"github.com/tetratelabs/wazero"
@@ -20,8 +19,8 @@ func TestFuelIsWasmtimes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(missing) > 0 {
-		t.Log("SKIPPED: " + strings.Join(missing, "; "))
+	for _, m := range missing {
+		t.Run("missing", func(t *testing.T) { t.Skip(m) })
 	}
 	wasmtime := newWasmtimeLane(true)
 	defer func() { _ = wasmtime.close(t.Context()) }()
