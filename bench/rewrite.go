@@ -29,7 +29,7 @@ func rewriteTable(ctx context.Context, o options) error {
 		g = append(g, row)
 	}
 	g.print(o.out)
-	o.out.printf("\nminima over %d rounds, no cache\n", rewriteRounds)
+	o.out.printf("\nminima over %d rounds, no cache, processor time of all threads\n", rewriteRounds)
 	for _, m := range missing {
 		o.out.printf("SKIPPED: %s\n", m)
 	}
@@ -44,11 +44,11 @@ func rewriteRow(ctx context.Context, p program) ([]string, error) {
 	var ready *metered
 	var rewriting, plain, rewritten []time.Duration
 	for range rewriteRounds {
-		begin := time.Now()
+		begin := processTime()
 		if ready, err = withDepth(wasm); err != nil {
 			return nil, err
 		}
-		rewriting = append(rewriting, time.Since(begin))
+		rewriting = append(rewriting, processTime()-begin)
 		for _, side := range []struct {
 			wasm  []byte
 			times *[]time.Duration
@@ -74,9 +74,9 @@ func rewriteRow(ctx context.Context, p program) ([]string, error) {
 
 func compileOnce(ctx context.Context, wasm []byte) (time.Duration, error) {
 	r := wazero.NewRuntimeWithConfig(ctx, wazero.NewRuntimeConfigCompiler().WithDebugInfoEnabled(false))
-	begin := time.Now()
+	begin := processTime()
 	_, err := r.CompileModule(ctx, wasm)
-	took := time.Since(begin)
+	took := processTime() - begin
 	if closing := r.Close(ctx); err == nil {
 		err = closing
 	}
