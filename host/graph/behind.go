@@ -170,14 +170,14 @@ func (p *paths) branchings(points []int32, visit func(at int32, self bool, group
 	}
 }
 
-// clash finds two groups of a branching that are not exclusive.
-func (p *paths) clash(at int32, groups []group) (a, b group, found bool) {
+// clash reports whether two groups of a branching are not exclusive.
+func (p *paths) clash(at int32, groups []group) bool {
 	first := p.isNode(at) && p.g.Nodes[at].Route == RouteFirst
 	for i, b := range groups {
 		f := p.edgeAt(b.child)
 		if f == nil {
 			if len(groups) > 1 {
-				return groups[(i+1)%len(groups)], b, true
+				return true
 			}
 			continue
 		}
@@ -187,11 +187,11 @@ func (p *paths) clash(at int32, groups []group) (a, b group, found bool) {
 		// Among five edges of a node two are not exclusive, so this ends soon.
 		for _, a := range groups[:i] {
 			if e := p.edgeAt(a.child); e != nil && !exclusiveEdges(e, f) {
-				return a, b, true
+				return true
 			}
 		}
 	}
-	return group{}, group{}, false
+	return false
 }
 
 // exclusiveEdges reports whether two edges of one node are never both taken, as

@@ -22,8 +22,7 @@ func (b *builder) shapes(p *paths) {
 		}
 	}
 	p.branchings(ends, func(at int32, self bool, groups []group) bool {
-		_, _, clash := p.clash(at, groups)
-		b.graph.OutputByNode = self || clash
+		b.graph.OutputByNode = self || p.clash(at, groups)
 		return !b.graph.OutputByNode
 	})
 }
@@ -51,10 +50,10 @@ func (p *paths) edgesClash(edges []int32) (clash bool) {
 				others = append(others, g)
 			}
 		}
-		_, _, clash = p.clash(at, others)
+		clash = p.clash(at, others)
 		for i := 0; i < len(others) && !clash; i++ {
 			for _, d := range direct {
-				if _, _, clash = p.clash(at, []group{d, others[i]}); clash {
+				if clash = p.clash(at, []group{d, others[i]}); clash {
 					break
 				}
 			}

@@ -1,0 +1,132 @@
+package graphfile
+
+// Values that are handed on: documents, schemas, lists of tables.
+
+import (
+	"fmt"
+	"math"
+	"strings"
+	"time"
+
+	"github.com/chainrun/chainrun/host/document"
+	"github.com/chainrun/chainrun/host/graph"
+)
+
+// value reads any value as a document.
+func (t *table) value(key string) graph.Value {
+	i, ok := t.take(key)
+	if !ok {
+		return graph.Value{}
+	}
+	return t.r.value(i, t.label+key)
+}
+
+func (r *reader) value(i item, label string) graph.Value {
+	before := len(r.found)
+	d := r.document(i, label)
+	if len(r.found) > before {
+		return graph.Value{At: r.valueAt(i)}
+	}
+	return graph.Value{Document: d, At: r.valueAt(i)}
+}
+
+// document converts a value, with keys in the order of the file. Its depth is
+// bounded by that of the file.
+func (r *reader) document(i item, label string) document.Document {
+	switch v := i.value.(type) {
+	case map[string]any:
+		t := &table{r: r, values: v, place: i.place}
+		fields := make([]document.Field, 0, len(v))
+		for _, name := range t.names() {
+			fields = append(fields, document.Field{Key: name, Value: r.document(t.item(name), label+"."+printable(name))})
+		}
+		return document.Object(fields...)
+	case []any:
+		items := make([]document.Document, len(v))
+		for n := range v {
+			items[n] = r.document(item{v[n], i.place.item(n)}, fmt.Sprintf("%s[%d]", label, n))
+		}
+		return document.Array(items...)
+	case []map[string]any:
+		items := make([]document.Document, len(v))
+		for n := range v {
+			items[n] = r.document(item{v[n], i.place.item(n)}, fmt.Sprintf("%s[%d]", label, n))
+		}
+		return document.Array(items...)
+	case time.Time:
+		r.wrong(i, label, "a JSON value", `JSON has no dates: write it in quotes`)
+		return document.Null()
+	case float64:
+		if math.IsNaN(v) || math.IsInf(v, 0) {
+			r.wrong(i, label, "a JSON value", "JSON has no such number")
+			return document.Null()
+		}
+	}
+	d, err := document.FromValue(i.value)
+	if err != nil {
+		r.wrong(i, label, "a JSON value", err.Error())
+		return document.Null()
+	}
+	return d
+}
+
+// schema reads a schema: a file's name, or the schema itself.
+func (t *table) schema(key string) graph.SchemaSource {
+	i, ok := t.take(key)
+	if !ok {
+		return graph.SchemaSource{}
+	}
+	switch v := i.value.(type) {
+	case string:
+		if v == "" {
+			at := t.r.valueAt(i)
+			t.r.complain(spot{at.Line, at.Column}, graph.CodeBadValue, t.label+key+": the file's name is empty", "leave the key out")
+			return graph.SchemaSource{}
+		}
+		t.written(key, i)
+		return graph.SchemaSource{File: v, At: t.r.valueAt(i)}
+	case map[string]any, bool:
+		t.written(key, i)
+		s := graph.SchemaSource{Inline: t.r.value(i, t.label+key), At: t.r.valueAt(i)}
+		s.Inline.Places = graph.Positions{}
+		t.r.places(s.Inline.Places, "", i.place)
+		return s
+	}
+	t.r.wrong(i, t.label+key, "a file's name or a table with the schema", "")
+	return graph.SchemaSource{}
+}
+
+var pointerToken = strings.NewReplacer("~", "~0", "/", "~1")
+
+// places notes where the values of an item stand, by JSON Pointer.
+func (r *reader) places(into graph.Positions, pointer string, p *place) {
+	if p == nil {
+		return
+	}
+	into[pointer] = r.position(p.value)
+	for _, name := range p.names {
+		r.places(into, pointer+"/"+pointerToken.Replace(name), p.children[name])
+	}
+	for n, c := range p.items {
+		r.places(into, fmt.Sprintf("%s/%d", pointer, n), c)
+	}
+}
+
+// list gives the elements of an array of tables, or of an array.
+func (r *reader) list(i item, label, hint string) ([]item, bool) {
+	var list []item
+	switch v := i.value.(type) {
+	case []map[string]any:
+		for n := range v {
+			list = append(list, item{v[n], i.place.item(n)})
+		}
+	case []any:
+		for n := range v {
+			list = append(list, item{v[n], i.place.item(n)})
+		}
+	default:
+		r.wrong(i, label, "a list of tables", hint)
+		return nil, false
+	}
+	return list, true
+}
