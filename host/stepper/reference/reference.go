@@ -1,0 +1,172 @@
+// Package reference is a second reading of what a graph means, for tests: the
+// plainest one, slow and obvious, that shares nothing with package stepper. It
+// takes what the author wrote ([graph.Source]) and works the run out one step at
+// a time in canonical order; every rule stands beside the sentence of the design
+// that it follows.
+//
+// It knows no time: deadlines, intervals between attempts, cancellation and
+// budgets are not its business. Nor are [defaults], the schemas of the run's
+// input and of a node's documents, which others check.
+package reference
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/chainrun/chainrun/host/document"
+	"github.com/chainrun/chainrun/host/event"
+	"github.com/chainrun/chainrun/host/failure"
+	"github.com/chainrun/chainrun/host/graph"
+	"github.com/chainrun/chainrun/host/schema"
+)
+
+// Nodes says what comes of an attempt on this input: a pure function. Feedback
+// is why the attempt before was refused.
+type Nodes func(a event.Attempt, input document.Document, feedback []failure.Violation) event.Outcome
+
+// Status is how a step ended.
+type Status string
+
+// The ends of a step.
+const (
+	Done    Status = "done"
+	Failed  Status = "failed"
+	Skipped Status = "skipped"
+)
+
+// Step is one step of a run.
+type Step struct {
+	ID, Node string
+	Status   Status
+	Attempts []Attempt
+	// Failure is one without an attempt: max_visits, the input expression; or
+	// the loop_conflict of the turn whose last step this is.
+	Failure *failure.Failure
+
+	writes map[string]document.Document
+}
+
+// Attempt is one try of a step. Output and Failure are both set where an output
+// was refused.
+type Attempt struct {
+	Input    document.Document
+	Feedback []failure.Violation
+	Output   document.Document
+	Failure  *failure.Failure
+	Fuel     uint64
+}
+
+// Result is a run that has ended.
+type Result struct {
+	Steps   []*Step           // in canonical order; without those after the step that failed the run
+	Failure *failure.Failure  // nil: done
+	Output  document.Document // where done
+	State   document.Document // the updates of every step that ran
+}
+
+// Run works a run out. The error means that the graph cannot be read.
+func Run(src *graph.Source, input document.Document, nodes Nodes) (*Result, error) {
+	s, err := draw(src)
+	if err != nil {
+		return nil, err
+	}
+	r := &run{
+		shape: s, call: nodes, visits: map[string]int{}, last: map[*node]*Step{},
+		input: document.Object(document.Field{Key: "input", Value: input}),
+	}
+	// "Starts are unconditional." "At the start it is the run's input."
+	r.turn(nil, nil, arrival{came: true, input: input, inputs: document.Object()})
+	result := &Result{State: r.state(nil)}
+	if r.failure == nil {
+		result.Output = r.output(result.State)
+	}
+	result.Steps, result.Failure = r.steps, r.failure
+	return result, nil
+}
+
+// output: "The run's output is that of the nodes without success edges out that
+// ran in the last turn of their loops; an object keyed by node where two such
+// nodes are not exclusive; if none ran, that of the last step in canonical order
+// that succeeded; or `[output] value`."
+func (r *run) output(state document.Document) document.Document {
+	output := document.Null()
+	for _, s := range r.steps {
+		if s.Status == Done {
+			output = s.output()
+		}
+	}
+	ends, byNode := r.ends()
+	var keyed []document.Field
+	for _, n := range ends {
+		if s := r.last[n]; s != nil && s.Status == Done {
+			output = s.output()
+			keyed = append(keyed, document.Field{Key: n.Name, Value: output})
+		}
+	}
+	if byNode && len(keyed) > 0 {
+		output = document.Object(keyed...)
+	}
+	if r.shape.output != nil {
+		var err error
+		// "`output` (what the run's output would be without it), `run.input`,
+		// `state` at the end of the run".
+		output, err = r.shape.output.Eval(context.Background(), map[string]document.Document{"output": output, "run": r.input, "state": state})
+		if err != nil {
+			r.failure = &failure.Failure{Code: failure.ExpressionError, Message: err.Error()}
+			return document.Document{}
+		}
+	}
+	if v := validate(r.src.Output.Schema, output); len(v) > 0 {
+		r.failure = &failure.Failure{Code: failure.InvalidOutput, Violations: v}
+		return document.Document{}
+	}
+	return output
+}
+
+func (s *Step) output() document.Document { return s.Attempts[len(s.Attempts)-1].Output }
+
+// validate holds a document to a schema that is written inline.
+func validate(s graph.SchemaSource, d document.Document) []failure.Violation {
+	if s.Inline.Document.IsZero() {
+		return nil
+	}
+	compiled, err := schema.Compile("schema", s.Inline.Document.Bytes(), nil)
+	if err != nil {
+		return []failure.Violation{{Message: err.Error()}}
+	}
+	return compiled.Validate(d)
+}
+
+// id: "`review[2]` (turn, from 1; nested `review[2.3]`; no suffix outside
+// loops)".
+func id(name string, turns []int) string {
+	if len(turns) == 0 {
+		return name
+	}
+	return name + "[" + strings.Join(strings.Fields(strings.Trim(fmt.Sprint(turns), "[]")), ".") + "]"
+}
+
+// document is what a failure edge carries: "`code`, `reason`, `message`, `node`,
+// `step`, `attempt`, `violations`, `input`".
+func carried(f failure.Failure, input document.Document) document.Document {
+	violations := []document.Document{}
+	for _, v := range f.Violations {
+		violations = append(violations, document.Object(
+			document.Field{Key: "pointer", Value: document.String(v.Pointer)},
+			document.Field{Key: "keyword", Value: document.String(v.Keyword)},
+			document.Field{Key: "message", Value: document.String(v.Message)},
+			document.Field{Key: "found", Value: document.String(v.Found)},
+		))
+	}
+	return document.Object(
+		document.Field{Key: "code", Value: document.String(string(f.Code))},
+		document.Field{Key: "reason", Value: document.String(f.Reason)},
+		document.Field{Key: "message", Value: document.String(f.Message)},
+		document.Field{Key: "node", Value: document.String(f.Node)},
+		document.Field{Key: "step", Value: document.String(f.Step)},
+		document.Field{Key: "attempt", Value: document.Int(int64(f.Attempt))},
+		document.Field{Key: "violations", Value: document.Array(violations...)},
+		document.Field{Key: "input", Value: input},
+	)
+}

@@ -1,0 +1,113 @@
+package reference
+
+// State: what a step sees of the updates of those before it.
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/chainrun/chainrun/host/document"
+	"github.com/chainrun/chainrun/host/expr"
+	"github.com/chainrun/chainrun/host/graph"
+)
+
+// state: "a step sees the updates of exactly those of its ancestors in the graph
+// that ran, reduced in canonical order." nil stands for every step.
+func (r *run) state(seen past) document.Document {
+	state := r.initial()
+	for i, s := range r.steps {
+		if (seen == nil || seen[i]) && s.Status == Done {
+			state = r.written(state, s.writes)
+		}
+	}
+	return state
+}
+
+// initial: "Keys are declared with an initial value (default: the reducer's
+// identity)".
+func (r *run) initial() document.Document {
+	var fields []document.Field
+	for _, k := range r.src.State {
+		v := k.Initial.Document
+		if v.IsZero() {
+			v = document.MustParse(reducers[k.Reduce].identity)
+		}
+		fields = append(fields, document.Field{Key: k.Name, Value: v})
+	}
+	return document.Object(fields...)
+}
+
+// written gives the state after some updates.
+func (r *run) written(state document.Document, writes map[string]document.Document) document.Document {
+	var fields []document.Field
+	for _, k := range r.src.State {
+		v := r.field(state, k.Name)
+		if update, ok := writes[k.Name]; ok {
+			// An update that cannot be reduced has failed its step.
+			if sum, err := reduce(k.Reduce, v, update); err == nil {
+				v = sum
+			}
+		}
+		fields = append(fields, document.Field{Key: k.Name, Value: v})
+	}
+	return document.Object(fields...)
+}
+
+func (r *run) key(name string) graph.StateSource {
+	return r.src.State[slices.IndexFunc(r.src.State, func(k graph.StateSource) bool { return k.Name == name })]
+}
+
+func (r *run) field(state document.Document, name string) document.Document {
+	value, err := state.Value()
+	if m, ok := value.(map[string]any); ok && err == nil {
+		if d, err := document.FromValue(m[name]); err == nil {
+			return d
+		}
+	}
+	return document.Null()
+}
+
+// reducers: "`replace` (default; identity null), `append` and `union` (one
+// element; `[]`), `merge` (shallow, later wins; `{}`), `sum` (0), `min`, `max`
+// (null, which they ignore)."
+var reducers = map[string]struct{ identity, sum string }{
+	"":        {"null", "b"},
+	"replace": {"null", "b"},
+	"append":  {"[]", "a + [b]"},
+	"union":   {"[]", "b in a ? a : a + [b]"},
+	"merge":   {"{}", "a.transformMapEntry(k, v, !(k in b), {k: v})"},
+	"sum":     {"0", "0 + a + b"},
+	"min":     {"null", "a == null ? b : b == null ? a : 0 + a <= 0 + b ? a : b"},
+	"max":     {"null", "a == null ? b : b == null ? a : 0 + a >= 0 + b ? a : b"},
+}
+
+var reducerEnv = expr.NewEnv("a", "b")
+
+func reduce(how string, a, b document.Document) (document.Document, error) {
+	p, err := reducerEnv.Compile(reducers[how].sum)
+	if err != nil {
+		return b, fmt.Errorf("compiling %s: %w", how, err)
+	}
+	sum, err := p.Eval(context.Background(), map[string]document.Document{"a": a, "b": b})
+	if err != nil || how != "merge" {
+		return sum, err
+	}
+	left, _ := sum.Value()
+	right, _ := b.Value()
+	fields := []document.Field{}
+	for _, side := range []any{left, right} {
+		m, ok := side.(map[string]any)
+		if !ok {
+			return b, fmt.Errorf("merge of %s", b)
+		}
+		for k, v := range m {
+			d, err := document.FromValue(v)
+			if err != nil {
+				return b, err
+			}
+			fields = append(fields, document.Field{Key: k, Value: d})
+		}
+	}
+	return document.Object(fields...), nil
+}
