@@ -16,8 +16,9 @@ import (
 	"testing"
 	"unicode/utf8"
 
-	"github.com/chainrun/chainrun/host/document"
 	"pgregory.net/rapid"
+
+	"github.com/chainrun/chainrun/host/document"
 )
 
 // oracle decodes with encoding/json, token by token, and says why this package

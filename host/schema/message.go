@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -116,7 +117,7 @@ func expectation(keyword string, rule any, around map[string]any, value any, cau
 		return "must hold " + text
 	case "additionalItems":
 		if list, ok := around["items"].([]any); ok {
-			return fmt.Sprintf("must have at most %s, has %s", counted(fmt.Sprint(len(list)), "item"), size(value))
+			return fmt.Sprintf("must have at most %s, has %s", counted(strconv.Itoa(len(list)), "item"), size(value))
 		}
 	case "uniqueItems":
 		return "items must differ: " + cause.Message
@@ -137,7 +138,7 @@ func notAllowed(keyword, pointer string) string {
 
 func size(v any) string {
 	list, _ := v.([]any)
-	return fmt.Sprint(len(list))
+	return strconv.Itoa(len(list))
 }
 
 func parentOf(pointer string) string { return pointer[:max(strings.LastIndexByte(pointer, '/'), 0)] }

@@ -13,11 +13,11 @@ import (
 	"github.com/chainrun/chainrun/host/schema"
 )
 
-func compile(t testing.TB, source string) *schema.Schema {
-	t.Helper()
+func compile(tb testing.TB, source string) *schema.Schema {
+	tb.Helper()
 	s, err := schema.Compile("test.json", []byte(source), nil)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return s
 }
@@ -60,36 +60,56 @@ func TestViolations(t *testing.T) {
 		{`{"maxProperties":0}`, `{"a":1}`, "|maxProperties|must have at most 0 properties, has 1|{\"a\":1}\n"},
 		{`{"uniqueItems":true}`, `[1,{"a":1},{"a":1.0}]`, "|uniqueItems|items must differ: items 1 and 2 are equal|[1,{\"a\":1},{\"a\":1.0}]\n"},
 		{`{"uniqueItems":true}`, `[1,"1",true,"true",null,"null",[1]]`, ``},
-		{`{"required":["b","a","c"]}`, `{"a":1}`,
-			"|required|the property \"b\" is required|{\"a\":1}\n|required|the property \"c\" is required|{\"a\":1}\n"},
-		{`{"properties":{"a":{}},"patternProperties":{"^x-":{}},"additionalProperties":false}`, `{"a":1,"x-y":1,"c":1,"b":2}`,
+		{
+			`{"required":["b","a","c"]}`, `{"a":1}`,
+			"|required|the property \"b\" is required|{\"a\":1}\n|required|the property \"c\" is required|{\"a\":1}\n",
+		},
+		{
+			`{"properties":{"a":{}},"patternProperties":{"^x-":{}},"additionalProperties":false}`, `{"a":1,"x-y":1,"c":1,"b":2}`,
 			"|additionalProperties|the property \"b\" is not allowed; allowed: \"a\"|{\"a\":1,\"b\":2,\"c\":1,\"x-y\":1}\n" +
-				"|additionalProperties|the property \"c\" is not allowed; allowed: \"a\"|{\"a\":1,\"b\":2,\"c\":1,\"x-y\":1}\n"},
-		{`{"allOf":[{"properties":{"a":{}}}],"unevaluatedProperties":false}`, `{"a":1,"b":2}`,
-			"/b|unevaluatedProperties|the property \"b\" is not allowed|2\n"},
+				"|additionalProperties|the property \"c\" is not allowed; allowed: \"a\"|{\"a\":1,\"b\":2,\"c\":1,\"x-y\":1}\n",
+		},
+		{
+			`{"allOf":[{"properties":{"a":{}}}],"unevaluatedProperties":false}`, `{"a":1,"b":2}`,
+			"/b|unevaluatedProperties|the property \"b\" is not allowed|2\n",
+		},
 		{`{"properties":{"a":false}}`, `{"a":1}`, "/a|properties|the property \"a\" is not allowed|1\n"},
 		{`{"propertyNames":{"maxLength":2}}`, `{"abc":1}`, "/abc|maxLength|the property's name: must have at most 2 characters, has 3|\"abc\"\n"},
-		{`{"properties":{"type":{"type":"string"},"a/b~c %é":{"type":"null"}}}`, `{"type":1,"a/b~c %é":1}`,
-			"/a~1b~0c %é|type|must be null|1\n/type|type|must be a string|1\n"},
+		{
+			`{"properties":{"type":{"type":"string"},"a/b~c %é":{"type":"null"}}}`, `{"type":1,"a/b~c %é":1}`,
+			"/a~1b~0c %é|type|must be null|1\n/type|type|must be a string|1\n",
+		},
 		{`{"dependentRequired":{"a":["b"]}}`, `{"a":1}`, "|dependentRequired|the property \"b\" is required, because \"a\" is there|{\"a\":1}\n"},
 		{`{"not":{"type":"null"}}`, `null`, "|not|must not be valid against {\"type\":\"null\"}|null\n"},
 		{`{"contains":{"type":"null"}}`, `[1,2]`, "|minContains|must contain at least 1 item valid against {\"type\":\"null\"}|[1,2]\n"},
 		{`{"contains":{"type":"null"},"maxContains":1}`, `[null,null]`, "|maxContains|must contain at most 1 item valid against {\"type\":\"null\"}|[null,null]\n"},
 		{`{"if":{"properties":{"a":{"const":1}}},"then":{"required":["b"]}}`, `{"a":1}`, "|required|the property \"b\" is required|{\"a\":1}\n"},
-		{`{"prefixItems":[{"type":"null"}],"items":{"type":"string"}}`, `[1,"a",2,3]`,
-			"/0|type|must be null|1\n/2|type|must be a string|2\n/3|type|must be a string|3\n"},
-		{`{"items":{"$ref":"#/$defs/n"},"$defs":{"n":{"allOf":[{"type":"number"},{"minimum":1}]}}}`, `["x",0,2]`,
-			"/0|type|must be a number|\"x\"\n/1|minimum|must be at least 1|0\n"},
-		{`{"anyOf":[{"type":"string"},{"type":"null"}]}`, `1`,
-			"|anyOf|must match at least one of 2 alternatives, matches none: (1) must be a string; (2) must be null|1\n"},
-		{kinds, `{"kind":"box","w":"1"}`,
-			"|required|the property \"h\" is required|{\"kind\":\"box\",\"w\":\"1\"}\n/w|type|must be a number|\"1\"\n"},
-		{kinds, `{"kind":"star"}`,
-			"|oneOf|must match exactly one of 2 alternatives, matches none: (1) the property \"r\" is required, /kind must be \"circle\"; (2) the property \"w\" is required, the property \"h\" is required, /kind must be \"box\"|{\"kind\":\"star\"}\n"},
+		{
+			`{"prefixItems":[{"type":"null"}],"items":{"type":"string"}}`, `[1,"a",2,3]`,
+			"/0|type|must be null|1\n/2|type|must be a string|2\n/3|type|must be a string|3\n",
+		},
+		{
+			`{"items":{"$ref":"#/$defs/n"},"$defs":{"n":{"allOf":[{"type":"number"},{"minimum":1}]}}}`, `["x",0,2]`,
+			"/0|type|must be a number|\"x\"\n/1|minimum|must be at least 1|0\n",
+		},
+		{
+			`{"anyOf":[{"type":"string"},{"type":"null"}]}`, `1`,
+			"|anyOf|must match at least one of 2 alternatives, matches none: (1) must be a string; (2) must be null|1\n",
+		},
+		{
+			kinds, `{"kind":"box","w":"1"}`,
+			"|required|the property \"h\" is required|{\"kind\":\"box\",\"w\":\"1\"}\n/w|type|must be a number|\"1\"\n",
+		},
+		{
+			kinds, `{"kind":"star"}`,
+			"|oneOf|must match exactly one of 2 alternatives, matches none: (1) the property \"r\" is required, /kind must be \"circle\"; (2) the property \"w\" is required, the property \"h\" is required, /kind must be \"box\"|{\"kind\":\"star\"}\n",
+		},
 		{`{"oneOf":[{},{"type":"number"},{}]}`, `1`, "|oneOf|must match exactly one of the alternatives, matches (1) and (2)|1\n"},
-		{`{"properties":{"n":{"minimum":1}}}`, `{"n":1e999999999,"m":[1e-999999999]}`,
+		{
+			`{"properties":{"n":{"minimum":1}}}`, `{"n":1e999999999,"m":[1e-999999999]}`,
 			"/m/0|limit|a number must not be beyond what can be computed with (1000 characters, exponents to ±1000)|1e-999999999\n" +
-				"/n|limit|a number must not be beyond what can be computed with (1000 characters, exponents to ±1000)|1e999999999\n"},
+				"/n|limit|a number must not be beyond what can be computed with (1000 characters, exponents to ±1000)|1e999999999\n",
+		},
 	} {
 		s := compile(t, c.schema)
 		if got := show(s.Validate(document.MustParse(c.in))); got != c.want {
