@@ -97,13 +97,13 @@ func TestRetryIntervals(t *testing.T) {
 // TestOrder: "ties by the order of the file, a loop at its header's place".
 func TestOrder(t *testing.T) {
 	nodes := func(names string) (list []graph.NodeSource) {
-		for _, n := range strings.Fields(names) {
+		for n := range strings.FieldsSeq(names) {
 			list = append(list, graph.NodeSource{Name: n, Module: "m", Route: "first"})
 		}
 		return list
 	}
 	edges := func(text string) (list []graph.EdgeSource) {
-		for _, pair := range strings.Fields(text) {
+		for pair := range strings.FieldsSeq(text) {
 			from, to, _ := strings.Cut(pair, ">")
 			list = append(list, graph.EdgeSource{From: word(from), To: word(to), When: graph.Expression{Text: fmt.Sprintf("output == %q", pair)}})
 		}
@@ -144,15 +144,20 @@ func TestShapes(t *testing.T) {
 		{"X and !(X)", "", []graph.EdgeSource{
 			{From: word("a"), To: word("b"), When: graph.Expression{Text: "output.x > 1"}},
 			{From: word("a"), To: word("c"), When: graph.Expression{Text: "!( output.x>1 )"}},
-			{From: word("b"), To: word("d")}, {From: word("c"), To: word("d")},
+			{From: word("b"), To: word("d")},
+			{From: word("c"), To: word("d")},
 		}, want{}},
 		{"two failure edges", "", []graph.EdgeSource{
-			{From: word("a"), To: word("b"), On: []graph.Word{word("trap")}}, {From: word("a"), To: word("c"), AnyError: true},
-			{From: word("b"), To: word("d")}, {From: word("c"), To: word("d")},
+			{From: word("a"), To: word("b"), On: []graph.Word{word("trap")}},
+			{From: word("a"), To: word("c"), AnyError: true},
+			{From: word("b"), To: word("d")},
+			{From: word("c"), To: word("d")},
 		}, want{entry: true, output: true}},
 		{"two failure edges of route = first", "first", []graph.EdgeSource{
-			{From: word("a"), To: word("b"), On: []graph.Word{word("trap")}}, {From: word("a"), To: word("c"), AnyError: true},
-			{From: word("b"), To: word("d")}, {From: word("c"), To: word("d")},
+			{From: word("a"), To: word("b"), On: []graph.Word{word("trap")}},
+			{From: word("a"), To: word("c"), AnyError: true},
+			{From: word("b"), To: word("d")},
+			{From: word("c"), To: word("d")},
 		}, want{output: true}},
 		{"the end and what mends it", "", []graph.EdgeSource{{From: word("a"), To: word("d"), AnyError: true}}, want{output: true}},
 		{"two ends", "first", []graph.EdgeSource{

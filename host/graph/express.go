@@ -62,7 +62,11 @@ func (b *builder) expression(e Expression, in place, label string) *expr.Program
 	if b.envs[in] == nil {
 		b.envs[in] = expr.NewEnv(sees[in]...)
 	}
-	p, err := b.envs[in].Compile(e.Text)
+	compile := b.envs[in].Compile
+	if in == inWhen {
+		compile = b.envs[in].CompileCondition
+	}
+	p, err := compile(e.Text)
 	if err != nil {
 		b.badExpression(e, in, label, err)
 		return nil
