@@ -201,9 +201,13 @@ type compilation struct {
 }
 
 func (c *compilation) plan(p *Program, tree *ast.AST, literals map[int64]any, condition bool) (*Program, error) {
-	pl := &planner{lang: c.lang, info: tree.SourceInfo(), literals: literals, known: c.env.known, slots: map[string]int{}}
+	pl := &planner{lang: c.lang, info: tree.SourceInfo(), literals: literals, known: c.env.known, slots: map[string]int{}, members: map[string][]string{}, whole: map[string]bool{}}
 	p.root = pl.plan(tree.Expr())
 	p.names = pl.names
+	for name := range pl.whole {
+		delete(pl.members, name)
+	}
+	p.members = pl.members
 	p.slots = len(p.names) + pl.next
 	for _, slot := range pl.locals {
 		*slot += len(p.names)

@@ -72,7 +72,8 @@ type Program struct {
 	negated        string // x, where the expression is !(x)
 	names          []string
 	slots          int
-	whole          string // the variable that the expression is, if it is one
+	whole          string              // the variable that the expression is, if it is one
+	members        map[string][]string // of the variables of which only members are used
 	root           node
 }
 
@@ -154,6 +155,14 @@ func (p *Program) Normal() string { return p.normal }
 // Uses reports whether the expression names the variable. A name that a loop
 // gives to its elements is not that variable.
 func (p *Program) Uses(name string) bool { return slices.Contains(p.names, name) }
+
+// Members lists the members of a variable that the expression names; false where
+// it also uses the variable in another way, so that it needs all of it. Whatever
+// else the variable has makes no difference to the result.
+func (p *Program) Members(name string) ([]string, bool) {
+	list, ok := p.members[name]
+	return list, ok
+}
 
 // Opposite reports whether one of the two is X and the other !(X), compared as
 // parsed. It does not know that x > 1 is the opposite of x <= 1.

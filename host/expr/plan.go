@@ -25,7 +25,10 @@ type planner struct {
 	known    map[string]bool
 	names    []string       // variables used, in order of their slots
 	slots    map[string]int // of the variables used
-	scopes   []scope        // of the loops around, innermost last
+	picked   string         // the member that is picked from the name planned next
+	members  map[string][]string
+	whole    map[string]bool // variables that are used otherwise
+	scopes   []scope         // of the loops around, innermost last
 	loops    int
 	next     int // slots of loops, counted from 0; moved behind the variables'
 	locals   []*int
@@ -73,6 +76,9 @@ func (p *planner) plan(e ast.Expr) node {
 		return p.ident(e.ID(), e.AsIdent())
 	case ast.SelectKind:
 		s := e.AsSelect()
+		if s.Operand().Kind() == ast.IdentKind {
+			p.picked = s.FieldName()
+		}
 		n := &field{x: p.plan(s.Operand()), name: s.FieldName(), path: path(s.Operand())}
 		if s.IsTestOnly() {
 			n.mode = test
@@ -106,6 +112,8 @@ func (p *planner) literal(e ast.Expr) any {
 }
 
 func (p *planner) ident(id int64, name string) node {
+	picked := p.picked
+	p.picked = ""
 	// The checker puts a dot before a variable's name where a loop's hides it.
 	global := strings.HasPrefix(name, ".")
 	name = strings.TrimPrefix(name, ".")
@@ -122,6 +130,11 @@ func (p *planner) ident(id int64, name string) node {
 			slot = len(p.names)
 			p.slots[name] = slot
 			p.names = append(p.names, name)
+		}
+		if picked == "" {
+			p.whole[name] = true
+		} else if !slices.Contains(p.members[name], picked) {
+			p.members[name] = append(p.members[name], picked)
 		}
 		return &variable{slot}
 	}

@@ -136,9 +136,17 @@ type Write struct {
 // Reduce says how an update changes a state key.
 type Reduce string
 
-// ReduceReplace takes the update as the new value. The other reducers of the
-// design belong to a later version; Build refuses them.
-const ReduceReplace Reduce = "replace"
+// The reducers. An update of append and union is one element; that of merge an
+// object, that of the others of numbers a number.
+const (
+	ReduceReplace Reduce = "replace" // the last update
+	ReduceAppend  Reduce = "append"  // the list of the updates
+	ReduceUnion   Reduce = "union"   // the list of the updates, without equal ones
+	ReduceMerge   Reduce = "merge"   // an object with the members of all, the later wins
+	ReduceSum     Reduce = "sum"     // exact, as decimals
+	ReduceMin     Reduce = "min"     // null where there is no number
+	ReduceMax     Reduce = "max"
+)
 
 // StateKey is one declared key of the run's state.
 type StateKey struct {

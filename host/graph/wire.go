@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/chainrun/chainrun/host/document"
 	"github.com/chainrun/chainrun/host/schema"
 )
 
@@ -70,12 +69,17 @@ func (b *builder) loadSchema(s SchemaSource, label string) *loadedSchema {
 	}
 	l := &loadedSchema{code: CodeBadSchema, text: err.Error()}
 	if bad, ok := errors.AsType[*schema.CompileError](err); ok {
-		l.text, l.hint, l.pointer = bad.Text, bad.Hint, bad.Pointer
+		l.text, l.hint = bad.Text, bad.Hint
 		if bad.Pointer != "" {
 			l.text = fmt.Sprintf("at %s: %s", bad.Pointer, bad.Text)
 		}
-		if s.File != "" {
+		switch {
+		case bad.File != "":
+			l.text = path.Join(folder, bad.File) + ": " + l.text
+		case s.File != "":
 			l.text = s.File + ": " + l.text
+		default:
+			l.pointer = bad.Pointer
 		}
 	}
 	return l
@@ -129,31 +133,10 @@ func (b *builder) readState() {
 			continue
 		}
 		k := &StateKey{Index: len(b.graph.State), Name: s.Name, Initial: s.Initial.Document, Reduce: ReduceReplace, At: s.At}
-		if k.Initial.IsZero() {
-			k.Initial = document.Null() // the identity of replace
-		}
 		k.Schema = b.wire(s.Schema, label+".schema").Schema
-		if s.Reduce != "" && s.Reduce != string(ReduceReplace) || s.Reduce == "" && has(s.Keys, "reduce") {
-			b.reducer(s, label)
-		}
+		b.reducer(k, s, label)
 		b.graph.State = append(b.graph.State, k)
 		b.state[s.Name] = k
 		b.stateNames = append(b.stateNames, s.Name)
 	}
-}
-
-// reducers are those of the language; this version has only replace.
-var reducers = []string{"replace", "append", "union", "merge", "sum", "min", "max"}
-
-func (b *builder) reducer(s StateSource, label string) {
-	where := at(s.Keys, "reduce", s.At)
-	if slices.Contains(reducers, s.Reduce) {
-		b.complain(where, CodeNotSupportedYet, fmt.Sprintf("%s: reduce = %q is not supported yet", label, s.Reduce), `use "replace", and an expression such as state.`+s.Name+` + [output]`)
-		return
-	}
-	hint := "the reducers are " + strings.Join(reducers, ", ")
-	if near := b.nearest(s.Reduce, reducers); near != "" {
-		hint = fmt.Sprintf("did you mean %q?", near)
-	}
-	b.complain(where, CodeBadValue, fmt.Sprintf("%s: reduce: %q is not known", label, s.Reduce), hint)
 }

@@ -43,7 +43,12 @@ func drawGraph(t *rapid.T) *graph.Graph {
 	d.input = compiled(t, expr.NewEnv("input", "inputs", "state", "run"), "{'in': input, 'of': inputs, 'state': state}")
 	d.write = compiled(t, expr.NewEnv("input", "inputs", "state", "run", "output"), "output.id")
 	for i := range rapid.IntRange(0, 2).Draw(t, "keys") {
-		d.g.State = append(d.g.State, &graph.StateKey{Index: i, Name: fmt.Sprint("k", i), Initial: document.Null(), Reduce: graph.ReduceReplace})
+		k := &graph.StateKey{Index: i, Name: fmt.Sprint("k", i), Initial: document.Null(), Reduce: graph.ReduceReplace}
+		if rapid.Bool().Draw(t, "collects") {
+			k.Reduce = rapid.SampledFrom([]graph.Reduce{graph.ReduceAppend, graph.ReduceUnion}).Draw(t, "reducer")
+			k.Initial = document.Array()
+		}
+		d.g.State = append(d.g.State, k)
 	}
 	d.scope(nil, 0)
 	d.g.Order = d.g.Nodes

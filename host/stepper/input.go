@@ -108,7 +108,7 @@ func (m *Machine) variables(p *expr.Program, see view) map[string]document.Docum
 		vars["error"] = see.failure
 	}
 	if p.Uses("state") {
-		vars["state"] = m.stateDocument(see.state)
+		vars["state"] = m.stateDocument(see.state, p)
 	}
 	if p.Uses("run") {
 		vars["run"] = m.run

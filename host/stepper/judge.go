@@ -80,7 +80,13 @@ func (m *Machine) judge(s *step, output document.Document) (*verdict, *failure.F
 				return nil, f
 			}
 		}
-		updates = append(updates, update{w.Key, value})
+		u := update{w.Key, value}
+		if vs := fits(u); vs != nil {
+			_, f := refuse(failure.InvalidState, fmt.Sprintf("the update of state %q is not what its reducer takes", w.Key.Name))
+			f.Violations = vs
+			return nil, f
+		}
+		updates = append(updates, u)
 	}
 	see.state = s.before.with(len(m.graph.State), s.place, updates)
 	v := &verdict{output: output, after: see.state, taken: make([]bool, len(s.node.Outgoing))}

@@ -1,26 +1,19 @@
 package stepper
 
 import (
+	"slices"
+
 	"github.com/chainrun/chainrun/host/document"
+	"github.com/chainrun/chainrun/host/expr"
 	"github.com/chainrun/chainrun/host/graph"
 )
 
 // state is what one place of a run sees of the declared keys: the updates of
 // its ancestors that ran, reduced in canonical order. Immutable and shared; nil
 // is the state in which nothing has been written.
-//
-// With the reducer replace, the last update in canonical order is all that is
-// left of a key. Merging then needs no list of ancestors: the last of the lasts
-// is the last of all.
 type state struct {
-	cells    []*cell // by graph.StateKey.Index; nil: the initial value
-	document document.Document
-}
-
-// cell is the value of one key and where it was written.
-type cell struct {
-	by    place
-	value document.Document
+	cells    []*cell           // by graph.StateKey.Index; nil: the initial value
+	document document.Document // of all keys, once it was asked for
 }
 
 // update is one write of a step that is about to be committed.
@@ -39,7 +32,8 @@ func (s *state) with(keys int, by place, updates []update) *state {
 		copy(after.cells, s.cells)
 	}
 	for _, u := range updates {
-		after.cells[u.key.Index] = &cell{by: by, value: u.value}
+		i := u.key.Index
+		after.cells[i] = join(after.cells[i], newCell(u.key.Reduce, by, u.value))
 	}
 	return after
 }
@@ -52,57 +46,51 @@ func merge(a, b *state) *state {
 	if a == nil {
 		return b
 	}
-	onlyA, onlyB := true, true
-	for i := range a.cells {
-		if later(a.cells[i], b.cells[i]) == a.cells[i] {
-			onlyB = onlyB && a.cells[i] == b.cells[i]
-		} else {
-			onlyA = false
-		}
+	cells := make([]*cell, len(a.cells))
+	for i := range cells {
+		cells[i] = join(a.cells[i], b.cells[i])
 	}
 	switch {
-	case onlyA:
+	case slices.Equal(cells, a.cells):
 		return a
-	case onlyB:
+	case slices.Equal(cells, b.cells):
 		return b
 	}
-	joined := &state{cells: make([]*cell, len(a.cells))}
-	for i := range a.cells {
-		joined.cells[i] = later(a.cells[i], b.cells[i])
-	}
-	return joined
+	return &state{cells: cells}
 }
 
-// later is the one of two cells that was written later in canonical order.
-func later(a, b *cell) *cell {
-	switch {
-	case a == b, b == nil:
-		return a
-	case a == nil, a.by.before(b.by):
-		return b
+// valueOf is a key as expressions see it.
+func (s *state) valueOf(key *graph.StateKey) document.Document {
+	if c := s.cells[key.Index]; c != nil {
+		return c.reduce(key)
 	}
-	return a
+	if key.Initial.IsZero() {
+		return document.Null()
+	}
+	return key.Initial
 }
 
-// stateDocument gives the state as expressions see it: an object of all keys in
-// the order of the file.
-func (m *Machine) stateDocument(s *state) document.Document {
+// stateDocument gives the state as an expression sees it: an object of the keys
+// in the order of the file. An expression that names its keys gets no others, so
+// that a loop that counts does not pay for the list that it collects.
+func (m *Machine) stateDocument(s *state, p *expr.Program) document.Document {
 	if s == nil {
 		s = m.untouched
 	}
-	if s.document.IsZero() {
-		fields := make([]document.Field, len(m.graph.State))
-		for i, key := range m.graph.State {
-			value := key.Initial
-			if s.cells[i] != nil {
-				value = s.cells[i].value
-			}
-			if value.IsZero() {
-				value = document.Null()
-			}
-			fields[i] = document.Field{Key: key.Name, Value: value}
-		}
-		s.document = document.Object(fields...)
+	wanted, some := p.Members("state")
+	if !some && !s.document.IsZero() {
+		return s.document
 	}
-	return s.document
+	fields := make([]document.Field, 0, len(m.graph.State))
+	for _, key := range m.graph.State {
+		if some && !slices.Contains(wanted, key.Name) {
+			continue
+		}
+		fields = append(fields, document.Field{Key: key.Name, Value: s.valueOf(key)})
+	}
+	d := document.Object(fields...)
+	if !some {
+		s.document = d
+	}
+	return d
 }

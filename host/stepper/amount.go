@@ -1,0 +1,134 @@
+package stepper
+
+import (
+	"bytes"
+	"fmt"
+	"math/big"
+	"strconv"
+
+	"github.com/chainrun/chainrun/host/document"
+	"github.com/chainrun/chainrun/host/failure"
+	"github.com/chainrun/chainrun/host/graph"
+)
+
+// amount is a number as sum, min and max count it: an exact decimal, so that it
+// does not matter in which groups numbers are added.
+type amount struct {
+	digits   *big.Int
+	exponent int               // the value is digits × 10^exponent
+	written  document.Document // as it was written; absent: it was worked out
+}
+
+// The bounds of a number that can be counted: an exact sum of numbers beyond
+// them could have more digits than anybody can store.
+const (
+	maxNumberBytes    = 1000
+	maxNumberExponent = 1000
+)
+
+// newAmount reads a number; false where the document is none that can be
+// counted.
+func newAmount(d document.Document) (*amount, bool) {
+	text := d.Bytes()
+	if d.Kind() != document.KindNumber || len(text) > maxNumberBytes {
+		return nil, false
+	}
+	mantissa, rest := text, []byte(nil)
+	if i := bytes.IndexAny(text, "eE"); i >= 0 {
+		mantissa, rest = text[:i], text[i+1:]
+	}
+	a := &amount{written: d}
+	if rest != nil {
+		e, err := strconv.Atoi(string(rest))
+		if err != nil || e < -maxNumberExponent || e > maxNumberExponent {
+			return nil, false
+		}
+		a.exponent = e
+	}
+	whole, fraction, _ := bytes.Cut(mantissa, []byte{'.'})
+	a.exponent -= len(fraction)
+	var ok bool
+	a.digits, ok = new(big.Int).SetString(string(whole)+string(fraction), 10)
+	return a, ok
+}
+
+// counts reports whether a reducer works on numbers.
+func counts(r graph.Reduce) bool {
+	return r == graph.ReduceSum || r == graph.ReduceMin || r == graph.ReduceMax
+}
+
+// add reduces two amounts, the first of which is earlier; nil is none.
+func add(r graph.Reduce, a, b *amount) *amount {
+	switch {
+	case a == nil:
+		return b
+	case b == nil:
+		return a
+	}
+	x, y, exponent := a.aligned(b)
+	if r == graph.ReduceSum {
+		return &amount{digits: new(big.Int).Add(x, y), exponent: exponent}
+	}
+	if order := x.Cmp(y); r == graph.ReduceMin && order > 0 || r == graph.ReduceMax && order < 0 {
+		return b
+	}
+	return a
+}
+
+// aligned writes two amounts with one exponent.
+func (a *amount) aligned(b *amount) (x, y *big.Int, exponent int) {
+	exponent = min(a.exponent, b.exponent)
+	return a.shifted(exponent), b.shifted(exponent), exponent
+}
+
+func (a *amount) shifted(exponent int) *big.Int {
+	if a.exponent == exponent {
+		return a.digits
+	}
+	power := new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(a.exponent-exponent)), nil)
+	return power.Mul(power, a.digits)
+}
+
+// document is the amount as JSON, in normal form where it was worked out.
+func (a *amount) document() document.Document {
+	if !a.written.IsZero() {
+		return a.written
+	}
+	text := a.digits.Append(nil, 10)
+	text = strconv.AppendInt(append(text, 'e'), int64(a.exponent), 10)
+	return document.Trusted(document.Trusted(text).Canonical())
+}
+
+// fits says why an update is not one that its key's reducer takes; nil where it
+// is.
+func fits(u update) []failure.Violation {
+	want := ""
+	switch kind := u.value.Kind(); u.key.Reduce {
+	case graph.ReduceMerge:
+		if kind != document.KindObject {
+			want = "an object"
+		}
+	case graph.ReduceSum:
+		want = "a number"
+	case graph.ReduceMin, graph.ReduceMax:
+		if kind != document.KindNull {
+			want = "a number or null"
+		}
+	case graph.ReduceReplace, graph.ReduceAppend, graph.ReduceUnion:
+	}
+	if want == "" {
+		return nil
+	}
+	if counts(u.key.Reduce) {
+		if _, ok := newAmount(u.value); ok {
+			return nil
+		}
+	}
+	found := u.value.Kind().String()
+	if found == "number" {
+		want, found = fmt.Sprintf("a number of at most %d characters with an exponent within ±%d", maxNumberBytes, maxNumberExponent), "one beyond"
+	}
+	return []failure.Violation{{
+		Keyword: "reduce", Message: fmt.Sprintf("reduce = %q takes %s", u.key.Reduce, want), Found: found,
+	}}
+}
