@@ -96,7 +96,7 @@ func (h *Host) LoadFS(fsys fs.FS, name string) (*Graph, error) {
 // MaxGraphBytes is the largest graph file that is read, MaxSchemaBytes the
 // largest schema file.
 const (
-	MaxGraphBytes  = 16 << 20
+	MaxGraphBytes  = graphfile.MaxBytes
 	MaxSchemaBytes = 4 << 20
 )
 

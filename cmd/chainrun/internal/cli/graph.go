@@ -2,9 +2,11 @@ package cli
 
 import (
 	"fmt"
+	"io"
 	"os"
 	"strings"
 
+	"github.com/charmbracelet/x/term"
 	"github.com/spf13/cobra"
 
 	"github.com/chainrun/chainrun/host"
@@ -15,12 +17,16 @@ import (
 // drawings are the forms in which a graph can be drawn.
 var drawings = []struct {
 	name string
-	draw func(g *graph.Graph) string
+	draw func(g *graph.Graph, width int) string
 }{
-	{"text", func(g *graph.Graph) string { return drawing.Text(g, drawing.TextOptions{ASCII: !unicodeLocale()}) }},
-	{"ascii", func(g *graph.Graph) string { return drawing.Text(g, drawing.TextOptions{ASCII: true}) }},
-	{"mermaid", drawing.Mermaid},
-	{"dot", drawing.DOT},
+	{"text", func(g *graph.Graph, width int) string {
+		return drawing.Text(g, drawing.TextOptions{ASCII: !unicodeLocale(), Width: width})
+	}},
+	{"ascii", func(g *graph.Graph, width int) string {
+		return drawing.Text(g, drawing.TextOptions{ASCII: true, Width: width})
+	}},
+	{"mermaid", func(g *graph.Graph, _ int) string { return drawing.Mermaid(g) }},
+	{"dot", func(g *graph.Graph, _ int) string { return drawing.DOT(g) }},
 }
 
 func (a *app) graphCommand() *cobra.Command {
@@ -60,7 +66,7 @@ func (a *app) draw(names []string, format string) error {
 		for _, d := range found {
 			fmt.Fprintln(a.Err, d)
 		}
-		text := strings.TrimRight(d.draw(g), "\n")
+		text := strings.TrimRight(d.draw(g, width(a.Out)), "\n")
 		if a.json {
 			a.printJSON(struct {
 				Format  string `json:"format"`
@@ -72,6 +78,22 @@ func (a *app) draw(names []string, format string) error {
 		return nil
 	}
 	return usagef("--format %q: expected text, ascii, mermaid or dot", format)
+}
+
+// width is how many columns a terminal has; 0 for what is none.
+func width(w io.Writer) int {
+	if c, ok := w.(*checkedWriter); ok {
+		w = c.w
+	}
+	f, ok := w.(*os.File)
+	if !ok {
+		return 0
+	}
+	columns, _, err := term.GetSize(f.Fd())
+	if err != nil {
+		return 0
+	}
+	return columns
 }
 
 // unicodeLocale reports whether the operator's locale can show box drawings, as
