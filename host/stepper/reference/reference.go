@@ -45,6 +45,7 @@ type Step struct {
 	Failure *failure.Failure
 
 	writes map[string]document.Document
+	past   past
 }
 
 // Attempt is one try of a step. Output and Failure are both set where an output
@@ -63,6 +64,9 @@ type Result struct {
 	Failure *failure.Failure  // nil: done
 	Output  document.Document // where done
 	State   document.Document // the updates of every step that ran
+	// Clash says what happened although check should have refused the graph: two
+	// documents, or two writers of a key, that are not exclusive. "": nothing.
+	Clash string
 }
 
 // Run works a run out. The error means that the graph cannot be read.
@@ -72,16 +76,16 @@ func Run(src *graph.Source, input document.Document, nodes Nodes) (*Result, erro
 		return nil, err
 	}
 	r := &run{
-		shape: s, call: nodes, visits: map[string]int{}, last: map[*node]*Step{},
+		shape: s, call: nodes, visits: map[string]int{}, last: map[*node]*Step{}, orders: map[*loop][]unit{}, clashes: map[*edge]bool{},
 		input: document.Object(document.Field{Key: "input", Value: input}),
 	}
 	// "Starts are unconditional." "At the start it is the run's input."
-	r.turn(nil, nil, arrival{came: true, input: input, inputs: document.Object()})
+	r.turn(nil, nil, arrival{came: true, input: input, inputs: document.Object(), past: past{}})
 	result := &Result{State: r.state(nil)}
 	if r.failure == nil {
 		result.Output = r.output(result.State)
 	}
-	result.Steps, result.Failure = r.steps, r.failure
+	result.Steps, result.Failure, result.Clash = r.steps, r.failure, r.clashed
 	return result, nil
 }
 
@@ -106,6 +110,8 @@ func (r *run) output(state document.Document) document.Document {
 	}
 	if byNode && len(keyed) > 0 {
 		output = document.Object(keyed...)
+	} else if len(keyed) > 1 {
+		r.clashed = fmt.Sprintf("%s and %s both end the run", keyed[0].Key, keyed[1].Key)
 	}
 	if r.shape.output != nil {
 		var err error

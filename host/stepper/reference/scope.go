@@ -3,6 +3,7 @@ package reference
 // Turns of loops, and the run as a whole, which is like one turn.
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 
@@ -19,6 +20,10 @@ type run struct {
 	visits  map[string]int
 	began   int
 	failure *failure.Failure // the run has failed: nothing else begins
+	clashed string
+
+	orders  map[*loop][]unit // what order gave
+	clashes map[*edge]bool   // what clash gave, by the group's first edge
 }
 
 // past is a set of steps, by their place in run.steps: those whose updates are
@@ -69,8 +74,15 @@ func (r *run) arrive(group []*edge, fates map[*edge]fate) arrival {
 		}
 	}
 	a.inputs = document.Object(keyed...)
-	if r.clash(group) {
+	byNode, known := r.clashes[group[0]]
+	if !known {
+		byNode = r.clash(group)
+		r.clashes[group[0]] = byNode
+	}
+	if byNode {
 		a.input = a.inputs
+	} else if len(keyed) > 1 {
+		r.clashed = fmt.Sprintf("%s is given the documents of %s and %s", group[0].to.Name, keyed[0].Key, keyed[1].Key)
 	}
 	return a
 }
@@ -79,7 +91,10 @@ func (r *run) arrive(group []*edge, fates map[*edge]fate) arrival {
 // order, and gives the fates of all edges of its nodes; nil once the run failed.
 func (r *run) turn(scope *loop, turns []int, entry arrival) map[*edge]fate {
 	fates := map[*edge]fate{}
-	for _, u := range r.order(scope) {
+	if r.orders[scope] == nil {
+		r.orders[scope] = r.order(scope)
+	}
+	for _, u := range r.orders[scope] {
 		at := entry
 		if entered := scope == nil && slices.Contains(r.starts, u.node) || scope != nil && scope.header == u.node; !entered {
 			at = r.arrive(entries(u.node), fates)
@@ -133,6 +148,10 @@ func (r *run) around(l *loop, turns []int, at arrival) map[*edge]fate {
 		// with `loop_conflict` (no attempt, not routed, at the place of the turn's
 		// last step)."
 		if again && slices.ContainsFunc(out, func(e *edge) bool { return !e.failure && e.when != nil && taken(e) }) {
+			// "A step is one activation of a node": what is skipped is none.
+			for r.steps[len(r.steps)-1].Status == Skipped {
+				r.steps = r.steps[:len(r.steps)-1]
+			}
 			last := r.steps[len(r.steps)-1]
 			last.Failure = &failure.Failure{Code: failure.LoopConflict, Node: last.Node, Step: last.ID}
 			last.Status = Failed

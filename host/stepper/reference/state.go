@@ -5,6 +5,7 @@ package reference
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/chainrun/chainrun/host/document"
@@ -16,9 +17,19 @@ import (
 // that ran, reduced in canonical order." nil stands for every step.
 func (r *run) state(seen past) document.Document {
 	state := r.initial()
+	latest := map[string]int{}
 	for i, s := range r.steps {
-		if (seen == nil || seen[i]) && s.Status == Done {
-			state = r.written(state, s.writes)
+		if seen != nil && !seen[i] || s.Status != Done {
+			continue
+		}
+		state = r.written(state, s.writes)
+		for key := range s.writes {
+			// "Two writers of a `replace` key conflict, and `check` says so [...]
+			// unless one is an ancestor of the other or they are exclusive."
+			if before, ok := latest[key]; ok && !s.past[before] && reducers[r.key(key).Reduce].sum == "b" {
+				r.clashed = fmt.Sprintf("%s and %s both wrote %s", r.steps[before].ID, s.ID, key)
+			}
+			latest[key] = i
 		}
 	}
 	return state
@@ -76,7 +87,7 @@ var reducers = map[string]struct{ identity, sum string }{
 	"replace": {"null", "b"},
 	"append":  {"[]", "a + [b]"},
 	"union":   {"[]", "b in a ? a : a + [b]"},
-	"merge":   {"{}", "a.transformMapEntry(k, v, !(k in b), {k: v})"},
+	"merge":   {"{}", "a"},
 	"sum":     {"0", "0 + a + b"},
 	"min":     {"null", "a == null ? b : b == null ? a : 0 + a <= 0 + b ? a : b"},
 	"max":     {"null", "a == null ? b : b == null ? a : 0 + a >= 0 + b ? a : b"},
@@ -95,19 +106,13 @@ func reduce(how string, a, b document.Document) (document.Document, error) {
 	}
 	left, _ := sum.Value()
 	right, _ := b.Value()
-	fields := []document.Field{}
+	merged := map[string]any{}
 	for _, side := range []any{left, right} {
 		m, ok := side.(map[string]any)
 		if !ok {
 			return b, fmt.Errorf("merge of %s", b)
 		}
-		for k, v := range m {
-			d, err := document.FromValue(v)
-			if err != nil {
-				return b, err
-			}
-			fields = append(fields, document.Field{Key: k, Value: d})
-		}
+		maps.Copy(merged, m)
 	}
-	return document.Object(fields...), nil
+	return document.FromValue(merged)
 }

@@ -16,7 +16,7 @@ import (
 
 // step runs a node, or skips it, and gives the fates of its edges.
 func (r *run) step(n *node, turns []int, at arrival) map[*edge]fate {
-	s := &Step{ID: id(n.Name, turns), Node: n.Name, Status: Skipped, writes: map[string]document.Document{}}
+	s := &Step{ID: id(n.Name, turns), Node: n.Name, Status: Skipped, past: at.past}
 	self := len(r.steps)
 	// "A node runs once when all its incoming edges (edges back aside) are
 	// resolved and at least one was taken; if none was taken it is skipped and
@@ -62,8 +62,9 @@ func (r *run) step(n *node, turns []int, at arrival) map[*edge]fate {
 			s.Status = Failed
 			return r.route(n, s, at.past, *f, given, known)
 		}
-		// "On `invalid_output` the next attempt of the node receives `feedback`".
-		feedback = nil
+		// "On `invalid_output` the next attempt of the node receives `feedback`". One
+		// that was meant to correct and failed in another way is made again as it
+		// was: "the same after a crash or a timeout".
 		if f.Code == failure.InvalidOutput {
 			feedback = f.Violations
 		}

@@ -1,0 +1,287 @@
+package simulate
+
+// What must be the same.
+
+import (
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/chainrun/chainrun/host/document"
+	"github.com/chainrun/chainrun/host/event"
+	"github.com/chainrun/chainrun/host/failure"
+	"github.com/chainrun/chainrun/host/graph"
+	"github.com/chainrun/chainrun/host/graphfile"
+	"github.com/chainrun/chainrun/host/inspect"
+	"github.com/chainrun/chainrun/host/stepper/reference"
+	"github.com/chainrun/chainrun/host/stepper/scenario"
+)
+
+// Schedules is how many orders of completion a case is carried out in.
+const Schedules = 4
+
+// Mismatch is a case in which something is not as the reference has it.
+type Mismatch struct {
+	Case     *Case
+	Schedule uint64
+	Text     string // what differs
+	Events   []event.Event
+	Want     *reference.Result // nil where the reference had no part in it
+}
+
+// Error says how to see it again.
+func (m *Mismatch) Error() string {
+	return fmt.Sprintf("seed %d, schedule %d: %s", m.Case.Seed, m.Schedule, m.Text)
+}
+
+// Transcript is the whole case for a reader: the graph file, what the reference
+// says, what happened.
+func (m *Mismatch) Transcript() string {
+	var b strings.Builder
+	text, err := graphfile.Format(m.Case.Source)
+	fmt.Fprintf(&b, "%v\n\n-- graph.toml --\n%s", m, text)
+	if err != nil {
+		fmt.Fprintf(&b, "(%v)\n", err)
+	}
+	if m.Want != nil {
+		fmt.Fprintf(&b, "-- reference --\n%s", Describe(m.Want))
+	}
+	fmt.Fprintf(&b, "-- stepper, schedule %d --\n%s", m.Schedule, scenario.Transcript(m.Events, nil))
+	return b.String()
+}
+
+// Describe writes a result of the reference in the way of a transcript.
+func Describe(r *reference.Result) string {
+	var b strings.Builder
+	for _, s := range r.Steps {
+		for i, a := range s.Attempts {
+			fmt.Fprintf(&b, "%s %d with %s", s.ID, i+1, a.Input)
+			if a.Failure != nil {
+				fmt.Fprintf(&b, " failed: %s, %s\n", a.Failure.Code, a.Failure.Message)
+			} else {
+				fmt.Fprintf(&b, " gave %s\n", a.Output)
+			}
+		}
+		if s.Failure != nil {
+			fmt.Fprintf(&b, "%s failed without an attempt: %s\n", s.ID, s.Failure.Code)
+		}
+		if s.Status == reference.Skipped {
+			fmt.Fprintf(&b, "%s skipped\n", s.ID)
+		}
+	}
+	if r.Failure != nil {
+		fmt.Fprintf(&b, "run failed: %s: %s %s\n", r.Failure.Step, r.Failure.Code, r.Failure.Message)
+	} else {
+		fmt.Fprintf(&b, "run done with %s\n", r.Output)
+	}
+	return b.String()
+}
+
+// Check carries the case out in every way. The error is a *[Mismatch] where the
+// stepper and the reference disagree.
+func (c *Case) Check() error {
+	want, err := reference.Run(c.Source, c.Input, c.Nodes)
+	if err != nil {
+		return fmt.Errorf("seed %d: %w", c.Seed, err)
+	}
+	if want.Clash != "" {
+		return &Mismatch{Case: c, Text: "Build let it pass, but " + want.Clash, Want: want}
+	}
+	for schedule := range uint64(Schedules) {
+		w := &world{Case: c, graph: c.Graph, schedule: schedule}
+		if schedule == Schedules-1 {
+			w.crashes = 3
+		}
+		text := ""
+		if err := w.run(); err != nil {
+			text = err.Error()
+		} else {
+			text = differs(want, c, w)
+		}
+		if text != "" {
+			return &Mismatch{Case: c, Schedule: schedule, Text: text, Events: w.events, Want: want}
+		}
+	}
+	return c.checkStopped()
+}
+
+// checkStopped carries the case out with an end from outside: their set of steps
+// is outside the promise, but the run must end, and at once.
+func (c *Case) checkStopped() error {
+	const schedule = Schedules
+	r := hash("stop", fmt.Sprint(c.Seed))
+	after := time.Duration(r/8%20_000+1) * time.Millisecond
+	w := &world{Case: c, graph: c.Graph, schedule: schedule}
+	code := failure.Canceled
+	switch r % 8 {
+	case 0:
+		w.cancelAt = after
+	case 1:
+		code = failure.Deadline
+		limited := *c.Graph
+		limited.Deadline = after
+		w.graph = &limited
+	default:
+		return nil
+	}
+	text := ""
+	if err := w.run(); err != nil {
+		text = err.Error()
+	} else if end, ok := w.events[len(w.events)-1].Body.(event.RunFinished); !ok {
+		text = "the last event is no end"
+	} else if took := w.events[len(w.events)-1].Time.Sub(epoch); took > after {
+		text = fmt.Sprintf("it ended after %v, not at %v", took, after)
+	} else if stopped := end.Failure != nil && end.Failure.Code == code; stopped && took != after {
+		text = fmt.Sprintf("it was stopped after %v, not at %v", took, after)
+	} else if stopped && (end.Status == event.Canceled) != (code == failure.Canceled) {
+		text = fmt.Sprintf("the run is %s", end.Status)
+	}
+	if text != "" {
+		return &Mismatch{Case: c, Schedule: schedule, Text: text, Events: w.events}
+	}
+	return nil
+}
+
+// differs says what a run has otherwise than the reference; "": nothing.
+func differs(want *reference.Result, c *Case, w *world) string {
+	got := inspect.Fold(c.Graph, slices.Values(w.events))
+	end, ok := w.events[len(w.events)-1].Body.(event.RunFinished)
+	if !ok {
+		return "the last event is no end"
+	}
+	if end.Failure != nil && end.Failure.Code == failure.MaxSteps {
+		if want.Failure == nil || want.Failure.Code != failure.MaxSteps && parallel(c.Graph) == "" {
+			return "max_steps, and not in the reference"
+		}
+		return "" // "their set of steps is outside the promise"
+	}
+	for _, check := range []func(*reference.Result, *Case, *world, inspect.View) string{sameEnd, sameSteps, sameInputs, sameDigest} {
+		if text := check(want, c, w, got); text != "" {
+			return text
+		}
+	}
+	return ""
+}
+
+// parallel gives a node that another may run beside; "" where there is none. A
+// run of one step at a time meets max_steps where the reference does.
+func parallel(g *graph.Graph) string {
+	for _, n := range g.Nodes {
+		if len(n.Outgoing) > 1 {
+			return n.Name
+		}
+	}
+	if len(g.Start) > 1 {
+		return g.Start[1].Name
+	}
+	return ""
+}
+
+func sameEnd(want *reference.Result, _ *Case, _ *world, got inspect.View) string {
+	switch {
+	case (want.Failure == nil) != (got.Failure == nil):
+		return fmt.Sprintf("the run's failure is %v, not %v", got.Failure, want.Failure)
+	case want.Failure != nil && (want.Failure.Code != got.Failure.Code || want.Failure.Step != got.Failure.Step ||
+		want.Failure.Node != got.Failure.Node || want.Failure.Attempt != got.Failure.Attempt):
+		return fmt.Sprintf("the run's failure is %+v, not %+v", *got.Failure, *want.Failure)
+	case want.Failure == nil && !worded(want.Output).Equal(worded(got.Output)):
+		return fmt.Sprintf("the run's output is %s, not %s", got.Output, want.Output)
+	case (want.Failure == nil) != (got.Status == string(event.Done)):
+		return fmt.Sprintf("the run is %s", got.Status)
+	}
+	return ""
+}
+
+// sameSteps compares the steps; after one that failed the run there may be more
+// in a run than in the reference, because they had begun at the same time.
+func sameSteps(want *reference.Result, _ *Case, _ *world, got inspect.View) string {
+	for i, s := range want.Steps {
+		if i >= len(got.Steps) {
+			return fmt.Sprintf("there is no step %s", s.ID)
+		}
+		fuel := uint64(0)
+		for _, a := range s.Attempts {
+			fuel += a.Fuel
+		}
+		g := got.Steps[i]
+		if g.Step != s.ID || g.Node != s.Node || string(g.Status) != string(s.Status) || g.Attempts != len(s.Attempts) || g.Fuel != fuel {
+			return fmt.Sprintf("the step %s is %s with %d attempts and %d fuel; it should be %s, %s with %d and %d",
+				g.Step, g.Status, g.Attempts, g.Fuel, s.ID, s.Status, len(s.Attempts), fuel)
+		}
+	}
+	if more := got.Steps[len(want.Steps):]; len(more) > 0 && want.Failure == nil {
+		return fmt.Sprintf("there is a step %s", more[0].Step)
+	}
+	return ""
+}
+
+func sameInputs(want *reference.Result, _ *Case, w *world, _ inspect.View) string {
+	for _, s := range want.Steps {
+		for i, a := range s.Attempts {
+			call, ok := w.inputs[event.Attempt{Step: s.ID, Node: s.Node, Number: i + 1}]
+			if !ok {
+				return fmt.Sprintf("attempt %d of %s was not called", i+1, s.ID)
+			}
+			if !worded(call.Input).Equal(worded(a.Input)) {
+				return fmt.Sprintf("%s was given %s, not %s", s.ID, call.Input, a.Input)
+			}
+			if !reflect.DeepEqual(call.Feedback, a.Feedback) && len(call.Feedback)+len(a.Feedback) > 0 {
+				return fmt.Sprintf("attempt %d of %s was told %v, not %v", i+1, s.ID, call.Feedback, a.Feedback)
+			}
+		}
+	}
+	return ""
+}
+
+func sameDigest(want *reference.Result, c *Case, _ *world, got inspect.View) string {
+	if digest := inspect.Fold(c.Graph, slices.Values(facts(want, c.started()))).Digest; digest != got.Digest {
+		return fmt.Sprintf("the digest is %s, not %s", got.Digest, digest)
+	}
+	return ""
+}
+
+// facts are the events that a run of one step at a time would have.
+func facts(r *reference.Result, started event.RunStarted) (events []event.Event) {
+	add := func(b event.Body) {
+		events = append(events, event.Event{Run: "run", Seq: uint64(len(events) + 1), Time: epoch, Body: b})
+	}
+	add(started)
+	for _, s := range r.Steps {
+		for i, a := range s.Attempts {
+			attempt := event.Attempt{Step: s.ID, Node: s.Node, Number: i + 1}
+			add(event.AttemptStarted{Attempt: attempt})
+			if a.Failure != nil {
+				add(event.AttemptFailed{Attempt: attempt, Failure: *a.Failure, Output: a.Output, Fuel: a.Fuel})
+			} else {
+				add(event.AttemptSucceeded{Attempt: attempt, Output: a.Output, Fuel: a.Fuel})
+			}
+		}
+		if s.Failure != nil {
+			add(event.StepFailed{Step: s.ID, Node: s.Node, Failure: *s.Failure})
+		}
+		if s.Status == reference.Skipped && s.Failure == nil {
+			add(event.StepSkipped{Step: s.ID, Node: s.Node})
+		}
+	}
+	finished := event.RunFinished{Status: event.Done, Output: r.Output, Failure: r.Failure}
+	if r.Failure != nil {
+		finished.Status, finished.Output = event.Failed, document.Document{}
+	}
+	add(finished)
+	return events
+}
+
+// Transcript is the graph of the case and what the reference says of it.
+func (c *Case) Transcript() string {
+	text, err := graphfile.Format(c.Source)
+	if err != nil {
+		return err.Error()
+	}
+	want, err := reference.Run(c.Source, c.Input, c.Nodes)
+	if err != nil {
+		return err.Error()
+	}
+	return fmt.Sprintf("seed %d, input %s\n-- graph.toml --\n%s-- reference --\n%s", c.Seed, c.Input, text, Describe(want))
+}

@@ -1,0 +1,189 @@
+package simulate
+
+// A driver without a clock: it carries out a machine's commands in a made-up
+// time.
+
+import (
+	"cmp"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"time"
+
+	"github.com/chainrun/chainrun/host/event"
+	"github.com/chainrun/chainrun/host/failure"
+	"github.com/chainrun/chainrun/host/graph"
+	"github.com/chainrun/chainrun/host/stepper"
+)
+
+// epoch is when all runs start.
+var epoch = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+
+// Planned is the digest of the plan that the runs of cases name.
+const planned = "sha256:drawn"
+
+// world is one run of a case.
+type world struct {
+	*Case
+	graph    *graph.Graph
+	schedule uint64 // decides how long attempts take
+	crashes  int    // how often the machine is lost
+	cancelAt time.Duration
+
+	machine *stepper.Machine
+	events  []event.Event
+	inputs  map[event.Attempt]stepper.Invoke
+	pending []pending
+	order   int
+	luck    *rand.Rand
+}
+
+// pending is something that will happen.
+type pending struct {
+	at      time.Time
+	order   int
+	outcome *event.Outcome
+	timer   string
+	cancel  bool
+}
+
+// run carries the run out, to its end.
+func (w *world) run() error {
+	w.luck = rand.New(rand.NewPCG(w.Seed, w.schedule)) //nolint:gosec // not a secret
+	w.machine = stepper.New(w.graph)
+	w.inputs = map[event.Attempt]stepper.Invoke{}
+	if w.cancelAt > 0 {
+		w.wait(pending{at: epoch.Add(w.cancelAt), cancel: true})
+	}
+	if err := w.commit(epoch, w.started()); err != nil {
+		return err
+	}
+	for !w.machine.Finished() {
+		if len(w.pending) == 0 {
+			return fmt.Errorf("the run is stuck after %d events", len(w.events))
+		}
+		if w.crashes > 0 && w.luck.IntN(10) == 0 {
+			w.crashes--
+			if err := w.crash(); err != nil {
+				return err
+			}
+			continue
+		}
+		p := w.pending[0]
+		w.pending = w.pending[1:]
+		var err error
+		switch {
+		case p.outcome != nil:
+			err = w.commit(p.at, w.machine.Judge(*p.outcome))
+		case p.cancel:
+			err = w.commit(p.at, event.CancelRequested{Reason: "enough"})
+		case w.machine.Awaits(p.timer):
+			err = w.commit(p.at, event.TimerFired{Timer: p.timer})
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *Case) started() event.RunStarted {
+	return event.RunStarted{Graph: c.Graph.Name, Plan: planned, Input: c.Input, Seed: event.Seed{byte(c.Seed)}}
+}
+
+// crash throws the machine away, folds another from the events, and takes up
+// again what that one says is open.
+func (w *world) crash() error {
+	now := w.events[len(w.events)-1].Time
+	w.machine = stepper.New(w.graph)
+	for _, e := range w.events {
+		if _, err := w.machine.Apply(e); err != nil {
+			return fmt.Errorf("folding event %d: %w", e.Seq, err)
+		}
+	}
+	w.pending = slices.DeleteFunc(w.pending, func(p pending) bool { return !p.cancel })
+	for _, c := range w.machine.Open() {
+		w.do(now, c)
+	}
+	return nil
+}
+
+func (w *world) wait(p pending) {
+	w.order++
+	p.order = w.order
+	i, _ := slices.BinarySearchFunc(w.pending, p, func(a, b pending) int {
+		return cmp.Or(a.at.Compare(b.at), cmp.Compare(a.order, b.order))
+	})
+	w.pending = slices.Insert(w.pending, i, p)
+}
+
+// commit is the driver's loop.
+func (w *world) commit(at time.Time, body event.Body) error {
+	if last := len(w.events) - 1; last >= 0 && at.Before(w.events[last].Time) {
+		at = w.events[last].Time // a timer that was due before a crash
+	}
+	var todo []stepper.Command
+	for body != nil {
+		e := event.Event{Run: "run", Seq: uint64(len(w.events) + 1), Time: at, Body: body}
+		w.events = append(w.events, e)
+		commands, err := w.machine.Apply(e)
+		if err != nil {
+			return fmt.Errorf("applying event %d: %w", e.Seq, err)
+		}
+		body = nil
+		for _, c := range commands {
+			if r, ok := c.(stepper.Record); ok {
+				body = r.Body
+			} else {
+				todo = append(todo, c)
+			}
+		}
+	}
+	for _, c := range todo {
+		w.do(at, c)
+	}
+	return nil
+}
+
+func (w *world) do(at time.Time, c stepper.Command) {
+	switch c := c.(type) {
+	case stepper.Invoke:
+		w.inputs[c.Attempt] = c
+		o := w.Nodes(c.Attempt, c.Input, c.Feedback)
+		w.wait(pending{at: at.Add(w.took(c)), outcome: &o})
+	case stepper.Wake:
+		w.wait(pending{at: c.At, timer: c.Timer})
+	case stepper.Abort:
+		for i, p := range w.pending {
+			if p.outcome != nil && p.outcome.Attempt == c.Attempt {
+				w.pending = slices.Delete(w.pending, i, i+1)
+				if w.luck.IntN(2) == 0 { // it may have ended by itself just before
+					p.outcome = &event.Outcome{Attempt: c.Attempt, Failure: &failure.Failure{Code: failure.Canceled}, Fuel: 1}
+				}
+				p.at = at
+				w.wait(p)
+				return
+			}
+		}
+	case stepper.Record:
+		// Part of the batch, see commit.
+	}
+}
+
+// took is how long an attempt takes: always the same in schedule 0; the longer
+// the earlier in canonical order in schedule 1; anything else in the others.
+func (w *world) took(c stepper.Invoke) time.Duration {
+	switch w.schedule {
+	case 0:
+		return time.Millisecond
+	case 1:
+		if n := w.graph.Node(c.Node); n != nil {
+			return time.Hour / time.Duration(1+n.Rank)
+		}
+	}
+	h := hash("took", fmt.Sprint(w.schedule), c.Step, fmt.Sprint(c.Number))
+	if h%4 == 0 {
+		return time.Duration(h/4%100) * time.Second
+	}
+	return time.Duration(h/4%5000) * time.Millisecond
+}
