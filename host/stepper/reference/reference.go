@@ -40,9 +40,9 @@ type Step struct {
 	ID, Node string
 	Status   Status
 	Attempts []Attempt
-	// Failure is one without an attempt: max_visits, the input expression; or
-	// the loop_conflict of the turn whose last step this is.
-	Failure *failure.Failure
+	// Failures are those without an attempt: max_visits, the input expression;
+	// and the loop_conflict of the turn whose last step this is.
+	Failures []failure.Failure
 
 	writes map[string]document.Document
 	past   past

@@ -153,9 +153,8 @@ func (r *run) around(l *loop, turns []int, at arrival) map[*edge]fate {
 				r.steps = r.steps[:len(r.steps)-1]
 			}
 			last := r.steps[len(r.steps)-1]
-			last.Failure = &failure.Failure{Code: failure.LoopConflict, Node: last.Node, Step: last.ID}
-			last.Status = Failed
-			r.failure = last.Failure
+			r.failure = &failure.Failure{Code: failure.LoopConflict, Node: last.Node, Step: last.ID}
+			last.Failures, last.Status = append(last.Failures, *r.failure), Failed
 			return nil
 		}
 		// "If an edge back was taken, the next turn begins."

@@ -227,7 +227,7 @@ func (s *shape) exclusive(behindA, behindB func(*edge) bool) bool {
 	for _, g := range s.edges {
 		for _, h := range g.from.out {
 			pair := g.failure != h.failure ||
-				!g.failure && g.from.Route == string(graph.RouteFirst) ||
+				g.from.Route == string(graph.RouteFirst) ||
 				g.when != nil && h.when != nil && expr.Opposite(g.when, h.when)
 			if g != h && pair && behindA(g) && behindB(h) {
 				return true

@@ -36,7 +36,7 @@ func (r *run) step(n *node, turns []int, at arrival) map[*edge]fate {
 	if f != nil {
 		// "A step that fails without an attempt (`max_visits`, `input`)".
 		f.Node, f.Step = n.Name, s.ID
-		s.Failure, s.Status = f, Failed
+		s.Failures, s.Status = append(s.Failures, *f), Failed
 		return r.route(n, s, at.past, *f, at.input, known)
 	}
 	var feedback []failure.Violation

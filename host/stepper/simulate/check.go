@@ -64,8 +64,8 @@ func Describe(r *reference.Result) string {
 				fmt.Fprintf(&b, " gave %s\n", a.Output)
 			}
 		}
-		if s.Failure != nil {
-			fmt.Fprintf(&b, "%s failed without an attempt: %s\n", s.ID, s.Failure.Code)
+		for _, f := range s.Failures {
+			fmt.Fprintf(&b, "%s failed without an attempt: %s\n", s.ID, f.Code)
 		}
 		if s.Status == reference.Skipped {
 			fmt.Fprintf(&b, "%s skipped\n", s.ID)
@@ -258,10 +258,10 @@ func facts(r *reference.Result, started event.RunStarted) (events []event.Event)
 				add(event.AttemptSucceeded{Attempt: attempt, Output: a.Output, Fuel: a.Fuel})
 			}
 		}
-		if s.Failure != nil {
-			add(event.StepFailed{Step: s.ID, Node: s.Node, Failure: *s.Failure})
+		for _, f := range s.Failures {
+			add(event.StepFailed{Step: s.ID, Node: s.Node, Failure: f})
 		}
-		if s.Status == reference.Skipped && s.Failure == nil {
+		if s.Status == reference.Skipped {
 			add(event.StepSkipped{Step: s.ID, Node: s.Node})
 		}
 	}
