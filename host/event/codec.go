@@ -56,6 +56,9 @@ type envelope struct {
 	Timer   *string          `json:"timer"`
 	Reason  *string          `json:"reason"`
 	Status  *Status          `json:"status"`
+	// Since step_succeeded and signal_received.
+	Parallel *int            `json:"parallel"`
+	Document json.RawMessage `json:"document"`
 }
 
 // Encode gives the event as one JSON object. Documents stand in it byte for
@@ -177,6 +180,9 @@ func (w *writer) body(body Body) {
 		w.text("plan", b.Plan)
 		w.text("seed", hex.EncodeToString(b.Seed[:]))
 		w.document("input", b.Input)
+		if b.Parallel != 0 {
+			w.value("parallel", b.Parallel)
+		}
 	case AttemptStarted:
 		w.attempt(b.Attempt)
 	case AttemptSucceeded:
@@ -197,6 +203,12 @@ func (w *writer) body(body Body) {
 		w.text("step", b.Step)
 		w.text("node", b.Node)
 		w.failure(b.Failure)
+	case StepSucceeded:
+		w.text("step", b.Step)
+		w.text("node", b.Node)
+	case SignalReceived:
+		w.text("step", b.Step)
+		w.document("document", b.Document)
 	case TimerFired:
 		w.text("timer", b.Timer)
 	case CancelRequested:

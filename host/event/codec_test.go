@@ -42,6 +42,12 @@ func TestEncodingIsWrittenDown(t *testing.T) {
 			event.StepFailed{Step: "a", Node: "a", Failure: failure.Failure{Code: failure.MaxVisits, Message: "m"}},
 			`"type":"step_failed",…,"step":"a","node":"a","failure":{"code":"max_visits","message":"m"}`,
 		},
+		{event.StepSucceeded{Step: "a", Node: "a"}, `"type":"step_succeeded",…,"step":"a","node":"a"`},
+		{event.SignalReceived{Step: "a", Document: document.MustParse(`{"ok": true}`)}, `"type":"signal_received",…,"step":"a","document":{"ok": true}`},
+		{
+			event.RunStarted{Graph: "g", Input: document.Null(), Parallel: 4},
+			`"type":"run_started",…,"graph":"g","plan":"","seed":"` + strings.Repeat("0", 64) + `","input":null,"parallel":4`,
+		},
 		{event.TimerFired{Timer: "retry/a/2"}, `"type":"timer_fired",…,"timer":"retry/a/2"`},
 		{event.CancelRequested{Reason: "enough"}, `"type":"cancel_requested",…,"reason":"enough"`},
 		{event.RunFinished{Status: event.Done, Output: document.MustParse(`[]`)}, `"type":"run_finished",…,"status":"done","output":[]`},

@@ -136,12 +136,19 @@ func (r *reader) body() Body {
 	v := r.v
 	switch v.Type {
 	case TypeRunStarted:
-		return RunStarted{
+		started := RunStarted{
 			Graph: take(r, "graph", &v.Graph),
 			Plan:  take(r, "plan", &v.Plan),
 			Input: r.document("input", &v.Input, true),
 			Seed:  r.seed(),
 		}
+		if v.Parallel != nil {
+			started.Parallel = take(r, "parallel", &v.Parallel)
+			if started.Parallel <= 0 && r.err == nil {
+				r.err = fmt.Errorf("parallel: %d is no number of attempts", started.Parallel)
+			}
+		}
+		return started
 	case TypeAttemptStarted:
 		return AttemptStarted{Attempt: r.attempt()}
 	case TypeAttemptSucceeded:
@@ -165,6 +172,10 @@ func (r *reader) body() Body {
 			Node:    take(r, "node", &v.Node),
 			Failure: take(r, "failure", &v.Failure),
 		}
+	case TypeStepSucceeded:
+		return StepSucceeded{Step: take(r, "step", &v.Step), Node: take(r, "node", &v.Node)}
+	case TypeSignalReceived:
+		return SignalReceived{Step: take(r, "step", &v.Step), Document: r.document("document", &v.Document, true)}
 	case TypeTimerFired:
 		return TimerFired{Timer: take(r, "timer", &v.Timer)}
 	case TypeCancelRequested:
@@ -213,6 +224,10 @@ func (v *envelope) unused() string {
 		return "reason"
 	case v.Status != nil:
 		return "status"
+	case v.Parallel != nil:
+		return "parallel"
+	case v.Document != nil:
+		return "document"
 	}
 	return ""
 }

@@ -39,6 +39,8 @@ const (
 	TypeAttemptFailed    Type = "attempt_failed"
 	TypeStepSkipped      Type = "step_skipped"
 	TypeStepFailed       Type = "step_failed"
+	TypeStepSucceeded    Type = "step_succeeded"
+	TypeSignalReceived   Type = "signal_received"
 	TypeCancelRequested  Type = "cancel_requested"
 	TypeTimerFired       Type = "timer_fired"
 	TypeRunFinished      Type = "run_finished"
@@ -53,6 +55,9 @@ type RunStarted struct {
 	Plan  string // the plan's digest
 	Input document.Document
 	Seed  Seed
+	// Parallel is how many elements of a foreach are under way at once where
+	// its author says nothing: how many attempts the driver allows. 0: 8.
+	Parallel int
 }
 
 // Attempt names one try of one step.
@@ -88,11 +93,25 @@ type StepSkipped struct {
 	Step, Node string
 }
 
-// StepFailed says that a step failed without an attempt (max_visits, its input
-// expression).
+// StepFailed says that a step failed without an attempt of its own: max_visits,
+// its input expression, the failure of what is inside it (a subgraph's step, an
+// element of a foreach).
 type StepFailed struct {
 	Step, Node string
 	Failure    failure.Failure
+}
+
+// StepSucceeded says that a step without attempts of its own is done: a
+// subgraph, a foreach. Its output is made of what is inside it.
+type StepSucceeded struct {
+	Step, Node string
+}
+
+// SignalReceived says that a step that waits got its answer, which holds to the
+// step's schema.
+type SignalReceived struct {
+	Step     string
+	Document document.Document
 }
 
 // TimerFired says that a moment that the stepper had asked for has come.
@@ -141,6 +160,12 @@ func (StepSkipped) Type() Type { return TypeStepSkipped }
 func (StepFailed) Type() Type { return TypeStepFailed }
 
 // Type implements [Body].
+func (StepSucceeded) Type() Type { return TypeStepSucceeded }
+
+// Type implements [Body].
+func (SignalReceived) Type() Type { return TypeSignalReceived }
+
+// Type implements [Body].
 func (TimerFired) Type() Type { return TypeTimerFired }
 
 // Type implements [Body].
@@ -155,6 +180,8 @@ func (AttemptSucceeded) fact() {}
 func (AttemptFailed) fact()    {}
 func (StepSkipped) fact()      {}
 func (StepFailed) fact()       {}
+func (StepSucceeded) fact()    {}
+func (SignalReceived) fact()   {}
 func (TimerFired) fact()       {}
 func (CancelRequested) fact()  {}
 func (RunFinished) fact()      {}

@@ -78,6 +78,16 @@ const (
 	EncodingText Encoding = "text"
 )
 
+// OnError says what a failed element means to its foreach.
+type OnError string
+
+const (
+	// OnErrorFail fails the step with the first failed element.
+	OnErrorFail OnError = "fail"
+	// OnErrorCollect gives {"output": …} or {"error": …} for each element.
+	OnErrorCollect OnError = "collect"
+)
+
 // Node is one box of the graph, with the defaults applied.
 type Node struct {
 	Index    int // in Graph.Nodes
@@ -89,7 +99,15 @@ type Node struct {
 	Input    *Binding // nil: the default input
 	Config   document.Document
 	Writes   []Write // in the order of Graph.State
-	In, Out  Wire    // the author's schemas; the module's own come with the plan
+
+	Graph string // KindGraph: the file, relative to this graph's folder
+	Sub   *Graph // KindGraph: the graph itself
+
+	Foreach     *expr.Program // gives the list of which each element is run; nil: no foreach
+	Concurrency int           // of a foreach: elements at once; 0: as many as the run allows
+	OnError     OnError       // of a foreach
+
+	In, Out Wire // the author's schemas; the module's own come with the plan
 
 	Fuel        uint64
 	MemoryBytes uint64

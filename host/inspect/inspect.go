@@ -112,7 +112,11 @@ func (f *folder) apply(e event.Event) {
 		f.end(s, b, 0, e.Time)
 	case event.RunFinished:
 		f.finished = &b
-	case event.TimerFired, event.CancelRequested:
+	case event.StepSucceeded:
+		s := f.step(b.Step, b.Node, e.Time)
+		s.Status = StepDone
+		s.ended = e.Time
+	case event.TimerFired, event.CancelRequested, event.SignalReceived:
 		// They show in what follows.
 	}
 }

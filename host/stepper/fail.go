@@ -11,14 +11,15 @@ import (
 	"github.com/chainrun/chainrun/host/graph"
 )
 
-// stop is why a run comes to an end before it is at rest.
+// stop is why a run, a subgraph or a foreach comes to an end before it is at rest.
 type stop struct {
-	// at is the place of the step that failed. What is earlier in canonical
-	// order goes on, as if steps ran one at a time; the rest is not begun. nil:
-	// all of the run stops at once.
+	// at is the place of the step or element that failed. What is earlier in
+	// canonical order goes on, as if steps ran one at a time; the rest is not
+	// begun. nil: all of it stops at once.
 	at      place
-	status  event.Status
+	status  event.Status // of a run
 	failure failure.Failure
+	input   document.Document // what the failure goes with
 }
 
 // reaches reports whether what stands at p must not begin any more.
@@ -38,7 +39,7 @@ func (m *Machine) attemptFailed(e event.AttemptFailed, now time.Time) error {
 	}
 	s.running = false
 	f := e.Failure
-	if m.stop.reaches(s.place) {
+	if s.stopped() != nil {
 		m.through(s)
 		return nil
 	}
@@ -50,8 +51,7 @@ func (m *Machine) attemptFailed(e event.AttemptFailed, now time.Time) error {
 		m.tryAgain(s, due, now)
 		return nil
 	}
-	m.through(s)
-	m.fail(s, f)
+	m.fail(s, f, s.input)
 	return nil
 }
 
@@ -63,29 +63,38 @@ func feedback(f failure.Failure) []failure.Violation {
 	return []failure.Violation{{Message: f.Message}}
 }
 
-// stepFailed takes the fact that a step failed without an attempt.
+// stepFailed takes the fact that a step failed without an attempt of its own.
 func (m *Machine) stepFailed(o *owed, f failure.Failure) {
 	if o.due.conflict {
-		m.stopAt(o.due.mark.place, f)
+		frame := o.due.turn.frame
+		m.stopIn(&frame.area, &stop{at: o.due.mark.place, status: event.Failed, failure: f}, failure.Canceled)
+		m.left(&frame.area, frame.step)
 		return
 	}
-	m.through(o.step)
-	m.fail(o.step, f)
+	m.fail(o.step, f, o.input)
 }
 
-// fail sends an unrecovered failure along the first failure edge that matches
-// its code and whose condition holds; without one it stops the run.
-func (m *Machine) fail(s *step, f failure.Failure) {
-	s.turn.ran(s.mark)
-	var chosen *graph.Edge
-	if f.Code.Routable() {
-		chosen = m.choose(s, &f)
-	}
-	if chosen == nil {
-		m.stopAt(s.place, f)
+// fail ends a step with an unrecovered failure: it goes along the first failure
+// edge that matches its code and whose condition holds; without one it stops
+// the run or the subgraph. That of an element goes to its foreach. input is the
+// document that the failure goes with.
+func (m *Machine) fail(s *step, f failure.Failure, input document.Document) {
+	if s.of != nil {
+		m.through(s)
+		m.elementFailed(s, f, input)
 		return
 	}
-	carried := failureDocument(f, s.input)
+	s.turn.ran(s.mark)
+	var chosen *graph.Edge
+	if routable(f.Code) {
+		chosen = m.choose(s, &f, input)
+	}
+	if chosen == nil {
+		m.through(s)
+		m.stopIn(&s.turn.frame.area, &stop{at: s.place, status: event.Failed, failure: f, input: input}, failure.Canceled)
+		return
+	}
+	carried := failureDocument(f, input)
 	s.turn.state = merge(s.turn.state, s.before)
 	m.leave(s.turn, s.unit, func(_ int, e *graph.Edge) arrival {
 		if e != chosen {
@@ -93,16 +102,23 @@ func (m *Machine) fail(s *step, f failure.Failure) {
 		}
 		return arrival{taken: true, output: carried, state: s.before}
 	})
+	m.through(s)
+}
+
+// routable reports whether a step's failure can be routed. The limits of the run
+// itself fail no step; those that do are a subgraph's own.
+func routable(c failure.Code) bool {
+	return c.Routable() || c == failure.MaxSteps || c == failure.Deadline
 }
 
 // choose finds the failure edge to take. A condition that fails counts as not
 // holding; the failure says so.
-func (m *Machine) choose(s *step, f *failure.Failure) *graph.Edge {
+func (m *Machine) choose(s *step, f *failure.Failure, input document.Document) *graph.Edge {
 	for _, e := range s.node.Outgoing {
 		if !e.Failure || len(e.On) > 0 && !slices.Contains(e.On, f.Code) {
 			continue
 		}
-		ok, err := m.holds(e, view{step: s, failure: failureDocument(*f, s.input), state: s.before})
+		ok, err := m.holds(e, view{step: s, failure: failureDocument(*f, input), state: s.before})
 		if err != nil {
 			f.Message += fmt.Sprintf("; the %v", err)
 			*f = readable(*f)
@@ -150,34 +166,36 @@ func conflict(last mark) failure.Failure {
 		"the turn took both an edge back and a conditional edge out of the loop: the conditions must exclude each other")
 }
 
-// stopAt ends the run by the failure of the step at a place, as if steps ran
-// one at a time in canonical order: the first failure in that order counts,
-// what is later is aborted.
-func (m *Machine) stopAt(at place, f failure.Failure) {
-	if m.stop.reaches(at) {
+// stopIn ends a run, a subgraph or a foreach as if steps ran one at a time in
+// canonical order: the first failure in that order counts, what is later is
+// aborted.
+func (m *Machine) stopIn(a *area, why *stop, cause failure.Code) {
+	if a.stop != nil && (a.stop.at == nil || why.at != nil && !why.at.before(a.stop.at)) {
 		return
 	}
-	m.stop = &stop{at: at, status: event.Failed, failure: f}
-	m.abortLater(failure.Canceled)
+	a.stop = why
+	m.abortLater(cause)
 }
 
-// stopRun ends all of the run at once.
-func (m *Machine) stopRun(status event.Status, f failure.Failure) {
-	if m.stop != nil && m.stop.at == nil {
-		return
+// stopFrame ends all of a run, or of a subgraph, at once.
+func (m *Machine) stopFrame(f *frame, status event.Status, why failure.Failure) {
+	if f.step != nil {
+		why.Node, why.Step = f.step.node.Name, f.step.id
 	}
-	m.stop = &stop{status: status, failure: f}
-	m.abortLater(f.Code)
+	m.stopIn(&f.area, &stop{status: status, failure: why, input: f.input}, why.Code)
+	m.touch(f.step)
 }
 
-// abortLater aborts the attempts that the stop reaches and forgets the steps
-// that wait for another one.
+// abortLater aborts the attempts that a stop reaches and forgets the steps that
+// wait for another one, or for a signal.
 func (m *Machine) abortLater(cause failure.Code) {
 	for _, s := range m.inOrder() {
 		switch {
-		case !m.stop.reaches(s.place):
+		case s.stopped() == nil:
 		case s.running:
 			m.abort(s, cause)
+		case s.inner != nil || s.each != nil:
+			m.touch(s) // it is through when all inside is
 		default:
 			m.through(s)
 		}
@@ -193,15 +211,16 @@ func (m *Machine) abort(s *step, cause failure.Code) {
 
 // abortion is the failure of an attempt that was aborted.
 func (m *Machine) abortion(s *step) failure.Failure {
+	stop := s.stopped()
 	switch {
-	case s.aborted == failure.Timeout:
+	case s.overdue:
 		return s.overdueFailure()
-	case m.stop == nil:
+	case stop == nil:
 		return s.failed(s.aborted, "the attempt was aborted")
-	case m.stop.at != nil:
-		return s.failed(s.aborted, fmt.Sprintf("step %q failed, which stops the run", m.stop.failure.Step))
+	case stop.at != nil:
+		return s.failed(s.aborted, fmt.Sprintf("step %q failed, which stops the run", stop.failure.Step))
 	}
-	return s.failed(s.aborted, m.stop.failure.Message)
+	return s.failed(s.aborted, stop.failure.Message)
 }
 
 // cancel stops the run because somebody asked for it.
@@ -210,7 +229,7 @@ func (m *Machine) cancel(e event.CancelRequested) {
 	if e.Reason != "" {
 		text += ": " + e.Reason
 	}
-	m.stopRun(event.Canceled, failure.Failure{Code: failure.Canceled, Message: text})
+	m.stopFrame(m.run, event.Canceled, failure.Failure{Code: failure.Canceled, Message: text})
 }
 
 // inOrder gives the active steps in canonical order.

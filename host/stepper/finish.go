@@ -6,51 +6,58 @@ import (
 	"slices"
 
 	"github.com/chainrun/chainrun/host/document"
-	"github.com/chainrun/chainrun/host/event"
 	"github.com/chainrun/chainrun/host/failure"
 )
 
-// finish ends a run that is at rest: with its output, or with a failure of the
-// run itself where the output cannot be made or breaks its schema.
-func (m *Machine) finish() event.RunFinished {
-	output := m.output()
-	if p := m.graph.OutputValue; p != nil {
-		value, err := m.eval(p, view{output: output, state: m.root.state})
+// finish gives the output of a graph that is at rest, or why it cannot be made
+// or breaks its schema.
+func (f *frame) finish() (document.Document, *failure.Failure) {
+	output := f.output()
+	if p := f.graph.OutputValue; p != nil {
+		value, err := f.eval(p, view{output: output, state: f.root.state})
 		if err != nil {
-			return m.refuse(failure.Failure{Code: failure.ExpressionError, Message: fmt.Sprintf("output value: %v", err)})
+			return refuse(failure.Failure{Code: failure.ExpressionError, Message: fmt.Sprintf("output value: %v", err)})
 		}
 		output = value
 	}
 	if err := output.Within(document.Limits{}); err != nil {
-		return m.refuse(failure.Failure{Code: failure.InvalidOutput, Message: fmt.Sprintf("the run's output: %v", err)})
+		return refuse(failure.Failure{Code: failure.InvalidOutput, Message: fmt.Sprintf("%s output: %v", f.owner(), err)})
 	}
-	if s := m.graph.Output.Schema; s != nil {
+	if s := f.graph.Output.Schema; s != nil {
 		if vs := s.Validate(output); len(vs) > 0 {
-			return m.refuse(failure.Failure{
-				Code: failure.InvalidOutput, Message: "the run's output breaks its schema", Violations: vs,
+			return refuse(failure.Failure{
+				Code: failure.InvalidOutput, Message: f.owner() + " output breaks its schema", Violations: vs,
 			})
 		}
 	}
-	return event.RunFinished{Status: event.Done, Output: output}
+	return output, nil
 }
 
-func (m *Machine) refuse(f failure.Failure) event.RunFinished {
+func refuse(f failure.Failure) (document.Document, *failure.Failure) {
 	f = readable(f)
-	return event.RunFinished{Status: event.Failed, Failure: &f}
+	return document.Document{}, &f
+}
+
+// owner says whose the graph is.
+func (f *frame) owner() string {
+	if f.step == nil {
+		return "the run's"
+	}
+	return "the subgraph's"
 }
 
 // output is that of the nodes without success edges out that ran in the last
 // turn of their loops; where the graph says so, an object keyed by node. If
 // none ran, it is that of the last step in canonical order that succeeded.
-func (m *Machine) output() document.Document {
-	ends := m.root.ends
+func (f *frame) output() document.Document {
+	ends := f.root.ends
 	slices.SortStableFunc(ends, func(a, b ending) int { return cmp.Compare(a.node.Rank, b.node.Rank) })
 	switch {
-	case len(ends) == 0 && m.bestAt == nil:
+	case len(ends) == 0 && f.bestAt == nil:
 		return document.Null()
 	case len(ends) == 0:
-		return m.best.output
-	case !m.graph.OutputByNode:
+		return f.best.output
+	case !f.graph.OutputByNode:
 		return ends[0].output
 	}
 	fields := make([]document.Field, len(ends))

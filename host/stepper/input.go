@@ -16,7 +16,7 @@ import (
 // node, whichever the graph says for this group of edges.
 func (m *Machine) arrive(s *step, d due) {
 	if d.group == byStart {
-		s.arrived = m.input
+		s.arrived = d.turn.frame.input
 		return
 	}
 	s.arrivals = d.seat.arrivals
@@ -55,7 +55,10 @@ func (s *step) inputs() document.Document {
 // bind evaluates a node's `input`: what the node is given.
 func (m *Machine) bind(s *step) (document.Document, error) {
 	b := s.node.Input
-	if b == nil {
+	switch {
+	case b == nil && s.of != nil:
+		return s.item, nil
+	case b == nil:
 		return s.arrived, nil
 	}
 	see := view{step: s, state: s.before}
@@ -83,7 +86,7 @@ func (m *Machine) bind(s *step) (document.Document, error) {
 
 // view is what an expression sees. What is absent is null.
 type view struct {
-	step    *step // for input and inputs
+	step    *step // for input, inputs, item and index
 	output  document.Document
 	failure document.Document
 	state   *state
@@ -91,7 +94,7 @@ type view struct {
 
 // variables gives the documents that an expression asks for, and makes no
 // others.
-func (m *Machine) variables(p *expr.Program, see view) map[string]document.Document {
+func (f *frame) variables(p *expr.Program, see view) map[string]document.Document {
 	vars := make(map[string]document.Document, 4)
 	if see.step != nil {
 		if p.Uses("input") {
@@ -99,6 +102,12 @@ func (m *Machine) variables(p *expr.Program, see view) map[string]document.Docum
 		}
 		if p.Uses("inputs") {
 			vars["inputs"] = see.step.inputs()
+		}
+		if see.step.of != nil && p.Uses("item") {
+			vars["item"] = see.step.item
+		}
+		if see.step.of != nil && p.Uses("index") {
+			vars["index"] = document.Int(int64(see.step.index))
 		}
 	}
 	if p.Uses("output") {
@@ -108,10 +117,10 @@ func (m *Machine) variables(p *expr.Program, see view) map[string]document.Docum
 		vars["error"] = see.failure
 	}
 	if p.Uses("state") {
-		vars["state"] = m.stateDocument(see.state, p)
+		vars["state"] = f.stateDocument(see.state, p)
 	}
 	if p.Uses("run") {
-		vars["run"] = m.run
+		vars["run"] = f.run
 	}
 	for name, d := range vars {
 		if d.IsZero() {
@@ -121,11 +130,16 @@ func (m *Machine) variables(p *expr.Program, see view) map[string]document.Docum
 	return vars
 }
 
-// eval evaluates an expression. Its cost limit bounds the time; the machine has
+// eval evaluates an expression of a step.
+func (m *Machine) eval(p *expr.Program, see view) (document.Document, error) {
+	return see.step.turn.frame.eval(p, see)
+}
+
+// eval evaluates an expression of a graph. Its cost limit bounds the time; the machine has
 // no other clock to stop it by. What it makes is held to the limits of every
 // document: in a loop, an expression could nest its value ever deeper.
-func (m *Machine) eval(p *expr.Program, see view) (document.Document, error) {
-	d, err := p.Eval(context.Background(), m.variables(p, see))
+func (f *frame) eval(p *expr.Program, see view) (document.Document, error) {
+	d, err := p.Eval(context.Background(), f.variables(p, see))
 	switch {
 	case err != nil:
 		return d, err
@@ -140,7 +154,7 @@ func (m *Machine) holds(e *graph.Edge, see view) (bool, error) {
 	if e.When == nil {
 		return true, nil
 	}
-	ok, err := e.When.Holds(context.Background(), m.variables(e.When, see))
+	ok, err := e.When.Holds(context.Background(), see.step.turn.frame.variables(e.When, see))
 	if err != nil {
 		return false, fmt.Errorf("condition of the edge to %q: %w", e.To.Name, err)
 	}

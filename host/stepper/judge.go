@@ -61,6 +61,10 @@ func (m *Machine) Judge(o event.Outcome) event.Body {
 
 // judge evaluates the writes and conditions of a step.
 func (m *Machine) judge(s *step, output document.Document) (*verdict, *failure.Failure) {
+	if s.of != nil {
+		// Writes, and edges, see the whole list.
+		return &verdict{output: output}, nil
+	}
 	refuse := func(code failure.Code, text string) (*verdict, *failure.Failure) {
 		f := readable(s.failed(code, text))
 		f.Attempt = s.attempt
@@ -88,7 +92,7 @@ func (m *Machine) judge(s *step, output document.Document) (*verdict, *failure.F
 		}
 		updates = append(updates, u)
 	}
-	see.state = s.before.with(len(m.graph.State), s.place, updates)
+	see.state = s.before.with(len(s.turn.frame.graph.State), s.place, updates)
 	v := &verdict{output: output, after: see.state, taken: make([]bool, len(s.node.Outgoing))}
 	for i, e := range s.node.Outgoing {
 		if e.Failure {

@@ -16,23 +16,19 @@ import (
 // It is made by [New], goes through the run's events in order, and can be made
 // again from them at any point between two batches.
 type Machine struct {
-	graph     *graph.Graph
-	layout    *layout
-	untouched *state // the state before the first write
+	graph   *graph.Graph
+	layouts map[*graph.Graph]*layout
 
-	seed  event.Seed
-	input document.Document // the run's
-	run   document.Document // what expressions see as run
+	seed     event.Seed
+	parallel int       // elements of a foreach at once, where its author says nothing
+	now      time.Time // of the fact that is being applied
 
-	root   *turn
-	atRest bool             // the graph's own turn is
-	due    []due            // in canonical order
-	active map[string]*step // begun and not through, by id
-	timers map[string]timer
-	begun  int // activations
-	best   ending
-	bestAt place // where best succeeded
-	stop   *stop
+	run      *frame           // the run's own graph
+	due      []due            // in canonical order
+	active   map[string]*step // begun and not through, by id
+	touched  []*step          // with others inside of which one is through
+	timers   map[string]timer
+	answered map[string]bool // waits that have got their signal
 
 	owed *owed // the fact that must come next
 	done bool  // RunFinished has been applied
@@ -43,8 +39,10 @@ type Machine struct {
 // owed is a fact that the machine has decided on and asked its driver to record.
 type owed struct {
 	body event.Body
-	due  due   // of AttemptStarted (the first), StepSkipped, StepFailed
-	step *step // of AttemptStarted, StepFailed
+	due  due   // of StepSkipped, and StepFailed where it is a conflict
+	step *step // of the others but RunFinished
+	// input is what the failure of a StepFailed goes with.
+	input document.Document
 }
 
 // ImpossibleError means that an event cannot happen at this point of this run:
@@ -65,11 +63,11 @@ func (e *ImpossibleError) Error() string {
 // graph.Build; it is shared, not copied.
 func New(g *graph.Graph) *Machine {
 	return &Machine{
-		graph:     g,
-		layout:    newLayout(g),
-		untouched: &state{cells: make([]*cell, len(g.State))},
-		active:    map[string]*step{},
-		timers:    map[string]timer{},
+		graph:    g,
+		layouts:  map[*graph.Graph]*layout{},
+		active:   map[string]*step{},
+		timers:   map[string]timer{},
+		answered: map[string]bool{},
 	}
 }
 
@@ -102,13 +100,14 @@ func (m *Machine) apply(e event.Event) error {
 	if m.done {
 		return errors.New("the run is over")
 	}
+	m.now = e.Time
 	if m.owed != nil {
 		return m.settleDebt(e)
 	}
 	if started, ok := e.Body.(event.RunStarted); ok {
-		return m.startRun(started, e.Time)
+		return m.startRun(started)
 	}
-	if m.root == nil {
+	if m.run == nil {
 		return errors.New("the run has not started")
 	}
 	switch body := e.Body.(type) {
@@ -118,6 +117,8 @@ func (m *Machine) apply(e event.Event) error {
 		return m.attemptFailed(body, e.Time)
 	case event.TimerFired:
 		return m.timerFired(body, e.Time)
+	case event.SignalReceived:
+		return m.signalReceived(body)
 	case event.CancelRequested:
 		m.cancel(body)
 		return nil
@@ -136,8 +137,14 @@ func (m *Machine) settleDebt(e event.Event) error {
 	switch body := e.Body.(type) {
 	case event.AttemptStarted:
 		m.attemptStarted(o, e.Time)
+	case event.AttemptSucceeded:
+		m.commit(o.step, body.Output)
+	case event.AttemptFailed:
+		m.fail(o.step, body.Failure, o.step.input)
 	case event.StepSkipped:
 		m.skipped(o.due)
+	case event.StepSucceeded:
+		m.commit(o.step, o.step.verdict.output)
 	case event.StepFailed:
 		m.stepFailed(o, body.Failure)
 	case event.RunFinished:
@@ -154,8 +161,17 @@ func sameFact(a, b event.Body) bool {
 	case event.AttemptStarted:
 		b, ok := b.(event.AttemptStarted)
 		return ok && a == b
+	case event.AttemptSucceeded:
+		b, ok := b.(event.AttemptSucceeded)
+		return ok && a.Attempt == b.Attempt && a.Output.Equal(b.Output)
+	case event.AttemptFailed:
+		b, ok := b.(event.AttemptFailed)
+		return ok && a.Attempt == b.Attempt && a.Failure.Code == b.Failure.Code
 	case event.StepSkipped:
 		b, ok := b.(event.StepSkipped)
+		return ok && a == b
+	case event.StepSucceeded:
+		b, ok := b.(event.StepSucceeded)
 		return ok && a == b
 	case event.StepFailed:
 		b, ok := b.(event.StepFailed)
@@ -172,7 +188,13 @@ func describe(body event.Body) string {
 	switch b := body.(type) {
 	case event.AttemptStarted:
 		return fmt.Sprintf("%s of %s", b.Type(), b.Step)
+	case event.AttemptSucceeded:
+		return fmt.Sprintf("%s of %s", b.Type(), b.Step)
+	case event.AttemptFailed:
+		return fmt.Sprintf("%s of %s", b.Type(), b.Step)
 	case event.StepSkipped:
+		return fmt.Sprintf("%s of %s", b.Type(), b.Step)
+	case event.StepSucceeded:
 		return fmt.Sprintf("%s of %s", b.Type(), b.Step)
 	case event.StepFailed:
 		return fmt.Sprintf("%s of %s", b.Type(), b.Step)
@@ -189,56 +211,85 @@ func (m *Machine) owe(o owed) {
 
 func (m *Machine) tell(c Command) { m.commands = append(m.commands, c) }
 
-// startRun enters the graph's own scope.
-func (m *Machine) startRun(e event.RunStarted, now time.Time) error {
-	if m.root != nil {
+// startRun enters the run's own graph.
+func (m *Machine) startRun(e event.RunStarted) error {
+	if m.run != nil {
 		return errors.New("the run has started already")
 	}
-	m.seed, m.input = e.Seed, e.Input
-	if m.input.IsZero() {
-		m.input = document.Null()
+	input := e.Input
+	if input.IsZero() {
+		input = document.Null()
 	}
-	m.run = document.Object(document.Field{Key: "input", Value: m.input})
-	if m.graph.Deadline > 0 {
-		m.setTimer(runDeadline, timer{at: now.Add(m.graph.Deadline), kind: endsRun})
-	}
-	m.root = newTurn(m.layout.root, nil, 0, nil, nil)
-	m.atRest = m.root.live == 0
-	for _, u := range m.root.scope.units {
-		if u.incoming == 0 {
-			m.ready(m.root, u)
-		}
-	}
+	m.seed, m.parallel = e.Seed, e.Parallel
+	m.run = m.enter(m.graph, nil, input)
 	return nil
 }
 
 // next decides on the next fact, where one follows at once.
 func (m *Machine) next() {
-	for len(m.due) > 0 && m.owed == nil {
-		d := m.due[0]
-		m.due = m.due[1:]
-		if m.stop.reaches(d.mark.place) {
-			continue
-		}
+	for m.owed == nil {
 		switch {
-		case d.conflict:
-			m.owe(owed{due: d, body: event.StepFailed{
-				Step: d.mark.id, Node: d.mark.node.Name, Failure: conflict(d.mark),
-			}})
-		case d.skip:
-			m.owe(owed{due: d, body: event.StepSkipped{Step: d.mark.id, Node: d.mark.node.Name}})
+		case len(m.due) > 0:
+			d := m.due[0]
+			m.due = m.due[1:]
+			m.take(d)
+		case len(m.touched) > 0:
+			s := m.touched[0]
+			m.touched = m.touched[1:]
+			m.lookAt(s)
 		default:
-			m.begin(d)
+			m.end()
+			return
 		}
 	}
-	if m.owed != nil || len(m.active) > 0 {
-		return
-	}
+}
+
+// take decides what becomes of what is due.
+func (m *Machine) take(d due) {
 	switch {
-	case m.stop != nil:
-		m.owe(owed{body: event.RunFinished{Status: m.stop.status, Failure: &m.stop.failure}})
-	case m.atRest:
-		m.owe(owed{body: m.finish()})
+	case d.stopped() && d.element != nil:
+		m.through(d.element)
+	case d.stopped():
+		m.left(&d.turn.frame.area, d.turn.frame.step)
+	case d.conflict:
+		m.owe(owed{due: d, body: event.StepFailed{
+			Step: d.mark.id, Node: d.mark.node.Name, Failure: conflict(d.mark),
+		}})
+	case d.skip:
+		m.owe(owed{due: d, body: event.StepSkipped{Step: d.mark.id, Node: d.mark.node.Name}})
+	case d.element != nil:
+		m.beginElement(d.element)
+	default:
+		m.begin(d)
+	}
+}
+
+// lookAt sees what is left to do for a step with others inside.
+func (m *Machine) lookAt(s *step) {
+	s.touched = false
+	switch {
+	case m.active[s.id] != s:
+		// It is through.
+	case s.inner != nil && s.inner.open == 0:
+		m.concludeFrame(s)
+	case s.each != nil:
+		m.lookAtEach(s)
+	}
+}
+
+// end ends the run where nothing is left to do.
+func (m *Machine) end() {
+	switch f := m.run; {
+	case f == nil || f.open > 0:
+	case f.stop != nil:
+		m.owe(owed{body: event.RunFinished{Status: f.stop.status, Failure: &f.stop.failure}})
+	case f.atRest:
+		output, failed := f.finish()
+		if failed != nil {
+			m.owe(owed{body: event.RunFinished{Status: event.Failed, Failure: failed}})
+			return
+		}
+		m.owe(owed{body: event.RunFinished{Status: event.Done, Output: output}})
 	}
 }
 

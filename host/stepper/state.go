@@ -73,16 +73,16 @@ func (s *state) valueOf(key *graph.StateKey) document.Document {
 // stateDocument gives the state as an expression sees it: an object of the keys
 // in the order of the file. An expression that names its keys gets no others, so
 // that a loop that counts does not pay for the list that it collects.
-func (m *Machine) stateDocument(s *state, p *expr.Program) document.Document {
+func (f *frame) stateDocument(s *state, p *expr.Program) document.Document {
 	if s == nil {
-		s = m.untouched
+		s = f.untouched
 	}
 	wanted, some := p.Members("state")
 	if !some && !s.document.IsZero() {
 		return s.document
 	}
-	fields := make([]document.Field, 0, len(m.graph.State))
-	for _, key := range m.graph.State {
+	fields := make([]document.Field, 0, len(f.graph.State))
+	for _, key := range f.graph.State {
 		if some && !slices.Contains(wanted, key.Name) {
 			continue
 		}

@@ -33,18 +33,32 @@ type step struct {
 	overdue bool         // its deadline has passed
 	waking  string
 	verdict *verdict // of the outcome that was judged last
+
+	inner   *frame // of a node that is a graph, while it is under way
+	each    *each  // of a foreach
+	touched bool   // it is among those to look at
+	waiting bool   // for a signal
+
+	// Of an element: the foreach, which element it is, its document, and whether
+	// it has one of the places.
+	of     *step
+	index  int
+	item   document.Document
+	placed bool
 }
 
 // begin activates a node: it decides on AttemptStarted, or on StepFailed where
-// the step cannot have an attempt.
+// the step cannot have an attempt, or enters what is inside.
 func (m *Machine) begin(d due) {
-	limit := orDefault(m.graph.MaxSteps, graph.DefaultMaxSteps)
-	if m.begun >= limit {
-		f := d.mark.failed(failure.MaxSteps, fmt.Sprintf("the run has begun %d steps, which is all that it may (max_steps)", limit))
-		m.stopRun(event.Failed, f)
+	f := d.turn.frame
+	limit := orDefault(f.graph.MaxSteps, graph.DefaultMaxSteps)
+	if f.begun >= limit {
+		m.left(&f.area, f.step)
+		m.stopFrame(f, event.Failed, d.mark.failed(failure.MaxSteps,
+			fmt.Sprintf("%s has begun %d steps, which is all that it may (max_steps)", f.name(), limit)))
 		return
 	}
-	m.begun++
+	f.begun++
 	s := &step{mark: d.mark, turn: d.turn, unit: d.unit, before: d.seat.state}
 	m.arrive(s, d)
 	s.input = s.arrived
@@ -52,22 +66,88 @@ func (m *Machine) begin(d due) {
 		stay.visits[s.node]++
 		if limit := orDefault(s.node.MaxVisits, graph.DefaultMaxVisits); stay.visits[s.node] > limit {
 			m.failWithout(s, s.failed(failure.MaxVisits,
-				fmt.Sprintf("node %q was activated more than %d times since its loop was entered (max_visits)", s.node.Name, limit)))
+				fmt.Sprintf("node %q was activated more than %d times since its loop was entered (max_visits)", s.node.Name, limit)), s.input)
 			return
 		}
 	}
+	if s.node.Foreach == nil {
+		m.beginCall(s)
+		return
+	}
+	if err := m.beginEach(s); err != nil {
+		m.failWithout(s, s.failed(failure.ExpressionError, err.Error()), s.input)
+		return
+	}
+	m.under(s)
+	m.touch(s)
+}
+
+// beginElement begins an element of a foreach, or its next attempt.
+func (m *Machine) beginElement(s *step) {
+	if s.attempt > 0 {
+		m.owe(owed{step: s, body: event.AttemptStarted{Attempt: s.name(s.attempt + 1)}})
+		return
+	}
+	s.input = s.item
+	m.beginCall(s)
+}
+
+// beginCall makes the input of a step or an element, and calls its node.
+func (m *Machine) beginCall(s *step) {
 	input, err := m.bind(s)
 	if err != nil {
-		m.failWithout(s, s.failed(failure.ExpressionError, err.Error()))
+		m.failWithout(s, s.failed(failure.ExpressionError, err.Error()), s.input)
 		return
 	}
 	s.input = input
-	m.owe(owed{step: s, body: event.AttemptStarted{Attempt: s.name(1)}})
+	if s.node.Kind != graph.KindGraph {
+		m.owe(owed{step: s, body: event.AttemptStarted{Attempt: s.name(1)}})
+		return
+	}
+	for _, w := range []graph.Wire{s.node.In, s.node.Sub.Input} {
+		if f := s.check(w, input, "the document bound for the subgraph"); f != nil {
+			f.Code = failure.InvalidInput
+			m.failWithout(s, *f, s.input)
+			return
+		}
+	}
+	m.under(s)
+	m.enter(s.node.Sub, s, input)
+	m.touch(s)
 }
 
-// failWithout decides that a step fails without an attempt.
-func (m *Machine) failWithout(s *step, f failure.Failure) {
-	m.owe(owed{step: s, body: event.StepFailed{Step: s.id, Node: s.node.Name, Failure: f}})
+// check holds a document that no invoker sees to a schema.
+func (s *step) check(w graph.Wire, d document.Document, what string) *failure.Failure {
+	if w.Schema == nil {
+		return nil
+	}
+	vs := w.Schema.Validate(d)
+	if len(vs) == 0 {
+		return nil
+	}
+	f := s.failed(failure.InvalidOutput, what+" breaks its schema")
+	f.Violations = vs
+	f = readable(f)
+	return &f
+}
+
+// under notes that a step is under way.
+func (m *Machine) under(s *step) {
+	s.began = m.now
+	m.active[s.id] = s
+	// The deadline of a foreach is that of all its elements together.
+	if s.node.Deadline > 0 && s.of == nil {
+		m.setTimer(stepDeadline+s.id, timer{at: m.now.Add(s.node.Deadline), kind: endsStep, step: s})
+	}
+}
+
+// failWithout decides that a step fails without an attempt of its own.
+func (m *Machine) failWithout(s *step, f failure.Failure, input document.Document) {
+	m.owe(owed{step: s, input: input, body: event.StepFailed{Step: s.id, Node: s.node.Name, Failure: f}})
+}
+
+func stepSucceeded(s *step) event.StepSucceeded {
+	return event.StepSucceeded{Step: s.id, Node: s.node.Name}
 }
 
 // name names an attempt of the step.
@@ -79,14 +159,15 @@ func (s *step) name(number int) event.Attempt {
 func (m *Machine) attemptStarted(o *owed, now time.Time) {
 	s := o.step
 	s.attempt++
-	s.running, s.at = true, now
+	s.at = now
 	if s.attempt == 1 {
-		s.began = now
-		m.active[s.id] = s
-		if s.node.Deadline > 0 {
-			m.setTimer(stepDeadline+s.id, timer{at: now.Add(s.node.Deadline), kind: endsStep, step: s})
-		}
+		m.under(s)
 	}
+	if s.node.Kind == graph.KindWait {
+		m.beginWait(s)
+		return
+	}
+	s.running = true
 	m.tell(m.invoke(s))
 }
 
@@ -135,19 +216,31 @@ func (m *Machine) succeeded(e event.AttemptSucceeded) error {
 			return fmt.Errorf("step %q fails with %s: %s", s.id, f.Code, f.Message)
 		}
 	}
-	m.through(s)
-	s.turn.ran(s.mark)
-	if m.bestAt == nil || m.bestAt.before(s.place) {
-		m.best, m.bestAt = ending{s.node, e.Output}, s.place
+	s.verdict = v
+	m.commit(s, e.Output)
+	return nil
+}
+
+// commit ends a step that has succeeded.
+func (m *Machine) commit(s *step, output document.Document) {
+	if s.of != nil {
+		s.elementDone(output)
+		m.through(s)
+		return
 	}
-	if m.layout.ends[s.node.Index] {
-		s.turn.ends = append(s.turn.ends, ending{s.node, e.Output})
+	v, f := s.verdict, s.turn.frame
+	s.turn.ran(s.mark)
+	if f.bestAt == nil || f.bestAt.before(s.place) {
+		f.best, f.bestAt = ending{s.node, output}, s.place
+	}
+	if f.layout.ends[s.node.Index] {
+		s.turn.ends = append(s.turn.ends, ending{s.node, output})
 	}
 	s.turn.state = merge(s.turn.state, v.after)
 	m.leave(s.turn, s.unit, func(i int, _ *graph.Edge) arrival {
-		return arrival{taken: v.taken[i], output: e.Output, state: v.after}
+		return arrival{taken: v.taken[i], output: output, state: v.after}
 	})
-	return nil
+	m.through(s)
 }
 
 // skipped passes "not taken" on to the edges of a node that no edge leads to.
@@ -155,14 +248,21 @@ func (m *Machine) skipped(d due) {
 	m.leave(d.turn, d.unit, func(int, *graph.Edge) arrival {
 		return arrival{state: d.seat.state}
 	})
+	m.left(&d.turn.frame.area, d.turn.frame.step)
 }
 
-// through ends the activity of a step.
+// through ends the activity of a step. What follows it has been made due before.
 func (m *Machine) through(s *step) {
-	delete(m.active, s.id)
-	delete(m.timers, stepDeadline+s.id)
-	delete(m.timers, s.waking)
-	s.running = false
+	if m.active[s.id] == s {
+		delete(m.active, s.id)
+		delete(m.timers, stepDeadline+s.id)
+		delete(m.timers, s.waking)
+	}
+	s.running, s.waiting = false, false
+	if s.of != nil {
+		m.rests(s)
+	}
+	m.left(s.area(), s.around())
 }
 
 func orDefault(n, fallback int) int {

@@ -16,21 +16,24 @@ const (
 	runDeadline  = "deadline"
 	stepDeadline = "deadline/"
 	stepRetry    = "retry/"
+	waitTimeout  = "timeout/"
 )
 
 // timer is a moment that the machine waits for.
 type timer struct {
-	at   time.Time
-	kind wake
-	step *step
+	at    time.Time
+	kind  wake
+	step  *step
+	frame *frame
 }
 
 type wake uint8
 
 const (
-	endsRun  wake = iota // the run's deadline
-	endsStep             // a step's
-	retries              // a step's next attempt
+	endsFrame wake = iota // the deadline of the run, or of a subgraph
+	endsStep              // a step's
+	endsWait              // the time that a step waits for its signal
+	retries               // a step's next attempt
 )
 
 // setTimer waits for a moment, in whole microseconds as all times of a run.
@@ -61,21 +64,44 @@ func (m *Machine) timerFired(e event.TimerFired, now time.Time) error {
 	delete(m.timers, e.Timer)
 	s := t.step
 	switch t.kind {
-	case endsRun:
-		m.stopRun(event.Failed, failure.Failure{
-			Code: failure.Deadline, Message: fmt.Sprintf("the run took longer than its deadline of %s", m.graph.Deadline),
+	case endsFrame:
+		m.stopFrame(t.frame, event.Failed, failure.Failure{
+			Code: failure.Deadline, Message: deadlineText(t.frame.name(), t.frame.graph.Deadline),
 		})
 	case endsStep:
-		s.overdue = true
-		if s.running {
-			m.abort(s, failure.Timeout)
+		m.overdue(s)
+	case endsWait:
+		f := s.failed(failure.Timeout, fmt.Sprintf("no signal came within %s", s.node.Timeout))
+		f.Attempt = s.attempt
+		m.owe(owed{step: s, body: event.AttemptFailed{Attempt: s.name(s.attempt), Failure: f}})
+	case retries:
+		if s.of != nil {
+			m.wants(s)
 			return nil
 		}
-		m.failWithout(s, s.overdueFailure())
-	case retries:
 		m.owe(owed{step: s, body: event.AttemptStarted{Attempt: s.name(s.attempt + 1)}})
 	}
 	return nil
+}
+
+// overdue ends a step that has run past its deadline.
+func (m *Machine) overdue(s *step) {
+	s.overdue = true
+	var inside *area
+	switch {
+	case s.each != nil:
+		inside = &s.each.area
+	case s.inner != nil:
+		inside = &s.inner.area
+	case s.running:
+		m.abort(s, failure.Timeout)
+		return
+	default:
+		m.failWithout(s, s.overdueFailure(), s.input)
+		return
+	}
+	m.stopIn(inside, &stop{failure: s.overdueFailure(), input: s.input}, failure.Timeout)
+	m.touch(s)
 }
 
 // tryAgain waits for a step's next attempt.
@@ -84,13 +110,16 @@ func (m *Machine) tryAgain(s *step, due, now time.Time) {
 		m.owe(owed{step: s, body: event.AttemptStarted{Attempt: s.name(s.attempt + 1)}})
 		return
 	}
+	if s.of != nil {
+		m.rests(s)
+	}
 	s.waking = stepRetry + s.id + "/" + strconv.Itoa(s.attempt+1)
 	m.setTimer(s.waking, timer{at: due, kind: retries, step: s})
 }
 
 // overdueFailure is the failure of a step that ran past its deadline.
 func (s *step) overdueFailure() failure.Failure {
-	text := fmt.Sprintf("the step took longer than its deadline of %s", s.node.Deadline)
+	text := deadlineText("the step", s.node.Deadline)
 	if s.refused != "" {
 		text += fmt.Sprintf("; the attempt before failed with %s", s.refused)
 	}

@@ -10,6 +10,7 @@ import (
 
 // turn is the token of one activation of a scope.
 type turn struct {
+	frame  *frame
 	scope  *scope
 	parent *turn // in which the loop is a unit; nil: the graph's own turn
 	number int   // from 1; 0 for the graph's own
@@ -61,6 +62,7 @@ type due struct {
 	seat     seat
 	skip     bool
 	conflict bool
+	element  *step // of a foreach: it wants its next attempt, or to be begun
 }
 
 // group says which edges a step was reached by.
@@ -73,8 +75,8 @@ const (
 )
 
 // newTurn begins a turn of a scope. Its units wait for their edges.
-func newTurn(s *scope, parent *turn, number int, from *state, stay *entry) *turn {
-	t := &turn{scope: s, parent: parent, number: number, state: from, entry: stay, live: len(s.units)}
+func newTurn(f *frame, s *scope, parent *turn, number int, from *state, stay *entry) *turn {
+	t := &turn{frame: f, scope: s, place: f.place, parent: parent, number: number, state: from, entry: stay, live: len(s.units)}
 	t.seats = make([]seat, len(s.units))
 	for i, u := range s.units {
 		t.seats[i].pending = u.incoming
@@ -91,7 +93,7 @@ func newTurn(s *scope, parent *turn, number int, from *state, stay *entry) *turn
 
 // mark names the step of a node in this turn.
 func (t *turn) mark(n *graph.Node) mark {
-	return mark{id: n.Name + t.suffix, node: n, place: t.place.inside(n.Rank)}
+	return mark{id: t.frame.prefix + n.Name + t.suffix, node: n, place: t.place.inside(n.Rank)}
 }
 
 // ran notes a step that ran in the turn.
@@ -104,7 +106,7 @@ func (t *turn) ran(s mark) {
 // settle decides an edge in a turn.
 func (m *Machine) settle(t *turn, a arrival) {
 	t.state = merge(t.state, a.state)
-	r := m.layout.edges[a.edge.Index]
+	r := t.frame.layout.edges[a.edge.Index]
 	if r.home != t.scope || r.to == nil {
 		t.held = append(t.held, a)
 		return
@@ -128,8 +130,8 @@ func (m *Machine) ready(t *turn, u *unit) {
 		d.group, d.skip = byStart, false
 	}
 	for u.inner != nil {
-		t = newTurn(u.inner, t, 1, s.state, &entry{visits: map[*graph.Node]int{}})
-		u = m.layout.nodes[u.inner.loop.Header.Index]
+		t = newTurn(t.frame, u.inner, t, 1, s.state, &entry{visits: map[*graph.Node]int{}})
+		u = t.frame.layout.nodes[u.inner.loop.Header.Index]
 	}
 	m.await(t, u, d)
 }
@@ -146,6 +148,9 @@ func (m *Machine) enqueue(d due) {
 		return slices.Compare(d.mark.place, p)
 	})
 	m.due = slices.Insert(m.due, i, d)
+	if d.element == nil {
+		d.turn.frame.open++ // until it is left
+	}
 }
 
 // leave decides all edges of a node that is through, and closes it.
@@ -164,7 +169,7 @@ func (m *Machine) close(t *turn) {
 		return
 	}
 	if t.parent == nil {
-		m.atRest = true
+		t.frame.atRest = true
 		return
 	}
 	m.rest(t)
@@ -201,15 +206,15 @@ func (m *Machine) rest(t *turn) {
 
 // isBack reports whether an edge that the turn holds leads to its next turn.
 func (m *Machine) isBack(t *turn, e *graph.Edge) bool {
-	r := m.layout.edges[e.Index]
+	r := t.frame.layout.edges[e.Index]
 	return r.home == t.scope && r.to == nil
 }
 
 // nextTurn begins a turn after the first: the header starts from the edges back
 // that were taken, and from the state with every step of the turn before.
 func (m *Machine) nextTurn(t *turn, back []arrival) {
-	next := newTurn(t.scope, t.parent, t.number+1, t.state, t.entry)
-	header := m.layout.nodes[t.scope.loop.Header.Index]
+	next := newTurn(t.frame, t.scope, t.parent, t.number+1, t.state, t.entry)
+	header := t.frame.layout.nodes[t.scope.loop.Header.Index]
 	slices.SortStableFunc(back, func(a, b arrival) int { return a.edge.Index - b.edge.Index })
 	m.await(next, header, due{group: byBack, seat: seat{arrivals: back, state: t.state}})
 }

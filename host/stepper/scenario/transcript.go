@@ -63,6 +63,10 @@ func fact(body event.Body) string {
 		return b.Step + " skipped"
 	case event.StepFailed:
 		return fmt.Sprintf("%s failed without an attempt: %s", b.Step, reason(b.Failure))
+	case event.StepSucceeded:
+		return b.Step + " succeeded"
+	case event.SignalReceived:
+		return fmt.Sprintf("signal for %s: %s", b.Step, b.Document)
 	case event.TimerFired:
 		return "timer " + b.Timer
 	case event.CancelRequested:
