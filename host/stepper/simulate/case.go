@@ -29,8 +29,9 @@ type Case struct {
 	Input  document.Document
 
 	labels   map[string][]label
-	failures uint64 // one attempt in so many fails; 0: none
-	flaws    uint64 // one output in so many lacks something; 0: none
+	risky    map[string]bool // nodes with failure edges: they fail often
+	failures uint64          // one attempt in so many fails; 0: none
+	flaws    uint64          // one output in so many lacks something; 0: none
 }
 
 // New makes the case of a seed.
@@ -41,7 +42,7 @@ func New(seed uint64) (*Case, error) {
 		failures: []uint64{0, 4, 12, 30}[r.IntN(4)], flaws: []uint64{0, 0, 0, 20}[r.IntN(4)],
 	}
 	for range 200 {
-		c.Source, c.labels = source(r)
+		c.Source, c.labels, c.risky = source(r)
 		if g := fitted(c.Source); g != nil {
 			c.Graph = g
 			return c, nil
@@ -98,7 +99,7 @@ func without(src *graph.Source, d graph.Diagnostic) bool {
 func (c *Case) Nodes(a event.Attempt, input document.Document, _ []failure.Violation) event.Outcome {
 	luck := rand.New(rand.NewPCG(c.Seed, hash(a.Step, fmt.Sprint(a.Number), string(worded(input).Canonical())))) //nolint:gosec // not a secret
 	o := event.Outcome{Attempt: a, Fuel: luck.Uint64N(1000)}
-	if c.failures > 0 && luck.Uint64N(c.failures) == 0 {
+	if c.failures > 0 && luck.Uint64N(c.failures) == 0 || c.risky[a.Node] && luck.IntN(2) == 0 {
 		f := failures[luck.IntN(len(failures))]
 		o.Failure = &f
 		return o
@@ -113,11 +114,11 @@ func (c *Case) Nodes(a event.Attempt, input document.Document, _ []failure.Viola
 	}
 	turn := lastTurn(a.Step)
 	for _, l := range c.labels[a.Node] {
-		odds := 2
+		holds := luck.IntN(2) == 0
 		if l.back {
-			odds = 2 + turn
+			holds = luck.IntN(3+turn) < 3
 		}
-		fields = append(fields, document.Field{Key: l.name, Value: document.Bool(luck.IntN(odds) == 0)})
+		fields = append(fields, document.Field{Key: l.name, Value: document.Bool(holds)})
 	}
 	if flawed {
 		i := luck.IntN(len(fields))

@@ -3,6 +3,7 @@ package simulate
 // What must be the same.
 
 import (
+	"cmp"
 	"fmt"
 	"reflect"
 	"slices"
@@ -15,6 +16,7 @@ import (
 	"github.com/chainrun/chainrun/host/graph"
 	"github.com/chainrun/chainrun/host/graphfile"
 	"github.com/chainrun/chainrun/host/inspect"
+	"github.com/chainrun/chainrun/host/stepper"
 	"github.com/chainrun/chainrun/host/stepper/reference"
 	"github.com/chainrun/chainrun/host/stepper/scenario"
 )
@@ -98,13 +100,26 @@ func (c *Case) Check() error {
 		if err := w.run(); err != nil {
 			text = err.Error()
 		} else {
-			text = differs(want, c, w)
+			text = c.differs(want, w.events, w.inputs)
 		}
 		if text != "" {
 			return &Mismatch{Case: c, Schedule: schedule, Text: text, Events: w.events, Want: want}
 		}
 	}
 	return c.checkStopped()
+}
+
+// Compare holds the events of a run of the case, by whatever driver, to the
+// reference. The error is as that of [Case.Check].
+func (c *Case) Compare(events []event.Event) error {
+	want, err := reference.Run(c.Source, c.Input, c.Nodes)
+	if err != nil {
+		return fmt.Errorf("seed %d: %w", c.Seed, err)
+	}
+	if text := c.differs(want, events, nil); text != "" {
+		return &Mismatch{Case: c, Text: text, Events: events, Want: want}
+	}
+	return nil
 }
 
 // checkStopped carries the case out with an end from outside: their set of steps
@@ -144,10 +159,11 @@ func (c *Case) checkStopped() error {
 	return nil
 }
 
-// differs says what a run has otherwise than the reference; "": nothing.
-func differs(want *reference.Result, c *Case, w *world) string {
-	got := inspect.Fold(c.Graph, slices.Values(w.events))
-	end, ok := w.events[len(w.events)-1].Body.(event.RunFinished)
+// differs says what a run has otherwise than the reference; "": nothing. inputs
+// are what its attempts were called with; nil: not known.
+func (c *Case) differs(want *reference.Result, events []event.Event, inputs map[event.Attempt]stepper.Invoke) string {
+	got := inspect.Fold(c.Graph, slices.Values(events))
+	end, ok := events[len(events)-1].Body.(event.RunFinished)
 	if !ok {
 		return "the last event is no end"
 	}
@@ -157,12 +173,7 @@ func differs(want *reference.Result, c *Case, w *world) string {
 		}
 		return "" // "their set of steps is outside the promise"
 	}
-	for _, check := range []func(*reference.Result, *Case, *world, inspect.View) string{sameEnd, sameSteps, sameInputs, sameDigest} {
-		if text := check(want, c, w, got); text != "" {
-			return text
-		}
-	}
-	return ""
+	return cmp.Or(sameEnd(want, got), sameSteps(want, got), sameInputs(want, inputs), c.sameDigest(want, got))
 }
 
 // parallel gives a node that another may run beside; "" where there is none. A
@@ -179,7 +190,7 @@ func parallel(g *graph.Graph) string {
 	return ""
 }
 
-func sameEnd(want *reference.Result, _ *Case, _ *world, got inspect.View) string {
+func sameEnd(want *reference.Result, got inspect.View) string {
 	switch {
 	case (want.Failure == nil) != (got.Failure == nil):
 		return fmt.Sprintf("the run's failure is %v, not %v", got.Failure, want.Failure)
@@ -196,7 +207,7 @@ func sameEnd(want *reference.Result, _ *Case, _ *world, got inspect.View) string
 
 // sameSteps compares the steps; after one that failed the run there may be more
 // in a run than in the reference, because they had begun at the same time.
-func sameSteps(want *reference.Result, _ *Case, _ *world, got inspect.View) string {
+func sameSteps(want *reference.Result, got inspect.View) string {
 	for i, s := range want.Steps {
 		if i >= len(got.Steps) {
 			return fmt.Sprintf("there is no step %s", s.ID)
@@ -217,10 +228,13 @@ func sameSteps(want *reference.Result, _ *Case, _ *world, got inspect.View) stri
 	return ""
 }
 
-func sameInputs(want *reference.Result, _ *Case, w *world, _ inspect.View) string {
+func sameInputs(want *reference.Result, inputs map[event.Attempt]stepper.Invoke) string {
+	if inputs == nil {
+		return ""
+	}
 	for _, s := range want.Steps {
 		for i, a := range s.Attempts {
-			call, ok := w.inputs[event.Attempt{Step: s.ID, Node: s.Node, Number: i + 1}]
+			call, ok := inputs[event.Attempt{Step: s.ID, Node: s.Node, Number: i + 1}]
 			if !ok {
 				return fmt.Sprintf("attempt %d of %s was not called", i+1, s.ID)
 			}
@@ -235,8 +249,8 @@ func sameInputs(want *reference.Result, _ *Case, w *world, _ inspect.View) strin
 	return ""
 }
 
-func sameDigest(want *reference.Result, c *Case, _ *world, got inspect.View) string {
-	if digest := inspect.Fold(c.Graph, slices.Values(facts(want, c.started()))).Digest; digest != got.Digest {
+func (c *Case) sameDigest(want *reference.Result, got inspect.View) string {
+	if digest := inspect.Fold(c.Graph, slices.Values(facts(want, c.Started()))).Digest; digest != got.Digest {
 		return fmt.Sprintf("the digest is %s, not %s", got.Digest, digest)
 	}
 	return ""

@@ -21,6 +21,7 @@ type drawing struct {
 	edges  []graph.EdgeSource
 	states []graph.StateSource
 	labels map[string][]label
+	risky  map[string]bool // nodes with failure edges
 	line   int
 }
 
@@ -45,12 +46,16 @@ func (d *drawing) at() graph.Position {
 
 // source draws a graph: loops and joins as a tree of scopes, then edges, then
 // what nodes do with state and failures.
-func source(r *rand.Rand) (*graph.Source, map[string][]label) {
-	d := &drawing{Rand: r, labels: map[string][]label{}}
+func source(r *rand.Rand) (*graph.Source, map[string][]label, map[string]bool) {
+	d := &drawing{Rand: r, labels: map[string][]label{}, risky: map[string]bool{}}
 	src := &graph.Source{File: "drawn.toml", MaxSteps: 400}
 	d.state()
 	var starts []int
-	d.scope(0, 2+d.IntN(5), &starts)
+	most := 2 + d.IntN(5)
+	if d.odds(1, 8) {
+		most = 14
+	}
+	d.scope(0, most, &starts)
 	order := d.Perm(len(d.nodes))
 	if d.odds(1, 2) {
 		slices.Sort(order)
@@ -78,9 +83,9 @@ func source(r *rand.Rand) (*graph.Source, map[string][]label) {
 	case 1:
 		src.Output.Value.Text = `output.id`
 	case 2:
-		src.MaxSteps = int64(3 + d.IntN(20))
+		src.MaxSteps = int64(2 + d.IntN(8))
 	}
-	return src, d.labels
+	return src, d.labels, d.risky
 }
 
 func name(i int) string { return fmt.Sprintf("n%d", i) }
@@ -157,8 +162,9 @@ func (d *drawing) edge(from, to int, back bool) {
 	}
 	e := graph.EdgeSource{From: graph.Word{Text: name(from)}, To: graph.Word{Text: name(to)}, At: d.at()}
 	switch kind := d.IntN(12); {
-	case kind < 2:
+	case kind < 3:
 		d.onFailure(&e)
+		d.risky[name(from)] = true
 	case kind < 7 || back:
 		d.condition(&e, from, back)
 	}
@@ -219,7 +225,7 @@ var inputs = []string{
 
 func (d *drawing) node() int {
 	i := len(d.nodes)
-	n := graph.NodeSource{Name: name(i), Module: "n.wasm", At: d.at(), MaxVisits: int64(2 + d.IntN(5))}
+	n := graph.NodeSource{Name: name(i), Module: "n.wasm", At: d.at(), MaxVisits: int64(2 + d.IntN(8))}
 	if d.odds(1, 3) {
 		n.Route = string(graph.RouteFirst)
 	}

@@ -19,7 +19,7 @@ import (
 // epoch is when all runs start.
 var epoch = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 
-// Planned is the digest of the plan that the runs of cases name.
+// planned is the digest of the plan that the runs of cases name.
 const planned = "sha256:drawn"
 
 // world is one run of a case.
@@ -55,7 +55,7 @@ func (w *world) run() error {
 	if w.cancelAt > 0 {
 		w.wait(pending{at: epoch.Add(w.cancelAt), cancel: true})
 	}
-	if err := w.commit(epoch, w.started()); err != nil {
+	if err := w.commit(epoch, w.Started()); err != nil {
 		return err
 	}
 	for !w.machine.Finished() {
@@ -87,7 +87,8 @@ func (w *world) run() error {
 	return nil
 }
 
-func (c *Case) started() event.RunStarted {
+// Started is the first event of the case's runs.
+func (c *Case) Started() event.RunStarted {
 	return event.RunStarted{Graph: c.Graph.Name, Plan: planned, Input: c.Input, Seed: event.Seed{byte(c.Seed)}}
 }
 
@@ -150,7 +151,7 @@ func (w *world) do(at time.Time, c stepper.Command) {
 	case stepper.Invoke:
 		w.inputs[c.Attempt] = c
 		o := w.Nodes(c.Attempt, c.Input, c.Feedback)
-		w.wait(pending{at: at.Add(w.took(c)), outcome: &o})
+		w.wait(pending{at: at.Add(w.Took(w.schedule, c.Attempt)), outcome: &o})
 	case stepper.Wake:
 		w.wait(pending{at: c.At, timer: c.Timer})
 	case stepper.Abort:
@@ -170,18 +171,18 @@ func (w *world) do(at time.Time, c stepper.Command) {
 	}
 }
 
-// took is how long an attempt takes: always the same in schedule 0; the longer
+// Took is how long an attempt takes: always the same in schedule 0; the longer
 // the earlier in canonical order in schedule 1; anything else in the others.
-func (w *world) took(c stepper.Invoke) time.Duration {
-	switch w.schedule {
+func (c *Case) Took(schedule uint64, a event.Attempt) time.Duration {
+	switch schedule {
 	case 0:
 		return time.Millisecond
 	case 1:
-		if n := w.graph.Node(c.Node); n != nil {
+		if n := c.Graph.Node(a.Node); n != nil {
 			return time.Hour / time.Duration(1+n.Rank)
 		}
 	}
-	h := hash("took", fmt.Sprint(w.schedule), c.Step, fmt.Sprint(c.Number))
+	h := hash("took", fmt.Sprint(schedule), a.Step, fmt.Sprint(a.Number))
 	if h%4 == 0 {
 		return time.Duration(h/4%100) * time.Second
 	}
