@@ -104,7 +104,7 @@ func firstToken(pointer string) (token, rest string) {
 	return pointer, ""
 }
 
-func sortedKeys(m map[string]any) []string {
+func sortedKeys[V any](m map[string]V) []string {
 	keys := make([]string, 0, len(m))
 	for k := range m {
 		keys = append(keys, k)
