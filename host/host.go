@@ -81,7 +81,8 @@ func (h *Host) Close() error {
 type invoker struct{ *invoke.Invoker }
 
 // Invoke implements driver.Invoker.
-func (v invoker) Invoke(ctx context.Context, p *plan.Plan, c stepper.Invoke) (event.Outcome, error) {
+func (v invoker) Invoke(ctx context.Context, p *plan.Plan, c stepper.Invoke) (_ event.Outcome, err error) {
+	defer guard(&err)
 	return v.Invoker.Invoke(ctx, p, invoke.Request{
 		Attempt: c.Attempt, Time: c.Time, Seed: c.Seed, Input: c.Input, Feedback: c.Feedback,
 	})
@@ -95,7 +96,10 @@ func nodeLog(l *slog.Logger) invoke.Log {
 			level = slog.LevelInfo
 		}
 		attrs := []slog.Attr{slog.String("step", a.Step), slog.Int("attempt", a.Number)}
-		attrs = append(attrs, nodeAttrs(r.Attrs)...)
+		if own := nodeAttrs(r.Attrs); len(own) > 0 {
+			// In a group: a node must not pass for another step.
+			attrs = append(attrs, slog.GroupAttrs("attrs", own...))
+		}
 		l.LogAttrs(context.Background(), level, r.Message, attrs...)
 	}
 }

@@ -40,7 +40,8 @@ func (g *Graph) Diagnostics() graph.Diagnostics { return g.diagnostics }
 // Load reads a graph file and everything that it names. Modules and schemas are
 // found relative to the graph's folder. The error is [graph.Diagnostics] where
 // the graph or a module is at fault: every complaint, with its place.
-func (h *Host) Load(name string) (*Graph, error) {
+func (h *Host) Load(name string) (_ *Graph, err error) {
+	defer guard(&err)
 	text, from, err := open(name)
 	if err != nil {
 		return nil, err
@@ -75,7 +76,8 @@ func open(name string) ([]byte, files, error) {
 
 // LoadFS is [Host.Load] within fsys: an embedded file system, for instance.
 // Nothing outside of fsys is read.
-func (h *Host) LoadFS(fsys fs.FS, name string) (*Graph, error) {
+func (h *Host) LoadFS(fsys fs.FS, name string) (_ *Graph, err error) {
+	defer guard(&err)
 	text, err := readGraph(fsys.Open(name))
 	if err != nil {
 		return nil, fmt.Errorf("loading the graph: %w", err)

@@ -24,8 +24,9 @@ type config struct {
 	interpreter bool
 }
 
-// WithLogger receives what nodes log and what the host has to say. Default:
-// nothing is logged.
+// WithLogger receives what nodes log, with the attributes step and attempt and
+// the node's own in the group attrs. What nodes write is a stranger's: a handler
+// for a terminal must escape it. Default: nothing is logged.
 func WithLogger(l *slog.Logger) Option { return func(c *config) { c.logger = l } }
 
 // WithCacheDir keeps compiled modules in dir, which is made if it is absent, so

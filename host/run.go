@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/chainrun/chainrun/host/document"
+	"github.com/chainrun/chainrun/host/driver"
 	"github.com/chainrun/chainrun/host/event"
 	"github.com/chainrun/chainrun/host/failure"
 	"github.com/chainrun/chainrun/host/graph"
@@ -78,11 +79,16 @@ func (h *Host) Start(ctx context.Context, g *Graph, input any, options ...RunOpt
 		}
 	}
 	go func() {
-		finished, err := h.driver.Run(ctx, g.plan, c.id, started, observe)
+		finished, err := h.drive(ctx, g, c.id, started, observe)
 		h.forget(c.id)
 		r.end(finished, err)
 	}()
 	return r, nil
+}
+
+func (h *Host) drive(ctx context.Context, g *Graph, id string, started event.RunStarted, observe driver.Observer) (_ event.RunFinished, err error) {
+	defer guard(&err)
+	return h.driver.Run(ctx, g.plan, id, started, observe)
 }
 
 func (r *Run) add(e event.Event) {

@@ -41,7 +41,7 @@ func (a *app) check(names []string) error {
 		found = append(found, ds...)
 		if g != nil && !a.json {
 			d := g.Definition()
-			fmt.Fprintf(a.Out, "%s: ok: %s, %s%s\n", name, count(len(d.Nodes), "node"), count(len(d.Edges), "edge"), remarks(ds))
+			fmt.Fprintf(a.Out, "%s: ok: %s, %s%s\n", indented(name), count(len(d.Nodes), "node"), count(len(d.Edges), "edge"), remarks(ds))
 		}
 	}
 	if a.json || len(found) > 0 {

@@ -16,6 +16,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/chainrun/chainrun/host"
 	"github.com/chainrun/chainrun/host/graph"
 )
 
@@ -39,12 +40,7 @@ func Main(s Streams, version string, args []string) (code int) {
 	a := &app{Streams: s, version: version}
 	defer func() {
 		if p := recover(); p != nil {
-			fmt.Fprintf(s.Err, "chainrun: internal error: %v\n", p)
-			if os.Getenv("CHAINRUN_DEBUG") != "" {
-				fmt.Fprintf(s.Err, "%s", debug.Stack())
-			} else {
-				fmt.Fprintln(s.Err, "This is a bug in chainrun. CHAINRUN_DEBUG=1 shows where; please report it.")
-			}
+			a.explainBug(fmt.Errorf("internal error: %v", p), debug.Stack())
 			code = exitInternal
 		}
 	}()
@@ -81,17 +77,31 @@ func (c *checkedWriter) Write(p []byte) (int, error) {
 func (a *app) explain(err error) {
 	var diagnostics graph.Diagnostics
 	var exit *exitError
+	var bug *host.PanicError
 	switch {
 	case err == nil:
+	case errors.As(err, &bug):
+		a.explainBug(err, bug.Stack)
 	case errors.As(err, &diagnostics):
 		a.complain(diagnostics)
 	case errors.As(err, &exit) && exit.err == nil:
 	default:
-		fmt.Fprintf(a.Err, "chainrun: %v\n", err)
+		fmt.Fprintf(a.Err, "chainrun: %s\n", indented(err.Error()))
 		if codeOf(err) == exitUsage {
 			fmt.Fprintln(a.Err, "`chainrun --help` shows what there is.")
 		}
 	}
+}
+
+// explainBug owns up to one of chainrun's own faults. The stack is for those who
+// ask for it.
+func (a *app) explainBug(err error, stack []byte) {
+	fmt.Fprintf(a.Err, "chainrun: %s\n", indented(err.Error()))
+	if os.Getenv("CHAINRUN_DEBUG") != "" {
+		fmt.Fprintf(a.Err, "%s", stack)
+		return
+	}
+	fmt.Fprintln(a.Err, "This is a bug in chainrun. CHAINRUN_DEBUG=1 shows where; please report it.")
 }
 
 // complain prints diagnostics: for a machine on stdout, for a person on stderr.
@@ -103,7 +113,7 @@ func (a *app) complain(ds graph.Diagnostics) {
 		return
 	}
 	for _, d := range ds {
-		fmt.Fprintln(a.Err, d)
+		fmt.Fprintln(a.Err, indented(d.String()))
 	}
 }
 

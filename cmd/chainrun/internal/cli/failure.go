@@ -19,7 +19,7 @@ func (a *app) explainFailure(graph string, r *host.Run, f *failure.Failure) {
 			where += fmt.Sprintf(" in attempt %d", f.Attempt)
 		}
 	}
-	fmt.Fprintf(a.Err, "%s: %s: %s\n", graph, where, printable(f.String()))
+	fmt.Fprintf(a.Err, "%s: %s: %s\n", indented(graph), where, indented(f.String()))
 	a.violations(f.Violations)
 	if todo := advice(f); todo != "" {
 		fmt.Fprintf(a.Err, "  what to do: %s\n", todo)
@@ -35,7 +35,7 @@ func (a *app) violations(vs []failure.Violation) {
 			fmt.Fprintf(a.Err, "  and %d more\n", len(vs)-i)
 			return
 		}
-		fmt.Fprintf(a.Err, "  %s\n", printable(v.String()))
+		fmt.Fprintf(a.Err, "  %s\n", indented(v.String()))
 	}
 }
 

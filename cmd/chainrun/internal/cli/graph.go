@@ -64,7 +64,7 @@ func (a *app) draw(names []string, format string) error {
 			return ds
 		}
 		for _, d := range found {
-			fmt.Fprintln(a.Err, d)
+			fmt.Fprintln(a.Err, indented(d.String()))
 		}
 		text := strings.TrimRight(d.draw(g, width(a.Out)), "\n")
 		if a.json {

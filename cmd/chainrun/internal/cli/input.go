@@ -2,7 +2,6 @@ package cli
 
 import (
 	"errors"
-	"fmt"
 	"io"
 	"os"
 	"strings"
@@ -19,7 +18,7 @@ func (a *app) readInput(value string) ([]byte, error) {
 	case value == "-":
 		text, err := io.ReadAll(io.LimitReader(a.In, limit))
 		if err != nil {
-			return nil, fmt.Errorf("reading the input from stdin: %w", err)
+			return nil, usagef("--input: reading stdin: %w", err)
 		}
 		return text, nil
 	case strings.HasPrefix(value, "@"):

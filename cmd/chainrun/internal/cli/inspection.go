@@ -77,9 +77,9 @@ func (i *inspection) problem(err error) *inspection {
 	case errors.As(err, &format):
 		i.Hint = format.Hint
 	case errors.As(err, &unsupported):
-		i.Hint = unsupported.Hint
+		i.Problem, i.Hint = unsupported.Found, unsupported.Hint
 	case errors.As(err, &refused):
-		i.Hint = refused.Hint
+		i.Problem, i.Hint = refused.Text, refused.Hint
 	}
 	return i
 }

@@ -11,6 +11,7 @@ import (
 	tea "github.com/charmbracelet/bubbletea"
 	"github.com/charmbracelet/lipgloss"
 
+	_ "github.com/chainrun/chainrun/cmd/chainrun/internal/terminal" // before Bubble Tea
 	"github.com/chainrun/chainrun/host/event"
 )
 
@@ -126,7 +127,7 @@ func (m liveModel) row(s *shown) string {
 			mark = m.style.running.Render(m.spin.View())
 		}
 	}
-	row := fmt.Sprintf("%s %-24s", mark, printable(s.step))
+	row := fmt.Sprintf("%s %-24s", mark, s.step)
 	if s.attempt > 1 {
 		row += fmt.Sprintf(" attempt %d", s.attempt)
 	}

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"io/fs"
 	"os"
@@ -13,6 +14,26 @@ import (
 // newHost makes a host as the operator's environment says.
 func (a *app) newHost(options ...host.Option) (*host.Host, error) {
 	return host.New(append([]host.Option{host.WithCacheDir(cacheDir())}, options...)...)
+}
+
+// load loads a graph, or gives host.ErrInterrupted as soon as ctx is done: to
+// compile a large module takes seconds.
+func load(ctx context.Context, h *host.Host, name string) (*host.Graph, error) {
+	type result struct {
+		graph *host.Graph
+		err   error
+	}
+	loaded := make(chan result, 1)
+	go func() {
+		g, err := h.Load(name)
+		loaded <- result{g, err}
+	}()
+	select {
+	case r := <-loaded:
+		return r.graph, r.err
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
 }
 
 // cacheDir is where compiled modules are kept: CHAINRUN_CACHE ("off" for

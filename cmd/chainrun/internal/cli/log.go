@@ -36,24 +36,37 @@ func (l *nodeLog) Enabled(_ context.Context, level slog.Level) bool { return lev
 func (l *nodeLog) Handle(_ context.Context, r slog.Record) error {
 	var step string
 	var rest strings.Builder
-	show := func(a slog.Attr) bool {
-		if a.Key == "step" {
+	place := func(a slog.Attr) bool {
+		switch a.Key {
+		case "step":
 			step = a.Value.String() + ": "
-		} else if a.Key != "attempt" {
-			fmt.Fprintf(&rest, " %s=%s", a.Key, printable(a.Value.String()))
+		case "attempt":
+		default:
+			show(&rest, a)
 		}
 		return true
 	}
 	for _, a := range l.attrs {
-		show(a)
+		place(a)
 	}
-	r.Attrs(show)
+	r.Attrs(place)
 	level := ""
 	if r.Level != slog.LevelInfo {
 		level = strings.ToLower(r.Level.String()) + ": "
 	}
-	l.to.line(step + level + printable(r.Message) + rest.String())
+	l.to.line(indented(step + level + strings.TrimRight(r.Message, "\n") + rest.String()))
 	return nil
+}
+
+// show writes " key=value"; of a group, each of its members.
+func show(b *strings.Builder, a slog.Attr) {
+	if a.Value.Kind() == slog.KindGroup {
+		for _, member := range a.Value.Group() {
+			show(b, member)
+		}
+		return
+	}
+	fmt.Fprintf(b, " %s=%s", a.Key, a.Value)
 }
 
 // WithAttrs implements slog.Handler.
@@ -65,17 +78,3 @@ func (l *nodeLog) WithAttrs(attrs []slog.Attr) slog.Handler {
 
 // WithGroup implements slog.Handler; groups are not shown.
 func (l *nodeLog) WithGroup(string) slog.Handler { return l }
-
-// printable keeps a node from steering the terminal: control characters become
-// visible, lines stay lines.
-func printable(s string) string {
-	return strings.Map(func(r rune) rune {
-		switch {
-		case r == '\n' || r == '\t':
-			return r
-		case r < ' ' || r == 0x7f || (r >= 0x80 && r < 0xa0):
-			return '·'
-		}
-		return r
-	}, s)
-}

@@ -59,7 +59,7 @@ func (a *app) inspectNode(name string) error {
 func (i *inspection) print(w io.Writer, name string) {
 	row := func(key, value string) {
 		if value != "" {
-			fmt.Fprintf(w, "%-10s %s\n", key, value)
+			fmt.Fprintf(w, "%-10s %s\n", key, indented(value))
 		}
 	}
 	row("file", name)
@@ -75,24 +75,24 @@ func (i *inspection) print(w io.Writer, name string) {
 	row("exports", wrap(i.Exports))
 	row("sections", wrap(i.CustomSections))
 	if m := i.Manifest; m != nil {
-		row("name", strings.TrimSpace(printable(m.Name+" "+m.Version)))
-		row("says", printable(m.Description))
-		row("needs", printable(strings.Join(m.Capabilities, ", ")))
-		row("input", printable(string(m.Input)))
-		row("output", printable(string(m.Output)))
-		row("config", printable(string(m.Config)))
+		row("name", strings.TrimSpace(m.Name+" "+m.Version))
+		row("says", m.Description)
+		row("needs", strings.Join(m.Capabilities, ", "))
+		row("input", string(m.Input))
+		row("output", string(m.Output))
+		row("config", string(m.Config))
 	}
 	if i.Runs {
 		row("runs", "yes")
 		return
 	}
-	row("runs", "no: "+printable(i.Problem))
-	row("hint", printable(i.Hint))
+	row("runs", "no: "+i.Problem)
+	row("hint", i.Hint)
 }
 
 // wrap lays a list out in lines that fit a terminal, aligned under the value.
 func wrap(items []string) string {
-	const width, indent = 68, "\n           "
+	const width, indent = 68, "\n       " // and what indented adds
 	var b strings.Builder
 	column := 0
 	for n, item := range items {

@@ -95,6 +95,8 @@ func (a *app) run(name string, f runFlags) error {
 	if err != nil {
 		return err
 	}
+	ctx, stop := interruptible()
+	defer stop()
 	p := a.newProgress(f)
 	defer p.close()
 	options := []host.Option{host.WithLogger(slog.New(&nodeLog{level: level, to: p}))}
@@ -105,8 +107,13 @@ func (a *app) run(name string, f runFlags) error {
 	if err != nil {
 		return err
 	}
+	g, err := load(ctx, h, name)
+	if errors.Is(err, host.ErrInterrupted) {
+		p.close()
+		fmt.Fprintln(a.Err, "chainrun: interrupted while the graph was loaded")
+		return said(exitInterrupted) // it still is, and has files to itself: nothing is closed
+	}
 	defer a.close(h)
-	g, err := h.Load(name)
 	if ds, err := diagnosticsOf(name, err); err != nil {
 		return err
 	} else if ds != nil {
@@ -114,12 +121,10 @@ func (a *app) run(name string, f runFlags) error {
 	}
 	for _, d := range g.Diagnostics() {
 		if d.Severity == graph.Warning {
-			p.line(d.String())
+			p.line(indented(d.String()))
 		}
 	}
 
-	ctx, stop := interruptible()
-	defer stop()
 	runOptions := []host.RunOption{host.WithObserver(p.event)}
 	if f.seed != "" {
 		runOptions = append(runOptions, host.WithSeed(sha256.Sum256([]byte(f.seed))))
@@ -149,7 +154,7 @@ func (a *app) refuse(e *host.InputError) error {
 	if a.json {
 		a.printJSON(inspect.View{Status: string(event.Failed), Failure: &e.Failure, Steps: []inspect.Step{}})
 	}
-	fmt.Fprintf(a.Err, "chainrun: %s\n", e.Failure.Message)
+	fmt.Fprintf(a.Err, "chainrun: %s\n", indented(e.Failure.Message))
 	if vs := e.Failure.Violations; len(vs) > 0 && vs[0].Keyword != "json" { // else the message says it all
 		a.violations(vs)
 	}
