@@ -139,15 +139,17 @@ func (l *linker) open(name string) *linked {
 // refused turns a reader's error into a complaint, with its hint where it has
 // one.
 func refused(name, code string, err error) *linked {
-	l := &linked{code: code, text: fmt.Sprintf("%q: %v", name, err)}
+	l := &linked{code: code}
+	text := err.Error()
 	var format *module.FormatError
 	var unsupported *module.UnsupportedError
 	switch {
 	case errors.As(err, &format):
 		l.hint = format.Hint
 	case errors.As(err, &unsupported):
-		l.hint = unsupported.Hint
+		text, l.hint = unsupported.Found, unsupported.Hint // its Error says both
 	}
+	l.text = fmt.Sprintf("%q: %s", name, text)
 	if l.hint == "" {
 		l.hint = "`chainrun node inspect` shows what the file holds"
 	}
