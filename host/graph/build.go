@@ -182,17 +182,14 @@ func (b *builder) connect() {
 	}
 	b.order()
 	p := newPaths(g)
-	b.serial()
 	b.hangers()
 	b.shapes(p)
 	b.conflicts(p)
 }
 
-// checkStart complains about start nodes that something leads to, and about
-// more than one.
+// checkStart complains about start nodes that something leads to.
 func (b *builder) checkStart() {
-	explicit := len(b.src.Start) > 0
-	for i, n := range b.graph.Start {
+	for _, n := range b.graph.Start {
 		for _, e := range n.Incoming {
 			if e.Back == nil {
 				b.complain(b.startAt[n], CodeBadStart, fmt.Sprintf("start: node %q is not at the start: %s leads to it", n.Name, e),
@@ -201,15 +198,6 @@ func (b *builder) checkStart() {
 				break
 			}
 		}
-		if i == 0 {
-			continue
-		}
-		where, hint := n.At, fmt.Sprintf("nothing leads to %q: add an edge to it, or remove it", n.Name)
-		if explicit {
-			where, hint = b.startAt[n], "name one node, and let edges lead from it to the others"
-		}
-		b.complain(where, CodeNotSupportedYet,
-			fmt.Sprintf("nodes %q and %q both start the run: parallel branches are not supported yet", b.graph.Start[0].Name, n.Name), hint)
 	}
 }
 

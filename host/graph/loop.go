@@ -97,11 +97,6 @@ func (b *builder) findLoops(finder *components, parts [][]*Node) {
 					l.Back = append(l.Back, e)
 				}
 			}
-			if s.parent != nil {
-				b.complain(l.Back[0].At, CodeNotSupportedYet,
-					fmt.Sprintf("loop of %s inside the loop of %s: nested loops are not supported yet", nodeList(part), nodeList(s.parent.Nodes)),
-					"make it one loop, or put the inner one into a node of its own")
-			}
 			if l.Depth >= maxLoopDepth {
 				b.complain(header.At, CodeTooLarge, fmt.Sprintf("loops are nested deeper than %d", maxLoopDepth), "")
 				b.broken = true // what is inside has no order

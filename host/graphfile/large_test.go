@@ -48,7 +48,7 @@ func BenchmarkLoad10000(b *testing.B) {
 	}
 }
 
-// TestHostileFiles: what is written to be slow is refused in bounded time.
+// TestHostileFiles: what is written to be slow is read, or refused, in bounded time.
 func TestHostileFiles(t *testing.T) {
 	repeat := func(format string, n int) string {
 		var b strings.Builder
@@ -75,7 +75,7 @@ func TestHostileFiles(t *testing.T) {
 		begin := time.Now()
 		_, found := graphfile.Load("g.toml", []byte(text), nil)
 		took := time.Since(begin)
-		if !found.Failed() && name != "a long string" {
+		if !found.Failed() && name != "a long string" && name != "parallel edges" {
 			t.Errorf("%s: accepted", name)
 		}
 		if took > 8*time.Second {

@@ -5,8 +5,7 @@
 // A scenario is a txtar file in testdata. Above its files stands the sentence
 // of the design that it shows. Its files are:
 //
-//   - graph.toml, or sketch (see [Scenario.Graph]) where the graph has what a
-//     graph file may not have yet;
+//   - graph.toml, and the files that it names;
 //   - script, what the nodes do (see [Script]);
 //   - transcript, what happens: for each event the time since the run's start
 //     and the fact, and indented below it the commands that it led to.
@@ -16,6 +15,7 @@ import (
 	"embed"
 	"errors"
 	"fmt"
+	"io/fs"
 	"path"
 	"strings"
 
@@ -80,31 +80,34 @@ func (s *Scenario) file(name string) (string, bool) {
 	return "", false
 }
 
-// Serial reports whether the graph takes one step at a time, so that not only
-// the result but the order of all events is the same for every driver.
+// Serial reports whether at most one attempt is under way at any time, so that
+// not only the result but the order of all events is the same for every driver.
 func (s *Scenario) Serial() bool {
-	_, sketched := s.file("sketch")
-	return !sketched
+	under := 0
+	for line := range strings.Lines(Facts(s.Transcript)) {
+		switch words := strings.Fields(line); {
+		case len(words) > 3 && words[3] == "started":
+			under++
+		case len(words) > 3 && (words[3] == "gave" || words[3] == "failed:"):
+			under--
+		}
+		if under > 1 {
+			return false
+		}
+	}
+	return true
 }
 
-// Graph makes the scenario's graph: of graph.toml, or of the few lines of
-// sketch:
-//
-//	nodes a (h x (i j) y) z     in canonical order, loops in brackets
-//	state k                     a key
-//	a > h                       an edge; "when EXPR" or "on error" may follow
-//	x write k = EXPR
-//	z input = EXPR
-//	h route first
-//
-// Where edges of several nodes come together in a sketch, the input is keyed by
-// node, and so is the run's output.
+// Graph makes the scenario's graph of graph.toml; its other files are there for
+// it to name.
 func (s *Scenario) Graph() (*graph.Graph, error) {
-	if text, ok := s.file("sketch"); ok {
-		return sketch(text)
-	}
 	text, _ := s.file("graph.toml")
-	g, found := graphfile.Load("graph.toml", []byte(text), nil)
+	g, found := graphfile.Load("graph.toml", []byte(text), func(name string) ([]byte, error) {
+		if text, ok := s.file(name); ok {
+			return []byte(text), nil
+		}
+		return nil, fs.ErrNotExist
+	})
 	if found.Failed() {
 		return nil, found
 	}
