@@ -45,6 +45,8 @@ func TestDrawings(t *testing.T) {
 					got = drawing.Mermaid(g)
 				case "dot":
 					got = drawing.DOT(g)
+				case "svg":
+					got = drawing.SVG(g)
 				default:
 					t.Fatal("what is", f.Name)
 				}

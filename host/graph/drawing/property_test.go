@@ -1,7 +1,10 @@
 package drawing_test
 
 import (
+	"encoding/xml"
+	"errors"
 	"fmt"
+	"io"
 	"strings"
 	"testing"
 	"unicode"
@@ -70,6 +73,7 @@ func TestTextHolds(t *testing.T) {
 				t.Fatalf("%s is missing:\n%s", n.Name, text)
 			}
 		}
+		wellFormed(t, drawing.SVG(g), len(g.Nodes), len(g.Edges)-loopsToSelf(g))
 		for _, markup := range []string{drawing.Mermaid(g), drawing.DOT(g)} {
 			for _, e := range g.Edges {
 				if e.From.Name == "" || !strings.Contains(markup, "\n") {
@@ -84,6 +88,41 @@ func TestTextHolds(t *testing.T) {
 	if boxes == 0 || lists == 0 {
 		t.Errorf("%d drawings in boxes, %d lists", boxes, lists)
 	}
+}
+
+// wellFormed reads a picture as XML and counts what it shows.
+func wellFormed(t *rapid.T, svg string, nodes, edges int) {
+	foundNodes, foundEdges := 0, 0
+	for d := xml.NewDecoder(strings.NewReader(svg)); ; {
+		token, err := d.Token()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			t.Fatalf("%v in:\n%s", err, svg)
+		}
+		e, ok := token.(xml.StartElement)
+		if !ok || e.Name.Local != "g" {
+			continue
+		}
+		if e.Attr[0].Value == "node" {
+			foundNodes++
+		} else {
+			foundEdges++
+		}
+	}
+	if foundNodes != nodes || foundEdges != edges {
+		t.Fatalf("%d nodes and %d edges, want %d and %d:\n%s", foundNodes, foundEdges, nodes, edges, svg)
+	}
+}
+
+func loopsToSelf(g *graph.Graph) (n int) {
+	for _, e := range g.Edges {
+		if e.From == e.To {
+			n++
+		}
+	}
+	return n
 }
 
 // TestLinesArrive follows every line of a drawing in boxes from the lower side
@@ -136,7 +175,7 @@ func TestLarge(t *testing.T) {
 	if n := strings.Count(drawing.Text(g, drawing.TextOptions{}), "\n"); n != 19_999 {
 		t.Errorf("%d lines", n)
 	}
-	for _, s := range []string{drawing.Mermaid(g), drawing.DOT(g)} {
+	for _, s := range []string{drawing.Mermaid(g), drawing.DOT(g), drawing.SVG(g)} {
 		if n := strings.Count(s, "\n"); n < 19_999 {
 			t.Errorf("%d lines", n)
 		}

@@ -27,6 +27,7 @@ var drawings = []struct {
 	}},
 	{"mermaid", func(g *graph.Graph, _ int) string { return drawing.Mermaid(g) }},
 	{"dot", func(g *graph.Graph, _ int) string { return drawing.DOT(g) }},
+	{"svg", func(g *graph.Graph, _ int) string { return drawing.SVG(g) }},
 }
 
 func (a *app) graphCommand() *cobra.Command {
@@ -37,10 +38,10 @@ func (a *app) graphCommand() *cobra.Command {
 	}
 	c := &cobra.Command{
 		Use:   "graph GRAPH.toml",
-		Short: "Draw a graph: in the terminal, as Mermaid, or as DOT",
+		Short: "Draw a graph: in the terminal, as Mermaid, DOT or SVG",
 		Long: `Draws a graph. Its modules need not be there: only the graph and its schemas
 are read.`,
-		Example: "  chainrun graph graph.toml\n  chainrun graph graph.toml --format dot | dot -Tsvg > graph.svg",
+		Example: "  chainrun graph graph.toml\n  chainrun graph graph.toml --format svg > graph.svg",
 		Args:    atLeastOneGraph,
 		RunE:    func(_ *cobra.Command, args []string) error { return a.draw(args, format) },
 	}
@@ -77,7 +78,7 @@ func (a *app) draw(names []string, format string) error {
 		fmt.Fprintln(a.Out, text)
 		return nil
 	}
-	return usagef("--format %q: expected text, ascii, mermaid or dot", format)
+	return usagef("--format %q: expected text, ascii, mermaid, dot or svg", format)
 }
 
 // width is how many columns a terminal has; 0 for what is none.
