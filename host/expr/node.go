@@ -25,6 +25,8 @@ type (
 		name string
 		mode access
 		path string // of x, as written, for complaints; "" if it is no plain path
+
+		line, column int // in the source
 	}
 	// placed is a call whose place in the source is known.
 	placed struct {
@@ -54,6 +56,7 @@ type (
 		op   byte
 	}
 	call struct {
+		name string
 		args []node
 		do   func(f *frame, args []any) (any, error)
 	}

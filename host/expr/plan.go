@@ -79,7 +79,8 @@ func (p *planner) plan(e ast.Expr) node {
 		if s.Operand().Kind() == ast.IdentKind {
 			p.picked = s.FieldName()
 		}
-		n := &field{x: p.plan(s.Operand()), name: s.FieldName(), path: path(s.Operand())}
+		place := p.info.GetStartLocation(e.ID())
+		n := &field{x: p.plan(s.Operand()), name: s.FieldName(), path: path(s.Operand()), line: place.Line(), column: place.Column() + 1}
 		if s.IsTestOnly() {
 			n.mode = test
 		}
@@ -166,7 +167,7 @@ func (p *planner) call(e ast.Expr) node {
 		if !ok {
 			return p.complain(e.ID(), "%s cannot be called", c.FunctionName())
 		}
-		n = &call{args: args, do: do}
+		n = &call{name: c.FunctionName(), args: args, do: do}
 		if s, ok := constantText(args, 1); ok && c.FunctionName() == "matches" {
 			re, size, err := pattern(s)
 			if err != nil {
