@@ -40,9 +40,12 @@ type Step struct {
 	ID, Node string
 	Status   Status
 	Attempts []Attempt
-	// Failures are those without an attempt: max_visits, the input expression;
-	// and the loop_conflict of the turn whose last step this is.
+	// Failures are those without an attempt of its own: max_visits, the input
+	// expression, what is inside; and the loop_conflict of the turn whose last
+	// step this is.
 	Failures []failure.Failure
+
+	Output   document.Document // where done
 
 	writes map[string]document.Document
 	past   past
@@ -60,7 +63,7 @@ type Attempt struct {
 
 // Result is a run that has ended.
 type Result struct {
-	Steps   []*Step           // in canonical order; without those after the step that failed the run
+	Steps   []*Step           // in canonical order; without those after one that failed its scope
 	Failure *failure.Failure  // nil: done
 	Output  document.Document // where done
 	State   document.Document // the updates of every step that ran
@@ -69,24 +72,45 @@ type Result struct {
 	Clash string
 }
 
-// Run works a run out. The error means that the graph cannot be read.
-func Run(src *graph.Source, input document.Document, nodes Nodes) (*Result, error) {
+// Run works a run out. subs are the subgraphs, by their file. The error means
+// that a graph cannot be read.
+func Run(src *graph.Source, subs map[string]*graph.Source, input document.Document, nodes Nodes) (*Result, error) {
+	w := &world{call: nodes, subs: map[string]*shape{}}
 	s, err := draw(src)
+	for file, sub := range subs {
+		if err == nil {
+			w.subs[file], err = draw(sub)
+		}
+	}
 	if err != nil {
 		return nil, err
 	}
+	r, output := w.run(s, "", input)
+	return &Result{Steps: w.steps, Failure: r.failure, Output: output, State: r.state(nil), Clash: w.clashed}, nil
+}
+
+// world is what a run shares with its subgraphs: "steps in the same id space".
+type world struct {
+	call    Nodes
+	subs    map[string]*shape
+	steps   []*Step
+	clashed string
+}
+
+// run works a graph out: the run's, or a subgraph, which has "own state and
+// limits".
+func (w *world) run(s *shape, prefix string, input document.Document) (*run, document.Document) {
 	r := &run{
-		shape: s, call: nodes, visits: map[string]int{}, last: map[*node]*Step{}, orders: map[*loop][]unit{}, clashes: map[*edge]bool{},
+		shape: s, world: w, prefix: prefix, visits: map[string]int{}, last: map[*node]*Step{},
 		input: document.Object(document.Field{Key: "input", Value: input}),
 	}
 	// "Starts are unconditional." "At the start it is the run's input."
 	r.turn(nil, nil, arrival{came: true, input: input, inputs: document.Object(), past: past{}})
-	result := &Result{State: r.state(nil)}
-	if r.failure == nil {
-		result.Output = r.output(result.State)
+	if r.failure != nil {
+		return r, document.Document{}
 	}
-	result.Steps, result.Failure, result.Clash = r.steps, r.failure, r.clashed
-	return result, nil
+	output := r.output(r.state(nil))
+	return r, output
 }
 
 // output: "The run's output is that of the nodes without success edges out that
@@ -95,16 +119,16 @@ func Run(src *graph.Source, input document.Document, nodes Nodes) (*Result, erro
 // that succeeded; or `[output] value`."
 func (r *run) output(state document.Document) document.Document {
 	output := document.Null()
-	for _, s := range r.steps {
+	for _, s := range r.own {
 		if s.Status == Done {
-			output = s.output()
+			output = s.Output
 		}
 	}
 	ends, byNode := r.ends()
 	var keyed []document.Field
 	for _, n := range ends {
 		if s := r.last[n]; s != nil && s.Status == Done {
-			output = s.output()
+			output = s.Output
 			keyed = append(keyed, document.Field{Key: n.Name, Value: output})
 		}
 	}
@@ -130,8 +154,6 @@ func (r *run) output(state document.Document) document.Document {
 	return output
 }
 
-func (s *Step) output() document.Document { return s.Attempts[len(s.Attempts)-1].Output }
-
 // validate holds a document to a schema that is written inline.
 func validate(s graph.SchemaSource, d document.Document) []failure.Violation {
 	if s.Inline.Document.IsZero() {
@@ -153,7 +175,7 @@ func id(name string, turns []int) string {
 	return name + "[" + strings.Join(strings.Fields(strings.Trim(fmt.Sprint(turns), "[]")), ".") + "]"
 }
 
-// document is what a failure edge carries: "`code`, `reason`, `message`, `node`,
+// carried is what a failure edge carries: "`code`, `reason`, `message`, `node`,
 // `step`, `attempt`, `violations`, `input`".
 func carried(f failure.Failure, input document.Document) document.Document {
 	violations := []document.Document{}

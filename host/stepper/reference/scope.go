@@ -13,20 +13,19 @@ import (
 
 type run struct {
 	*shape
-	call    Nodes
-	input   document.Document // what expressions see as `run`
-	steps   []*Step
-	last    map[*node]*Step // the latest step of each node
-	visits  map[string]int
-	began   int
-	failure *failure.Failure // the run has failed: nothing else begins
-	clashed string
-
-	orders  map[*loop][]unit // what order gave
-	clashes map[*edge]bool   // what clash gave, by the group's first edge
+	*world
+	prefix string            // of its steps' ids
+	input  document.Document // what expressions see as `run`
+	own    []*Step           // without those of subgraphs, and elements
+	last   map[*node]*Step   // the latest step of each node
+	visits map[string]int
+	began  int
+	// The run has failed: nothing else begins. failed is the input of the step.
+	failure *failure.Failure
+	failed  document.Document
 }
 
-// past is a set of steps, by their place in run.steps: those whose updates are
+// past is a set of steps, by their place in run.own: those whose updates are
 // in a state.
 type past map[int]bool
 
@@ -120,7 +119,7 @@ func entries(n *node) []*edge {
 func (r *run) around(l *loop, turns []int, at arrival) map[*edge]fate {
 	all := at.past
 	for turn := 1; ; turn++ {
-		first := len(r.steps)
+		first := len(r.own)
 		fates := r.turn(l, append(slices.Clone(turns), turn), at)
 		if r.failure != nil {
 			return nil
@@ -128,7 +127,7 @@ func (r *run) around(l *loop, turns []int, at arrival) map[*edge]fate {
 		// "its state, with every step of the turn, is what the next turn starts
 		// from and the edges out carry; they carry the documents of the last turn."
 		all = union(all)
-		for i := first; i < len(r.steps); i++ {
+		for i := first; i < len(r.own); i++ {
 			all[i] = true
 		}
 		var back, out []*edge
@@ -149,10 +148,10 @@ func (r *run) around(l *loop, turns []int, at arrival) map[*edge]fate {
 		// last step)."
 		if again && slices.ContainsFunc(out, func(e *edge) bool { return !e.failure && e.when != nil && taken(e) }) {
 			// "A step is one activation of a node": what is skipped is none.
-			for r.steps[len(r.steps)-1].Status == Skipped {
-				r.steps = r.steps[:len(r.steps)-1]
+			for r.own[len(r.own)-1].Status == Skipped {
+				r.own, r.steps = r.own[:len(r.own)-1], r.steps[:len(r.steps)-1]
 			}
-			last := r.steps[len(r.steps)-1]
+			last := r.own[len(r.own)-1]
 			r.failure = &failure.Failure{Code: failure.LoopConflict, Node: last.Node, Step: last.ID}
 			last.Failures, last.Status = append(last.Failures, *r.failure), Failed
 			return nil

@@ -17,6 +17,7 @@ type node struct {
 	loop    *loop // the innermost; nil outside
 	input   *expr.Program
 	fields  []*expr.Program // of an input that is a table
+	foreach *expr.Program
 	writes  []*expr.Program
 }
 
@@ -43,12 +44,15 @@ type shape struct {
 	loops  []*loop
 	starts []*node
 	output *expr.Program
+
+	orders  map[*loop][]unit // what order gave
+	clashes map[*edge]bool   // what clash gave, by the group's first edge
 }
 
 // draw reads the source. "Edges are considered in file order (`chain`'s edges
 // after `[[edges]]`)."
 func draw(src *graph.Source) (*shape, error) {
-	s := &shape{src: src}
+	s := &shape{src: src, orders: map[*loop][]unit{}, clashes: map[*edge]bool{}}
 	var err error
 	compile := func(text string, sees ...string) *expr.Program {
 		if text == "" || err != nil {
@@ -61,10 +65,12 @@ func draw(src *graph.Source) (*shape, error) {
 	named := map[string]*node{}
 	for i := range src.Nodes {
 		n := &node{NodeSource: &src.Nodes[i], place: i}
-		n.input = compile(n.Input.Expression.Text, "input", "inputs", "state", "run")
+		// "in a foreach `item`, `index`"
+		n.input = compile(n.Input.Expression.Text, "input", "inputs", "state", "run", "item", "index")
 		for _, f := range n.Input.Fields {
-			n.fields = append(n.fields, compile(f.Expression.Text, "input", "inputs", "state", "run"))
+			n.fields = append(n.fields, compile(f.Expression.Text, "input", "inputs", "state", "run", "item", "index"))
 		}
+		n.foreach = compile(n.Foreach.Text, "input", "inputs", "state", "run")
 		for _, w := range n.Write {
 			n.writes = append(n.writes, compile(w.Expression.Text, "input", "inputs", "state", "run", "output"))
 		}

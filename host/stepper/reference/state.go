@@ -18,7 +18,7 @@ import (
 func (r *run) state(seen past) document.Document {
 	state := r.initial()
 	latest := map[string]int{}
-	for i, s := range r.steps {
+	for i, s := range r.own {
 		if seen != nil && !seen[i] || s.Status != Done {
 			continue
 		}
@@ -27,7 +27,7 @@ func (r *run) state(seen past) document.Document {
 			// "Two writers of a `replace` key conflict, and `check` says so [...]
 			// unless one is an ancestor of the other or they are exclusive."
 			if before, ok := latest[key]; ok && !s.past[before] && reducers[r.key(key).Reduce].sum == "b" {
-				r.clashed = fmt.Sprintf("%s and %s both wrote %s", r.steps[before].ID, s.ID, key)
+				r.clashed = fmt.Sprintf("%s and %s both wrote %s", r.own[before].ID, s.ID, key)
 			}
 			latest[key] = i
 		}

@@ -17,6 +17,7 @@ import (
 
 	"github.com/chainrun/chainrun/host/document"
 	"github.com/chainrun/chainrun/host/event"
+	"github.com/chainrun/chainrun/host/expr"
 	"github.com/chainrun/chainrun/host/failure"
 	"github.com/chainrun/chainrun/host/graph"
 )
@@ -28,22 +29,26 @@ type Case struct {
 	Graph  *graph.Graph
 	Input  document.Document
 
-	labels   map[string][]label
-	risky    map[string]bool // nodes with failure edges: they fail often
-	failures uint64          // one attempt in so many fails; 0: none
-	flaws    uint64          // one output in so many lacks something; 0: none
+	*cast
+	failures uint64 // one attempt in so many fails; 0: none
+	flaws    uint64 // one output in so many lacks something; 0: none
 }
 
 // New makes the case of a seed.
 func New(seed uint64) (*Case, error) {
 	r := rand.New(rand.NewPCG(seed, 0)) //nolint:gosec // not a secret: the same for each seed
 	c := &Case{
-		Seed: seed, Input: document.MustParse(fmt.Sprintf(`{"id":"input","n":%d}`, seed%10)),
+		Seed: seed, Input: document.MustParse(fmt.Sprintf(`{"id":"input","n":%d,"list":[{"n":1},{"n":2},{"n":3}]}`, seed%10)),
 		failures: []uint64{0, 4, 12, 30}[r.IntN(4)], flaws: []uint64{0, 0, 0, 20}[r.IntN(4)],
 	}
+	most, plain := 2+r.IntN(5), r.IntN(3) > 0
+	if r.IntN(8) == 0 {
+		most = 14
+	}
 	for range 200 {
-		c.Source, c.labels, c.risky = source(r)
-		if g := fitted(c.Source); g != nil {
+		c.cast = &cast{labels: map[string][]label{}, risky: map[string]bool{}, waits: map[string]bool{}, plain: plain, subs: map[string]*graph.Source{}}
+		c.Source = source(r, c.cast, "", most)
+		if g := fitted(c.Source, c.cast); g != nil {
 			c.Graph = g
 			return c, nil
 		}
@@ -51,12 +56,18 @@ func New(seed uint64) (*Case, error) {
 	return nil, fmt.Errorf("seed %d: no graph", seed)
 }
 
+// Subs are the subgraphs, by their file.
+func (c *Case) Subs() map[string]*graph.Source { return c.subs }
+
+// Waits reports whether a step may wait for a signal.
+func (c *Case) Waits() bool { return len(c.waits) > 0 }
+
 // fitted builds the graph, and leaves out what Build complains about: edges that
 // cannot be taken, writes in conflict. nil where something else is wrong, as when
 // a loop can be entered at two places.
-func fitted(src *graph.Source) *graph.Graph {
+func fitted(src *graph.Source, c *cast) *graph.Graph {
 	for range 20 {
-		g, found := graph.Draft(src, nil)
+		g, found := c.built(src)
 		if g != nil {
 			return g
 		}
@@ -67,6 +78,34 @@ func fitted(src *graph.Source) *graph.Graph {
 		}
 	}
 	return nil
+}
+
+// built builds a graph with its subgraphs.
+func (c *cast) built(src *graph.Source) (*graph.Graph, graph.Diagnostics) {
+	g, found := graph.Draft(src, nil)
+	if g == nil {
+		return nil, found
+	}
+	for i, s := range src.Nodes {
+		n := g.Nodes[i]
+		if s.Wait {
+			n.Kind, n.Timeout = graph.KindWait, 0
+		}
+		if s.Graph != "" && n.Sub == nil {
+			n.Kind, n.Graph = graph.KindGraph, s.Graph
+			if n.Sub, found = c.built(c.subs[s.Graph]); n.Sub == nil {
+				return nil, found
+			}
+		}
+		if s.Foreach.Text != "" && n.Foreach == nil {
+			p, err := expr.NewEnv("input", "inputs", "state", "run").Compile(s.Foreach.Text)
+			if err != nil {
+				return nil, found
+			}
+			n.Foreach, n.Concurrency, n.OnError = p, int(s.Concurrency), graph.OnError(s.OnError)
+		}
+	}
+	return g, found
 }
 
 // without takes what a complaint is about out of the source.
@@ -97,9 +136,15 @@ func without(src *graph.Source, d graph.Diagnostic) bool {
 // Nodes is what comes of an attempt: a function of the seed, the step, the
 // attempt and the input, so that it is the same in whatever order steps finish.
 func (c *Case) Nodes(a event.Attempt, input document.Document, _ []failure.Violation) event.Outcome {
+	if c.waits[a.Node] {
+		input = document.Null() // a signal answers whatever was asked
+	}
 	luck := rand.New(rand.NewPCG(c.Seed, hash(a.Step, fmt.Sprint(a.Number), string(worded(input).Canonical())))) //nolint:gosec // not a secret
 	o := event.Outcome{Attempt: a, Fuel: luck.Uint64N(1000)}
-	if c.failures > 0 && luck.Uint64N(c.failures) == 0 || c.risky[a.Node] && luck.IntN(2) == 0 {
+	if c.waits[a.Node] {
+		o.Fuel = 0
+	}
+	if fails := c.failures > 0 && luck.Uint64N(c.failures) == 0 || c.risky[a.Node] && luck.IntN(2) == 0; fails && !c.waits[a.Node] {
 		f := failures[luck.IntN(len(failures))]
 		o.Failure = &f
 		return o
@@ -111,6 +156,13 @@ func (c *Case) Nodes(a event.Attempt, input document.Document, _ []failure.Viola
 		{Key: "few", Value: document.Int(luck.Int64N(3))},
 		{Key: "object", Value: document.Object(document.Field{Key: fmt.Sprint("k", luck.IntN(3)), Value: document.Int(luck.Int64N(5))})},
 		{Key: "maybe", Value: []document.Document{document.Null(), document.Int(luck.Int64N(9))}[luck.IntN(2)]},
+	}
+	if !c.plain {
+		list := make([]document.Document, luck.IntN(5))
+		for i := range list {
+			list[i] = document.Object(document.Field{Key: "n", Value: document.Int(int64(i))})
+		}
+		fields = append(fields, document.Field{Key: "list", Value: document.Array(list...)})
 	}
 	turn := lastTurn(a.Step)
 	for _, l := range c.labels[a.Node] {

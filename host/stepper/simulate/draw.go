@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/chainrun/chainrun/host/document"
@@ -20,9 +22,19 @@ type drawing struct {
 	nodes  []graph.NodeSource
 	edges  []graph.EdgeSource
 	states []graph.StateSource
-	labels map[string][]label
-	risky  map[string]bool // nodes with failure edges
+	cast   *cast
+	prefix string // of the nodes' names
 	line   int
+}
+
+// cast is what is known of the nodes of a case, by their names, which differ
+// between its graphs.
+type cast struct {
+	labels map[string][]label
+	risky  map[string]bool // nodes with failure edges: they fail often
+	waits  map[string]bool
+	plain  bool                     // modules alone
+	subs   map[string]*graph.Source // by file
 }
 
 // label is a member of a node's output that a condition asks for.
@@ -45,16 +57,12 @@ func (d *drawing) at() graph.Position {
 }
 
 // source draws a graph: loops and joins as a tree of scopes, then edges, then
-// what nodes do with state and failures.
-func source(r *rand.Rand) (*graph.Source, map[string][]label, map[string]bool) {
-	d := &drawing{Rand: r, labels: map[string][]label{}, risky: map[string]bool{}}
-	src := &graph.Source{File: "drawn.toml", MaxSteps: 400}
+// what nodes do with state and failures. What is drawn of nodes goes to c.
+func source(r *rand.Rand, c *cast, prefix string, most int) *graph.Source {
+	d := &drawing{Rand: r, cast: c, prefix: prefix}
+	src := &graph.Source{File: prefix + "drawn.toml", MaxSteps: 400}
 	d.state()
 	var starts []int
-	most := 2 + d.IntN(5)
-	if d.odds(1, 8) {
-		most = 14
-	}
 	d.scope(0, most, &starts)
 	order := d.Perm(len(d.nodes))
 	if d.odds(1, 2) {
@@ -71,7 +79,7 @@ func source(r *rand.Rand) (*graph.Source, map[string][]label, map[string]bool) {
 	src.Edges, src.State = d.edges, d.states
 	if d.odds(1, 2) {
 		for _, i := range starts {
-			src.Start = append(src.Start, graph.Word{Text: name(i)})
+			src.Start = append(src.Start, graph.Word{Text: d.name(i)})
 		}
 	}
 	if d.odds(1, 3) {
@@ -85,10 +93,10 @@ func source(r *rand.Rand) (*graph.Source, map[string][]label, map[string]bool) {
 	case 2:
 		src.MaxSteps = int64(2 + d.IntN(8))
 	}
-	return src, d.labels, d.risky
+	return src
 }
 
-func name(i int) string { return fmt.Sprintf("n%d", i) }
+func (d *drawing) name(i int) string { return d.prefix + "n" + strconv.Itoa(i) }
 
 // chain takes some edges without conditions that follow each other out of the
 // list, and writes them as the chain.
@@ -143,8 +151,8 @@ func (d *drawing) loop(depth int) group {
 	for i, g := range groups {
 		l.members = append(l.members, g.members...)
 		leadsOn := slices.ContainsFunc(d.edges, func(e graph.EdgeSource) bool {
-			return slices.ContainsFunc(g.members, func(n int) bool { return e.From.Text == name(n) }) &&
-				slices.ContainsFunc(groups[i+1:], func(to group) bool { return e.To.Text == name(to.entry) })
+			return slices.ContainsFunc(g.members, func(n int) bool { return e.From.Text == d.name(n) }) &&
+				slices.ContainsFunc(groups[i+1:], func(to group) bool { return e.To.Text == d.name(to.entry) })
 		})
 		if !leadsOn || d.odds(1, 4) {
 			d.edge(d.member(g), l.entry, true)
@@ -157,14 +165,14 @@ func (d *drawing) member(g group) int { return g.members[d.IntN(len(g.members))]
 
 // edge draws an edge, or two of which one is the other's alternative.
 func (d *drawing) edge(from, to int, back bool) {
-	if slices.ContainsFunc(d.edges, func(e graph.EdgeSource) bool { return e.From.Text == name(from) && e.To.Text == name(to) }) && d.odds(3, 4) {
+	if slices.ContainsFunc(d.edges, func(e graph.EdgeSource) bool { return e.From.Text == d.name(from) && e.To.Text == d.name(to) }) && d.odds(3, 4) {
 		return
 	}
-	e := graph.EdgeSource{From: graph.Word{Text: name(from)}, To: graph.Word{Text: name(to)}, At: d.at()}
+	e := graph.EdgeSource{From: graph.Word{Text: d.name(from)}, To: graph.Word{Text: d.name(to)}, At: d.at()}
 	switch kind := d.IntN(12); {
 	case kind < 3:
 		d.onFailure(&e)
-		d.risky[name(from)] = true
+		d.cast.risky[d.name(from)] = true
 	case kind < 7 || back:
 		d.condition(&e, from, back)
 	}
@@ -182,8 +190,12 @@ func (d *drawing) condition(e *graph.EdgeSource, from int, back bool) {
 			}
 		}
 	}
+	if n := d.nodes[from]; n.Foreach.Text != "" || n.Graph != "" {
+		e.When.Text = fmt.Sprintf("size(output) %% 3 == %d", d.IntN(3))
+		return
+	}
 	l := label{fmt.Sprintf("e%d", e.At.Line), back}
-	d.labels[name(from)] = append(d.labels[name(from)], l)
+	d.cast.labels[d.name(from)] = append(d.cast.labels[d.name(from)], l)
 	e.When.Text = "output." + l.name
 	if len(d.states) > 0 && d.odds(1, 4) {
 		s := d.states[d.IntN(len(d.states))].Name
@@ -223,15 +235,23 @@ var inputs = []string{
 	`input.id`,
 }
 
+// elements are what nodes with a foreach ask for.
+var elements = []string{`{"item": item, "i": index, "in": input}`, `{"item": item, "state": state}`, `item.n`}
+
 func (d *drawing) node() int {
 	i := len(d.nodes)
-	n := graph.NodeSource{Name: name(i), Module: "n.wasm", At: d.at(), MaxVisits: int64(2 + d.IntN(8))}
+	d.nodes = append(d.nodes, graph.NodeSource{})
+	n := graph.NodeSource{Name: d.name(i), Module: "n.wasm", At: d.at(), MaxVisits: int64(2 + d.IntN(8))}
+	d.kind(&n)
 	if d.odds(1, 3) {
 		n.Route = string(graph.RouteFirst)
 	}
 	switch d.IntN(5) {
 	case 0, 1:
 		n.Input.Expression.Text = inputs[d.IntN(len(inputs))]
+		if n.Foreach.Text != "" {
+			n.Input.Expression.Text = elements[d.IntN(len(elements))]
+		}
 	case 2:
 		n.Input.Fields = []graph.FieldSource{
 			{Key: "s", Expression: graph.Expression{Text: "state"}, At: d.at()},
@@ -240,13 +260,19 @@ func (d *drawing) node() int {
 	}
 	for _, s := range d.states {
 		if d.odds(1, 2) {
-			n.Write = append(n.Write, graph.FieldSource{Key: s.Name, Expression: graph.Expression{Text: updates[s.Reduce][d.IntN(len(updates[s.Reduce]))]}, At: d.at()})
+			text := updates[s.Reduce][d.IntN(len(updates[s.Reduce]))]
+			if n.Foreach.Text != "" || n.Graph != "" {
+				text = wholes[s.Reduce]
+			}
+			n.Write = append(n.Write, graph.FieldSource{Key: s.Name, Expression: graph.Expression{Text: text}, At: d.at()})
 		}
 	}
-	for range d.IntN(8) / 5 {
-		n.Retry = append(n.Retry, d.retry(len(n.Retry)))
+	if n.Graph == "" && !n.Wait {
+		for range d.IntN(8) / 5 {
+			n.Retry = append(n.Retry, d.retry(len(n.Retry)))
+		}
 	}
-	d.nodes = append(d.nodes, n)
+	d.nodes[i] = n
 	return i
 }
 
@@ -262,6 +288,49 @@ func (d *drawing) retry(nth int) graph.RetrySource {
 		r.InitialInterval = &at
 	}
 	return r
+}
+
+// kind makes some nodes more than a module.
+func (d *drawing) kind(n *graph.NodeSource) {
+	if d.cast.plain {
+		return
+	}
+	if d.odds(1, 8) {
+		n.Foreach.Text = lists[d.IntN(len(lists))]
+		n.Concurrency = int64(d.IntN(4))
+		if d.odds(1, 2) {
+			n.OnError = string(graph.OnErrorCollect)
+		}
+	}
+	switch {
+	case d.odds(1, 10) && strings.Count(d.prefix, "s") < 2:
+		n.Module, n.Graph = "", n.Name+".toml"
+		for sub := (*graph.Source)(nil); ; {
+			sub = source(d.Rand, d.cast, d.prefix+"s"+n.Name[len(d.prefix)+1:], 1+d.IntN(3))
+			if fitted(sub, d.cast) != nil {
+				d.cast.subs[n.Graph] = sub
+				return
+			}
+		}
+	case d.odds(1, 12):
+		n.Module, n.Wait = "", true
+		d.cast.waits[n.Name] = true
+	}
+}
+
+// lists are what a foreach goes over.
+var lists = []string{
+	`has(input.list) ? input.list : [1, 2, 3]`,
+	`has(input.list) ? input.list : [1, 2, 3]`,
+	`[input, state, "x"]`,
+	`input.list`,
+	`[]`,
+}
+
+// wholes are what nodes write whose output may be anything, by reducer.
+var wholes = map[string]string{
+	"": "output", "append": "output", "union": "size(output)", "merge": `{"size": size(output)}`,
+	"sum": "size(output)", "min": "size(output)", "max": "size(output)",
 }
 
 // updates are what nodes write, by reducer.

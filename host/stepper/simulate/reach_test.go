@@ -30,7 +30,7 @@ func TestReach(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		r, err := reference.Run(c.Source, c.Input, c.Nodes)
+		r, err := reference.Run(c.Source, c.Subs(), c.Input, c.Nodes)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -5,6 +5,7 @@ package simulate
 import (
 	"errors"
 	"slices"
+	"strings"
 
 	"github.com/chainrun/chainrun/host/graph"
 )
@@ -24,7 +25,7 @@ func (m *Mismatch) Smaller() *Mismatch {
 			}
 			c := *m.Case
 			c.Source = src
-			if c.Graph, _ = graph.Draft(src, nil); c.Graph == nil {
+			if c.Graph, _ = c.built(src); c.Graph == nil {
 				continue
 			}
 			if found, ok := errors.AsType[*Mismatch](c.Check()); ok {
@@ -67,7 +68,7 @@ func less(src *graph.Source, i int) (*graph.Source, bool) {
 		return &s, true
 	}
 	i -= len(s.State)
-	const parts = 5
+	const parts = 7
 	if i < parts*len(s.Nodes) {
 		n := &s.Nodes[i/parts]
 		none := false
@@ -87,6 +88,12 @@ func less(src *graph.Source, i int) (*graph.Source, bool) {
 		case 4:
 			none = n.MaxVisits == 0
 			n.MaxVisits = 0
+		case 5:
+			none = n.Foreach.Text == "" || strings.Contains(n.Input.Expression.Text, "item")
+			n.Foreach.Text, n.OnError, n.Concurrency = "", "", 0
+		case 6:
+			none = n.Graph == ""
+			n.Graph, n.Module = "", "n.wasm"
 		}
 		if none {
 			return nil, true

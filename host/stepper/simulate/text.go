@@ -21,6 +21,7 @@ func hash(parts ...string) uint64 {
 
 // lastTurn is the turn of the innermost loop that a step's id names; 0: none.
 func lastTurn(step string) int {
+	step, _, _ = strings.Cut(step[strings.LastIndexByte(step, '/')+1:], "#")
 	open := strings.LastIndexByte(step, '[')
 	if open < 0 || !strings.HasSuffix(step, "]") {
 		return 0
@@ -31,6 +32,13 @@ func lastTurn(step string) int {
 		return 0
 	}
 	return n
+}
+
+// nodeOf is the name of the node that a step is of.
+func nodeOf(step string) string {
+	name, _, _ := strings.Cut(step[strings.LastIndexByte(step, '/')+1:], "#")
+	name, _, _ = strings.Cut(name, "[")
+	return name
 }
 
 // worded leaves the messages of failures out of a document: how they are worded

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/chainrun/chainrun/host/document"
 	"github.com/chainrun/chainrun/host/event"
 	"github.com/chainrun/chainrun/host/failure"
 	"github.com/chainrun/chainrun/host/graph"
@@ -33,6 +34,7 @@ type world struct {
 	machine *stepper.Machine
 	events  []event.Event
 	inputs  map[event.Attempt]stepper.Invoke
+	asked   map[string]bool // steps whose signal is under way
 	pending []pending
 	order   int
 	luck    *rand.Rand
@@ -44,6 +46,7 @@ type pending struct {
 	order   int
 	outcome *event.Outcome
 	timer   string
+	signal  *event.SignalReceived
 	cancel  bool
 }
 
@@ -51,7 +54,7 @@ type pending struct {
 func (w *world) run() error {
 	w.luck = rand.New(rand.NewPCG(w.Seed, w.schedule)) //nolint:gosec // not a secret
 	w.machine = stepper.New(w.graph)
-	w.inputs = map[event.Attempt]stepper.Invoke{}
+	w.inputs, w.asked = map[event.Attempt]stepper.Invoke{}, map[string]bool{}
 	if w.cancelAt > 0 {
 		w.wait(pending{at: epoch.Add(w.cancelAt), cancel: true})
 	}
@@ -77,6 +80,10 @@ func (w *world) run() error {
 			err = w.commit(p.at, w.machine.Judge(*p.outcome))
 		case p.cancel:
 			err = w.commit(p.at, event.CancelRequested{Reason: "enough"})
+		case p.signal != nil:
+			if w.machine.CheckSignal(p.signal.Step, p.signal.Document) == nil {
+				err = w.commit(p.at, *p.signal)
+			}
 		case w.machine.Awaits(p.timer):
 			err = w.commit(p.at, event.TimerFired{Timer: p.timer})
 		}
@@ -106,7 +113,25 @@ func (w *world) crash() error {
 	for _, c := range w.machine.Open() {
 		w.do(now, c)
 	}
+	w.asked = map[string]bool{}
+	w.answer(now)
 	return nil
+}
+
+// answer sends a signal to those who began to wait.
+func (w *world) answer(now time.Time) {
+	if !w.Waits() {
+		return
+	}
+	for _, id := range w.machine.Waits() {
+		if w.asked[id] {
+			continue
+		}
+		w.asked[id] = true
+		a := event.Attempt{Step: id, Node: nodeOf(id), Number: 1}
+		o := w.Nodes(a, document.Null(), nil)
+		w.wait(pending{at: now.Add(w.Took(w.schedule, a)), signal: &event.SignalReceived{Step: id, Document: o.Output}})
+	}
 }
 
 func (w *world) wait(p pending) {
@@ -143,6 +168,7 @@ func (w *world) commit(at time.Time, body event.Body) error {
 	for _, c := range todo {
 		w.do(at, c)
 	}
+	w.answer(at)
 	return nil
 }
 
