@@ -45,7 +45,7 @@ type Step struct {
 	// step this is.
 	Failures []failure.Failure
 
-	Output   document.Document // where done
+	Output document.Document // where done
 
 	writes map[string]document.Document
 	past   past
@@ -85,7 +85,7 @@ func Run(src *graph.Source, subs map[string]*graph.Source, input document.Docume
 	if err != nil {
 		return nil, err
 	}
-	r, output := w.run(s, "", input)
+	r, output := w.enter(s, "", input)
 	return &Result{Steps: w.steps, Failure: r.failure, Output: output, State: r.state(nil), Clash: w.clashed}, nil
 }
 
@@ -97,9 +97,9 @@ type world struct {
 	clashed string
 }
 
-// run works a graph out: the run's, or a subgraph, which has "own state and
+// enter works a graph out: the run's, or a subgraph, which has "own state and
 // limits".
-func (w *world) run(s *shape, prefix string, input document.Document) (*run, document.Document) {
+func (w *world) enter(s *shape, prefix string, input document.Document) (*run, document.Document) {
 	r := &run{
 		shape: s, world: w, prefix: prefix, visits: map[string]int{}, last: map[*node]*Step{},
 		input: document.Object(document.Field{Key: "input", Value: input}),

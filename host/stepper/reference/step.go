@@ -152,7 +152,7 @@ func (r *run) one(n *node, s *Step, given document.Document, known vars, judge f
 		return r.attempts(n, s, given, judge)
 	}
 	// "**Subgraph**: own state and limits, steps in the same id space."
-	sub, output := r.world.run(r.subs[n.Graph], s.ID+"/", given)
+	sub, output := r.enter(r.subs[n.Graph], s.ID+"/", given)
 	switch {
 	case sub.failure == nil:
 		if f = judge(output); f == nil {

@@ -65,8 +65,10 @@ func appends(n int) *graph.Source {
 		src.Nodes[i].Write = []graph.FieldSource{{Key: "list", Expression: graph.Expression{Text: "{'turn': state.n, 'text': 'a few words'}"}}}
 	}
 	src.Edges = []graph.EdgeSource{
-		{From: word("a"), To: word("b")}, {From: word("a"), To: word("c")},
-		{From: word("b"), To: word("d")}, {From: word("c"), To: word("d")},
+		{From: word("a"), To: word("b")},
+		{From: word("a"), To: word("c")},
+		{From: word("b"), To: word("d")},
+		{From: word("c"), To: word("d")},
 		{From: word("d"), To: word("a"), When: graph.Expression{Text: fmt.Sprintf("state.n < %d", n)}},
 	}
 	return src

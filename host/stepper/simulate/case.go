@@ -6,7 +6,7 @@
 // with a machine in several made-up orders of completion, with the machine
 // thrown away and folded from the events again in the middle: steps, ids,
 // statuses, inputs, outputs, states, output, failure and lineage digest must be
-// the same. When they are not, the [Mismatch] says the seed, and
+// the same. When they are not, the [MismatchError] says the seed, and
 // [Case.Smaller] looks for a smaller graph that shows the same.
 package simulate
 
@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strconv"
 
 	"github.com/chainrun/chainrun/host/document"
 	"github.com/chainrun/chainrun/host/event"
@@ -36,7 +37,7 @@ type Case struct {
 
 // New makes the case of a seed.
 func New(seed uint64) (*Case, error) {
-	r := rand.New(rand.NewPCG(seed, 0)) //nolint:gosec // not a secret: the same for each seed
+	r := rand.New(rand.NewPCG(seed, 0))
 	c := &Case{
 		Seed: seed, Input: document.MustParse(fmt.Sprintf(`{"id":"input","n":%d,"list":[{"n":1},{"n":2},{"n":3}]}`, seed%10)),
 		failures: []uint64{0, 4, 12, 30}[r.IntN(4)], flaws: []uint64{0, 0, 0, 20}[r.IntN(4)],
@@ -46,7 +47,7 @@ func New(seed uint64) (*Case, error) {
 		most = 14
 	}
 	for range 200 {
-		c.cast = &cast{labels: map[string][]label{}, risky: map[string]bool{}, waits: map[string]bool{}, plain: plain, subs: map[string]*graph.Source{}}
+		c.cast = &cast{labels: map[string][]label{}, risky: map[string]bool{}, waits: map[string]bool{}, foreach: map[string]int{}, plain: plain, subs: map[string]*graph.Source{}}
 		c.Source = source(r, c.cast, "", most)
 		if g := fitted(c.Source, c.cast); g != nil {
 			c.Graph = g
@@ -139,7 +140,7 @@ func (c *Case) Nodes(a event.Attempt, input document.Document, _ []failure.Viola
 	if c.waits[a.Node] {
 		input = document.Null() // a signal answers whatever was asked
 	}
-	luck := rand.New(rand.NewPCG(c.Seed, hash(a.Step, fmt.Sprint(a.Number), string(worded(input).Canonical())))) //nolint:gosec // not a secret
+	luck := rand.New(rand.NewPCG(c.Seed, hash(a.Step, strconv.Itoa(a.Number), string(worded(input).Canonical()))))
 	o := event.Outcome{Attempt: a, Fuel: luck.Uint64N(1000)}
 	if c.waits[a.Node] {
 		o.Fuel = 0
@@ -151,7 +152,7 @@ func (c *Case) Nodes(a event.Attempt, input document.Document, _ []failure.Viola
 	}
 	flawed := c.flaws > 0 && luck.Uint64N(c.flaws) == 0
 	fields := []document.Field{
-		{Key: "id", Value: document.String(fmt.Sprintf("%x", luck.Uint32()))},
+		{Key: "id", Value: document.String(strconv.FormatUint(uint64(luck.Uint32()), 16))},
 		{Key: "n", Value: document.Int(luck.Int64N(21) - 10)},
 		{Key: "few", Value: document.Int(luck.Int64N(3))},
 		{Key: "object", Value: document.Object(document.Field{Key: fmt.Sprint("k", luck.IntN(3)), Value: document.Int(luck.Int64N(5))})},

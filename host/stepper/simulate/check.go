@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -24,8 +25,8 @@ import (
 // Schedules is how many orders of completion a case is carried out in.
 const Schedules = 4
 
-// Mismatch is a case in which something is not as the reference has it.
-type Mismatch struct {
+// MismatchError is a case in which something is not as the reference has it.
+type MismatchError struct {
 	Case     *Case
 	Schedule uint64
 	Text     string // what differs
@@ -34,13 +35,13 @@ type Mismatch struct {
 }
 
 // Error says how to see it again.
-func (m *Mismatch) Error() string {
+func (m *MismatchError) Error() string {
 	return fmt.Sprintf("seed %d, schedule %d: %s", m.Case.Seed, m.Schedule, m.Text)
 }
 
 // Transcript is the whole case for a reader: the graph file, what the reference
 // says, what happened.
-func (m *Mismatch) Transcript() string {
+func (m *MismatchError) Transcript() string {
 	var b strings.Builder
 	text, err := graphfile.Format(m.Case.Source)
 	fmt.Fprintf(&b, "%v\n\n-- graph.toml --\n%s", m, text)
@@ -81,7 +82,7 @@ func Describe(r *reference.Result) string {
 	return b.String()
 }
 
-// Check carries the case out in every way. The error is a *[Mismatch] where the
+// Check carries the case out in every way. The error is a *[MismatchError] where the
 // stepper and the reference disagree.
 func (c *Case) Check() error {
 	want, err := reference.Run(c.Source, c.subs, c.Input, c.Nodes)
@@ -89,21 +90,21 @@ func (c *Case) Check() error {
 		return fmt.Errorf("seed %d: %w", c.Seed, err)
 	}
 	if want.Clash != "" {
-		return &Mismatch{Case: c, Text: "Build let it pass, but " + want.Clash, Want: want}
+		return &MismatchError{Case: c, Text: "Build let it pass, but " + want.Clash, Want: want}
 	}
 	for schedule := range uint64(Schedules) {
 		w := &world{Case: c, graph: c.Graph, schedule: schedule}
 		if schedule == Schedules-1 {
 			w.crashes = 3
 		}
-		text := ""
+		var text string
 		if err := w.run(); err != nil {
 			text = err.Error()
 		} else {
 			text = c.differs(want, w.events, w.inputs)
 		}
 		if text != "" {
-			return &Mismatch{Case: c, Schedule: schedule, Text: text, Events: w.events, Want: want}
+			return &MismatchError{Case: c, Schedule: schedule, Text: text, Events: w.events, Want: want}
 		}
 	}
 	return c.checkStopped()
@@ -117,7 +118,7 @@ func (c *Case) Compare(events []event.Event) error {
 		return fmt.Errorf("seed %d: %w", c.Seed, err)
 	}
 	if text := c.differs(want, events, nil); text != "" {
-		return &Mismatch{Case: c, Text: text, Events: events, Want: want}
+		return &MismatchError{Case: c, Text: text, Events: events, Want: want}
 	}
 	return nil
 }
@@ -126,7 +127,7 @@ func (c *Case) Compare(events []event.Event) error {
 // is outside the promise, but the run must end, and at once.
 func (c *Case) checkStopped() error {
 	const schedule = Schedules
-	r := hash("stop", fmt.Sprint(c.Seed))
+	r := hash("stop", strconv.FormatUint(c.Seed, 10))
 	after := time.Duration(r/8%20_000+1) * time.Millisecond
 	w := &world{Case: c, graph: c.Graph, schedule: schedule}
 	code := failure.Canceled
@@ -151,10 +152,10 @@ func (c *Case) checkStopped() error {
 	} else if stopped := end.Failure != nil && end.Failure.Code == code; stopped && took != after {
 		text = fmt.Sprintf("it was stopped after %v, not at %v", took, after)
 	} else if stopped && (end.Status == event.Canceled) != (code == failure.Canceled) {
-		text = fmt.Sprintf("the run is %s", end.Status)
+		text = "the run is " + string(end.Status)
 	}
 	if text != "" {
-		return &Mismatch{Case: c, Schedule: schedule, Text: text, Events: w.events}
+		return &MismatchError{Case: c, Schedule: schedule, Text: text, Events: w.events}
 	}
 	return nil
 }
@@ -211,7 +212,7 @@ func sameEnd(want *reference.Result, got inspect.View) string {
 	case want.Failure == nil && !worded(want.Output).Equal(worded(got.Output)):
 		return fmt.Sprintf("the run's output is %s, not %s", got.Output, want.Output)
 	case (want.Failure == nil) != (got.Status == string(event.Done)):
-		return fmt.Sprintf("the run is %s", got.Status)
+		return "the run is " + got.Status
 	}
 	return ""
 }

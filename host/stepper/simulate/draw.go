@@ -33,8 +33,10 @@ type cast struct {
 	labels map[string][]label
 	risky  map[string]bool // nodes with failure edges: they fail often
 	waits  map[string]bool
-	plain  bool                     // modules alone
-	subs   map[string]*graph.Source // by file
+	// foreach is how many elements of a node may be called at once.
+	foreach map[string]int
+	plain   bool                     // modules alone
+	subs    map[string]*graph.Source // by file
 }
 
 // label is a member of a node's output that a condition asks for.
@@ -298,6 +300,8 @@ func (d *drawing) kind(n *graph.NodeSource) {
 	if d.odds(1, 8) {
 		n.Foreach.Text = lists[d.IntN(len(lists))]
 		n.Concurrency = int64(d.IntN(4))
+		const unsaid = 8 // "RunStarted.Parallel, 0: 8"
+		d.cast.foreach[n.Name] = cmp.Or(int(n.Concurrency), unsaid)
 		if d.odds(1, 2) {
 			n.OnError = string(graph.OnErrorCollect)
 		}
@@ -305,8 +309,8 @@ func (d *drawing) kind(n *graph.NodeSource) {
 	switch {
 	case d.odds(1, 10) && strings.Count(d.prefix, "s") < 2:
 		n.Module, n.Graph = "", n.Name+".toml"
-		for sub := (*graph.Source)(nil); ; {
-			sub = source(d.Rand, d.cast, d.prefix+"s"+n.Name[len(d.prefix)+1:], 1+d.IntN(3))
+		for {
+			sub := source(d.Rand, d.cast, d.prefix+"s"+n.Name[len(d.prefix)+1:], 1+d.IntN(3))
 			if fitted(sub, d.cast) != nil {
 				d.cast.subs[n.Graph] = sub
 				return

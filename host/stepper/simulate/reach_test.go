@@ -22,6 +22,9 @@ func TestReach(t *testing.T) {
 		"loop_conflict": 20, "max_visits": 20, "max_steps": 5, "expression_error": 60, "invalid_state": 10,
 		"skipped": 500, "skipped loop": 100, "routed failure": 200, "second attempt": 300, "feedback": 50,
 		"keyed by node": 300, "route first": 500, "opposite": 100, "value": 50, "write": 500,
+		"foreach": 100, "collected failure": 30, "failed element": 10, "subgraph": 80, "subgraph in a subgraph": 10,
+		"foreach of subgraphs": 3, "foreach of waits": 5, "wait": 100, "loop in a subgraph": 10, "turn of a foreach": 5,
+		"routed failure of a subgraph": 3, "routed failure of an element": 3,
 		"append": 100, "union": 100, "merge": 100, "sum": 100, "min": 100, "max": 100,
 	}
 	seen := map[string]int{}
@@ -65,6 +68,7 @@ func drawn(c *simulate.Case, found map[string]bool) {
 		mark("keyed by node", n.EntryByNode || n.BackByNode)
 		mark("route first", n.Route == graph.RouteFirst && len(n.Outgoing) > 1)
 		mark("write", len(n.Writes) > 0)
+		mark("foreach of waits", n.Foreach != nil && n.Kind == graph.KindWait)
 		for _, w := range n.Writes {
 			found[string(w.Key.Reduce)] = true
 		}
@@ -91,6 +95,21 @@ func happened(r *reference.Result, found map[string]bool) {
 		mark("nested turn", strings.HasSuffix(s.ID, ".2]"))
 		mark("routed failure", s.Status == reference.Failed && i < len(r.Steps)-1)
 		mark("second attempt", len(s.Attempts) > 1)
+		mark("wait", len(s.Attempts) == 1 && s.Attempts[0].Fuel == 0)
+		mark("turn of a foreach", strings.Contains(s.ID, "[2]#0"))
+		mark("foreach", strings.HasSuffix(s.ID, "#1"))
+		mark("subgraph", strings.Contains(s.ID, "/"))
+		mark("subgraph in a subgraph", strings.Count(s.ID, "/") > 1)
+		mark("foreach of subgraphs", strings.Contains(s.ID, "#1/"))
+		mark("loop in a subgraph", strings.Contains(s.ID, "/") && strings.HasSuffix(s.ID, "[2]"))
+		element := strings.Contains(s.ID, "#") && !strings.Contains(s.ID, "/")
+		mark("failed element", element && s.Status == reference.Failed)
+		for _, f := range s.Failures {
+			inside := strings.HasPrefix(f.Step, s.ID) && !element && r.Failure == nil
+			mark("routed failure of a subgraph", inside && strings.HasPrefix(f.Step, s.ID+"/"))
+			mark("routed failure of an element", inside && strings.HasPrefix(f.Step, s.ID+"#"))
+		}
+		mark("collected failure", strings.Contains(s.Output.String(), `{"error":`))
 		for _, a := range s.Attempts {
 			mark("feedback", len(a.Feedback) > 0)
 			if f := a.Failure; f != nil {

@@ -12,7 +12,7 @@ import (
 
 // Smaller leaves out of the graph whatever is not needed for a mismatch. What
 // the nodes do stays, since it hangs on names and labels.
-func (m *Mismatch) Smaller() *Mismatch {
+func (m *MismatchError) Smaller() *MismatchError {
 	for smaller := true; smaller; {
 		smaller = false
 		for i := 0; ; i++ {
@@ -28,7 +28,7 @@ func (m *Mismatch) Smaller() *Mismatch {
 			if c.Graph, _ = c.built(src); c.Graph == nil {
 				continue
 			}
-			if found, ok := errors.AsType[*Mismatch](c.Check()); ok {
+			if found, ok := errors.AsType[*MismatchError](c.Check()); ok {
 				m, smaller = found, true
 				break
 			}

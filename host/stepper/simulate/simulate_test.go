@@ -48,7 +48,7 @@ func TestSeeds(t *testing.T) {
 // report shows a mismatch, and the smallest graph that shows the same.
 func report(t *testing.T, err error) {
 	t.Helper()
-	m, ok := errors.AsType[*simulate.Mismatch](err)
+	m, ok := errors.AsType[*simulate.MismatchError](err)
 	if !ok {
 		if err != nil {
 			t.Error(err)

@@ -41,6 +41,14 @@ func nodeOf(step string) string {
 	return name
 }
 
+// foreachOf is the step that an element is of; "" where the step is none.
+func foreachOf(step string) string {
+	if i := strings.LastIndexAny(step, "#/"); i >= 0 && step[i] == '#' {
+		return step[:i]
+	}
+	return ""
+}
+
 // worded leaves the messages of failures out of a document: how they are worded
 // is not part of what a graph means.
 func worded(d document.Document) document.Document {

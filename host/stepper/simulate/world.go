@@ -5,9 +5,11 @@ package simulate
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/chainrun/chainrun/host/document"
@@ -35,6 +37,8 @@ type world struct {
 	events  []event.Event
 	inputs  map[event.Attempt]stepper.Invoke
 	asked   map[string]bool // steps whose signal is under way
+	crowd   map[string]int  // elements of a foreach that are called
+	crowded bool            // more than their author allows
 	pending []pending
 	order   int
 	luck    *rand.Rand
@@ -52,9 +56,9 @@ type pending struct {
 
 // run carries the run out, to its end.
 func (w *world) run() error {
-	w.luck = rand.New(rand.NewPCG(w.Seed, w.schedule)) //nolint:gosec // not a secret
+	w.luck = rand.New(rand.NewPCG(w.Seed, w.schedule))
 	w.machine = stepper.New(w.graph)
-	w.inputs, w.asked = map[event.Attempt]stepper.Invoke{}, map[string]bool{}
+	w.inputs, w.asked, w.crowd = map[event.Attempt]stepper.Invoke{}, map[string]bool{}, map[string]int{}
 	if w.cancelAt > 0 {
 		w.wait(pending{at: epoch.Add(w.cancelAt), cancel: true})
 	}
@@ -77,6 +81,9 @@ func (w *world) run() error {
 		var err error
 		switch {
 		case p.outcome != nil:
+			if of := foreachOf(p.outcome.Step); of != "" {
+				w.crowd[of]--
+			}
 			err = w.commit(p.at, w.machine.Judge(*p.outcome))
 		case p.cancel:
 			err = w.commit(p.at, event.CancelRequested{Reason: "enough"})
@@ -90,6 +97,9 @@ func (w *world) run() error {
 		if err != nil {
 			return err
 		}
+	}
+	if w.crowded {
+		return errors.New("more elements were called at once than their foreach allows")
 	}
 	return nil
 }
@@ -110,6 +120,7 @@ func (w *world) crash() error {
 		}
 	}
 	w.pending = slices.DeleteFunc(w.pending, func(p pending) bool { return !p.cancel })
+	w.crowd = map[string]int{}
 	for _, c := range w.machine.Open() {
 		w.do(now, c)
 	}
@@ -176,6 +187,10 @@ func (w *world) do(at time.Time, c stepper.Command) {
 	switch c := c.(type) {
 	case stepper.Invoke:
 		w.inputs[c.Attempt] = c
+		if of := foreachOf(c.Step); of != "" {
+			w.crowd[of]++
+			w.crowded = w.crowded || w.crowd[of] > w.foreach[c.Node]
+		}
 		o := w.Nodes(c.Attempt, c.Input, c.Feedback)
 		w.wait(pending{at: at.Add(w.Took(w.schedule, c.Attempt)), outcome: &o})
 	case stepper.Wake:
@@ -208,7 +223,7 @@ func (c *Case) Took(schedule uint64, a event.Attempt) time.Duration {
 			return time.Hour / time.Duration(1+n.Rank)
 		}
 	}
-	h := hash("took", fmt.Sprint(schedule), a.Step, fmt.Sprint(a.Number))
+	h := hash("took", strconv.FormatUint(schedule, 10), a.Step, strconv.Itoa(a.Number))
 	if h%4 == 0 {
 		return time.Duration(h/4%100) * time.Second
 	}
