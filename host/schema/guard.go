@@ -6,6 +6,7 @@ package schema
 
 import (
 	"math"
+	"regexp"
 	"strconv"
 	"strings"
 
@@ -44,6 +45,8 @@ type checker struct {
 	sources *sources
 	schema  *jsonschema.Schema
 	work    int // units left
+	steps   int // of patterns, left
+	names   int // the greatest size of the patternProperties of one schema
 }
 
 // tooMuchWork is what a guard panics with; [checker.run] recovers it.
@@ -54,6 +57,9 @@ type guard struct {
 	checker *checker
 	weight  int
 	unique  bool
+	pattern *regexp.Regexp
+	size    int // of pattern
+	names   int // of all patternProperties
 	items   *jsonschema.Schema
 	from    int // the first index that items is for
 }
@@ -76,6 +82,17 @@ func (g *guard) Validate(ctx jsonschema.ValidationContext, v any) error {
 		cost += len(m)
 	}
 	g.spend(cost + len(list))
+	if m, ok := v.(map[string]any); ok && g.names > 0 {
+		for k := range m {
+			g.step(len(k) * g.names)
+		}
+	}
+	if text, ok := v.(string); ok && g.pattern != nil {
+		g.step(len(text) * g.size)
+		if !g.pattern.MatchString(text) {
+			return ctx.Error("pattern", "does not match pattern %q", g.pattern)
+		}
+	}
 	if !isList {
 		return nil
 	}
@@ -101,6 +118,12 @@ func (g *guard) Validate(ctx jsonschema.ValidationContext, v any) error {
 
 func (g *guard) spend(units int) {
 	if g.checker.work -= units; g.checker.work < 0 {
+		panic(tooMuchWork{})
+	}
+}
+
+func (g *guard) step(steps int) {
+	if g.checker.steps -= steps; g.checker.steps < 0 {
 		panic(tooMuchWork{})
 	}
 }
@@ -162,6 +185,14 @@ func (c *checker) harden(root *jsonschema.Schema) {
 			continue
 		}
 		g.unique, s.UniqueItems = s.UniqueItems, false
+		if s.Pattern != nil {
+			g.size = patternSize(s.Pattern.String())
+			g.pattern, s.Pattern = s.Pattern, nil
+		}
+		for p := range s.PatternProperties {
+			g.names += patternSize(p.String())
+		}
+		c.names = max(c.names, g.names)
 		if items, ok := s.Items.(*jsonschema.Schema); ok {
 			g.items, s.Items = items, nil
 		}

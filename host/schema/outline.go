@@ -204,8 +204,8 @@ func numbers(a *atom, s *jsonschema.Schema) {
 
 func texts(a *atom, s *jsonschema.Schema) {
 	a.from, a.to = max(s.MinLength, 0), max(s.MaxLength, -1)
-	if s.Pattern != nil {
-		a.marks = append(a.marks, mark{"pattern " + s.Pattern.String(), s.Pattern.MatchString})
+	if g, ok := s.Extensions[guardName].(*guard); ok && g.pattern != nil {
+		a.marks = append(a.marks, mark{"pattern " + g.pattern.String(), g.pattern.MatchString})
 	}
 	if s.Format != "" {
 		if test := jsonschema.Formats[s.Format]; test != nil {

@@ -43,6 +43,8 @@ type sources struct {
 	latest string                       // the file that was loaded last
 	bytes  int
 	parts  int
+	// patterns is the size of all patterns so far.
+	patterns int
 }
 
 func newSources(name string, source []byte, load Loader, remote map[string][]byte) (*sources, error) {
@@ -102,8 +104,8 @@ type partError struct{ address, pointer, text string }
 
 func (e *partError) Error() string { return e.text }
 
-// count bounds the parts of a schema and refuses numbers that could not be
-// computed with; the authority would take no notice of them.
+// count bounds the parts and patterns of a schema and refuses numbers that could
+// not be computed with; the authority would take no notice of them.
 func (s *sources) count(v any, pointer string) error {
 	switch v := v.(type) {
 	case json.Number:
@@ -121,6 +123,17 @@ func (s *sources) count(v any, pointer string) error {
 		s.parts++
 		for _, k := range sortedKeys(v) {
 			if err := s.count(v[k], pointer+"/"+escapeToken(k)); err != nil {
+				return err
+			}
+		}
+		if p, ok := v["pattern"].(string); ok {
+			if err := s.countPattern(p, pointer+"/pattern"); err != nil {
+				return err
+			}
+		}
+		named, _ := v["patternProperties"].(map[string]any)
+		for _, p := range sortedKeys(named) {
+			if err := s.countPattern(p, pointer+"/patternProperties/"+escapeToken(p)); err != nil {
 				return err
 			}
 		}
@@ -212,6 +225,7 @@ func (s *sources) compile() (c *checker, err error) {
 	compiler := jsonschema.NewCompiler()
 	compiler.Draft = s.draft()
 	compiler.AssertFormat = true
+	compiler.Formats["regex"] = isPattern
 	compiler.LoadURL = s.open
 	compiler.RegisterExtension(guardName, nil, c)
 	if err := compiler.AddResource(rootURL, bytes.NewReader(s.root.Bytes())); err != nil {

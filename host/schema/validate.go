@@ -52,17 +52,20 @@ func (s *Schema) Validate(d document.Document) []failure.Violation {
 		return []failure.Violation{{Keyword: limitKeyword, Message: err.Error(), Found: cut(d.Bytes(), foundBytes)}}
 	}
 	defer s.release(c)
+	if b.keyBytes > maxPatternSteps/max(c.names, 1) {
+		return limit(v, "the keys are too long for the schema's patternProperties")
+	}
 	return c.run(v, work(b.values, b.depth))
 }
 
 // run asks the authority.
 func (c *checker) run(v any, allowance int) (out []failure.Violation) {
-	c.work = allowance
+	c.work, c.steps = allowance, maxPatternSteps
 	defer func() {
 		switch r := recover().(type) {
 		case nil:
 		case tooMuchWork:
-			out = limit(v, "the check took too much work: the schema tries too many alternatives on a document of this shape")
+			out = limit(v, "the check took too much work: the schema tries too many alternatives, or too large patterns, on a document of this shape")
 		default:
 			out = limit(v, fmt.Sprintf("the check could not be done: %v", r))
 		}
@@ -94,6 +97,7 @@ type bounds struct {
 	values       int
 	depth        int
 	pointerBytes int
+	keyBytes     int
 	huge         bool
 }
 
@@ -110,6 +114,7 @@ func (b *bounds) measure(v any, pointer, depth int) {
 		}
 	case map[string]any:
 		for k, item := range v {
+			b.keyBytes += len(k)
 			b.measure(item, pointer+1+len(k), depth+1)
 		}
 	}
