@@ -5,7 +5,8 @@
 // # What a driver must do
 //
 // A run is a stepper.Machine and a place in the journal. For each fact (the
-// start, what Machine.Judge makes of an outcome, a timer, a request to cancel):
+// start, what Machine.Judge makes of an outcome, a timer, a signal that
+// Machine.CheckSignal lets pass, a request to cancel):
 //
 //  1. give it the next sequence number and the time, in whole microseconds of
 //     UTC, and apply it to the machine; a time is never earlier than the one
@@ -23,6 +24,7 @@ import (
 	"context"
 	"errors"
 
+	"github.com/chainrun/chainrun/host/document"
 	"github.com/chainrun/chainrun/host/event"
 	"github.com/chainrun/chainrun/host/plan"
 	"github.com/chainrun/chainrun/host/stepper"
@@ -43,12 +45,42 @@ type Observer func(event.Event)
 
 // Driver carries out runs. Safe for concurrent use.
 type Driver interface {
-	// Run starts the run with this id and carries it out to its end. The
-	// error means that there is no end: chainrun could not do its work, or ctx
-	// was canceled with the cause [ErrInterrupted], which is then returned.
-	// Canceling ctx with any other cause cancels the run, which is an end.
-	Run(ctx context.Context, p *plan.Plan, run string, started event.RunStarted, observe ...Observer) (event.RunFinished, error)
+	// Carry starts a run and carries it out to its end. The error means that
+	// there is no end: chainrun could not do its work; or the run rests
+	// ([ErrWaiting]); or ctx was canceled with the cause [ErrInterrupted], which
+	// is then returned. Canceling ctx with any other cause cancels the run,
+	// which is an end.
+	Carry(ctx context.Context, s Session) (event.RunFinished, error)
 }
+
+// Session is a run to be carried out. Plan, Run and Started are needed.
+type Session struct {
+	Plan    *plan.Plan
+	Run     string // its id
+	Started event.RunStarted
+	Observe []Observer
+
+	// Signals answer the steps that wait. With nil, a run of which only waits
+	// are left is not carried on: that is ErrWaiting.
+	Signals <-chan Signal
+	// Rests is called, if Signals are taken, whenever only a signal, or the
+	// timeout of one, can carry the run on, with the steps that wait. Like an
+	// observer, it must be quick.
+	Rests func(steps []string)
+}
+
+// Signal is an answer for a step that waits.
+type Signal struct {
+	Step     string
+	Document document.Document
+	// Done is told, exactly once, when the signal is recorded (nil), or why it
+	// cannot be (a *stepper.SignalError, or that the run is broken).
+	Done func(error)
+}
+
+// ErrWaiting means that only signals can carry a run on, and that the driver was
+// not given any.
+var ErrWaiting = errors.New("waiting for a signal")
 
 // ErrInterrupted is the cause to cancel a run's context with when the process
 // is to stop and the run is not over: nothing more is recorded.

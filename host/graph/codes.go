@@ -23,6 +23,7 @@ const (
 	CodeBadExpression   = "bad_expression"    // an expression that does not compile
 	CodeBadSchema       = "bad_schema"        // a schema that does not compile
 	CodeUnreadableFile  = "unreadable_file"   // a file that the graph names and that cannot be read
+	CodeGraphCycle      = "graph_cycle"       // a graph that runs itself, perhaps by way of others
 	CodeNotSupportedYet = "not_supported_yet" // a part of the language that this version does not have
 )
 
@@ -33,6 +34,6 @@ func DiagnosticCodes() []string {
 		CodeSyntax, CodeTooLarge, CodeUnknownKey, CodeWrongType, CodeMissingKey, CodeBadValue, CodeBadName,
 		CodeDuplicate, CodeUnknownNode, CodeUnknownState, CodeUnknownCode, CodeBadStart, CodeUnreachableNode,
 		CodeUnreachableEdge, CodeLoopEntries, CodeHangsOffLoop, CodeWriteConflict, CodeBadExpression,
-		CodeBadSchema, CodeUnreadableFile, CodeNotSupportedYet,
+		CodeBadSchema, CodeUnreadableFile, CodeGraphCycle, CodeNotSupportedYet,
 	}
 }

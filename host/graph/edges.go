@@ -20,10 +20,16 @@ func (e *Edge) String() string {
 
 // Covers reports whether a failure edge names the code.
 func (e *Edge) Covers(c failure.Code) bool {
-	if !e.Failure || !c.Routable() {
+	if !e.Failure || !e.From.routes(c) {
 		return false
 	}
 	return len(e.On) == 0 || slices.Contains(e.On, c)
+}
+
+// routes reports whether an edge of the node can name the code. The limits of a
+// subgraph are the run's business as little as any other failure of a step.
+func (n *Node) routes(c failure.Code) bool {
+	return c.Routable() || n != nil && n.Kind == KindGraph && (c == failure.MaxSteps || c == failure.Deadline)
 }
 
 // readEdges resolves [[edges]] and then chain.
@@ -119,7 +125,7 @@ func (b *builder) routable(s *EdgeSource) []failure.Code {
 		return nil
 	}
 	return b.codes(s.On, b.edgeLabel(s)+": on", func(c failure.Code) string {
-		if !c.Routable() {
+		if !b.graph.byName[s.From.Text].routes(c) {
 			return "stops the run whatever edges there are, so no edge can name it"
 		}
 		return ""
@@ -222,7 +228,7 @@ func (b *builder) deadEdges(n *Node) {
 		if e.Failure {
 			on := e.On
 			if len(on) == 0 {
-				on = routableCodes
+				on = slices.DeleteFunc(failure.Codes(), func(c failure.Code) bool { return !n.routes(c) })
 			}
 			left := slices.ContainsFunc(on, func(c failure.Code) bool { return !slices.Contains(covered, c) })
 			if !left {
@@ -266,5 +272,3 @@ func (b *builder) deadEdges(n *Node) {
 		}
 	}
 }
-
-var routableCodes = slices.DeleteFunc(failure.Codes(), func(c failure.Code) bool { return !c.Routable() })

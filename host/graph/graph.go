@@ -49,8 +49,8 @@ type Wire struct {
 // Kind says what a node is.
 type Kind string
 
-// The kinds of node. Graph and Wait belong to a later version; Build refuses
-// them.
+// The kinds of node: one that calls a module, one that runs another graph, one
+// that rests until a signal comes.
 const (
 	KindModule Kind = "module"
 	KindGraph  Kind = "graph"

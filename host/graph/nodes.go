@@ -20,8 +20,8 @@ func (b *builder) readNodes() {
 			b.complain(at(d.Keys, key, d.At), CodeUnknownKey, fmt.Sprintf("defaults: %s cannot have a default", key), "write it in each node")
 		}
 	}
-	foreach := b.eachUsesForeach()
-	b.policies(&b.template, d, "defaults", foreach)
+	b.template.OnError = OnErrorFail
+	b.policies(&b.template, d, "defaults", b.eachUsesForeach(), true)
 	b.template.Position = maps.Clone(d.Keys)
 
 	b.graph.Nodes = make([]*Node, 0, len(b.src.Nodes))
@@ -42,23 +42,22 @@ func (b *builder) readNodes() {
 		n.Position = make(map[string]Position, len(s.Keys)+len(b.template.Position))
 		maps.Copy(n.Position, b.template.Position)
 		maps.Copy(n.Position, s.Keys)
+		b.policies(&n, s, owner, n.Foreach != nil || s.Foreach.Text != "", false)
 		b.kind(&n, s, owner)
-		b.policies(&n, s, owner, foreach)
 		b.graph.Nodes = append(b.graph.Nodes, &n)
 		b.graph.byName[n.Name] = &n
 		b.nodeNames = append(b.nodeNames, n.Name)
 	}
 }
 
-// eachUsesForeach reports whether a foreach is written anywhere: then `item`
-// and `index` are accepted in inputs, so that the only complaint is that
-// foreach is not supported yet.
+// eachUsesForeach reports whether a foreach is written anywhere: then the input
+// of [defaults] may name `item` and `index`.
 func (b *builder) eachUsesForeach() bool {
 	uses := func(n NodeSource) bool { return n.Foreach.Text != "" }
 	return uses(b.src.Defaults) || slices.ContainsFunc(b.src.Nodes, uses)
 }
 
-// kind reads what a node is: a module.
+// kind reads what a node is: a module, a graph, or a wait.
 func (b *builder) kind(n *Node, s *NodeSource, owner string) {
 	n.Kind, n.Module = KindModule, s.Module
 	written := []string{}
@@ -74,8 +73,14 @@ func (b *builder) kind(n *Node, s *NodeSource, owner string) {
 	case 0:
 		b.complain(s.At, CodeMissingKey, owner+`: it needs one of "module", "graph" and "wait"`, `write module = "FILE.wasm"`)
 	case 1:
-		if written[0] != "module" {
-			b.notYet(s, written[0], owner)
+		switch written[0] {
+		case "graph":
+			n.Kind = KindGraph
+			b.noModule(n, s, owner)
+			b.readGraph(n, s, owner)
+		case "wait":
+			n.Kind = KindWait
+			b.noModule(n, s, owner)
 		}
 	default:
 		b.complain(at(s.Keys, written[1], s.At), CodeBadValue, fmt.Sprintf("%s: %s and %s exclude each other", owner, written[0], written[1]), "keep one")
@@ -88,7 +93,7 @@ func (b *builder) notYet(s *NodeSource, key, owner string) {
 
 // policies resolves the keys that were written and leaves the others as they
 // are, so that a node's own key replaces its default, tables whole.
-func (b *builder) policies(n *Node, s *NodeSource, owner string, foreach bool) {
+func (b *builder) policies(n *Node, s *NodeSource, owner string, foreach, defaults bool) {
 	label := func(key string) string { return owner + ": " + key }
 	if s.Entry != "" || has(s.Keys, "entry") {
 		n.Entry = s.Entry
@@ -122,13 +127,11 @@ func (b *builder) policies(n *Node, s *NodeSource, owner string, foreach bool) {
 	if s.Retry != nil || has(s.Keys, "retry") {
 		n.Retry = b.retry(s.Retry, owner)
 	}
+	b.foreach(n, s, owner, defaults)
 	for _, later := range []struct {
 		key string
 		set bool
 	}{
-		{"foreach", s.Foreach.Text != ""},
-		{"concurrency", s.Concurrency != 0},
-		{"on_error", s.OnError != ""},
 		{"cache", s.Cache},
 		{"grants", len(s.Grants) > 0},
 	} {

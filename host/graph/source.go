@@ -34,6 +34,11 @@ type Source struct {
 	Secrets      []Section // [secrets.NAME]
 	Budget       *Section  // [budget]
 
+	// Graphs reads a graph that a node names, by a clean path with slashes
+	// relative to this graph's folder; by is where it is named. The graph is nil
+	// where the diagnostics have an error. nil: no graph can be named.
+	Graphs func(name string, by Position) (*Graph, Diagnostics)
+
 	// Partial says that whoever read the file has complained about something
 	// that nodes and edges may depend on. Build then asks nothing about paths:
 	// what it would miss may just not have been read.

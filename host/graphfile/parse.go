@@ -3,6 +3,7 @@ package graphfile
 import (
 	"errors"
 	"fmt"
+	"path"
 	"strings"
 
 	"github.com/BurntSushi/toml"
@@ -13,12 +14,20 @@ import (
 // MaxBytes bounds a graph file.
 const MaxBytes = 4 << 20
 
-// Load reads a graph: [Parse] and then [graph.Build], with the complaints of
-// both. Files that the graph names are read by load; see [graph.Build].
+// Load reads a graph and those that it names: [Parse] and then [graph.Build],
+// with the complaints of both. Files that the graph names are read by load; see
+// [graph.Build].
 func Load(name string, text []byte, load graph.Loader) (*graph.Graph, graph.Diagnostics) {
+	return newFamily(name, load).load(name, ".", text, load)
+}
+
+func (f *family) load(name, folder string, text []byte, load graph.Loader) (*graph.Graph, graph.Diagnostics) {
 	src, found := Parse(name, text)
 	if src == nil {
 		return nil, found
+	}
+	src.Graphs = func(ref string, by graph.Position) (*graph.Graph, graph.Diagnostics) {
+		return f.inner(path.Join(folder, ref), by)
 	}
 	g, more := graph.Build(src, load)
 	found = append(found, more...)

@@ -55,10 +55,12 @@ func New(engine *sandbox.Engine, limits Limits, log Log) *Invoker {
 func (v *Invoker) Prepare(ctx context.Context, p *plan.Plan) (graph.Diagnostics, error) {
 	first := map[string]*plan.Node{}
 	var order []*plan.Node
-	for _, n := range p.Nodes {
-		if first[n.Linked.Digest] == nil {
-			first[n.Linked.Digest] = n
-			order = append(order, n)
+	for _, p := range p.All() {
+		for _, n := range p.Nodes {
+			if n.Linked != nil && first[n.Linked.Digest] == nil {
+				first[n.Linked.Digest] = n
+				order = append(order, n)
+			}
 		}
 	}
 	errs := make([]error, len(order))
@@ -115,9 +117,9 @@ type Request struct {
 // that chainrun itself could not do its work. When ctx is done the attempt ends
 // within one slice of fuel, with code canceled.
 func (v *Invoker) Invoke(ctx context.Context, p *plan.Plan, r Request) (event.Outcome, error) {
-	n := p.Node(r.Node)
-	if n == nil {
-		return event.Outcome{}, fmt.Errorf("invoking step %q: the plan has no node %q", r.Step, r.Node)
+	n := p.Step(r.Step)
+	if n == nil || n.Linked == nil || n.Name != r.Node {
+		return event.Outcome{}, fmt.Errorf("invoking step %q: the plan has no module for node %q", r.Step, r.Node)
 	}
 	if f := v.checkInput(n, r.Input); f != nil {
 		return outcome(r, f), nil

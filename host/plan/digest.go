@@ -68,9 +68,21 @@ func describeNode(n *Node) document.Document {
 			"initial_interval", duration(r.InitialInterval), "max_interval", duration(r.MaxInterval),
 			"multiplier", float(r.Multiplier), "jitter", float(r.Jitter), "max_elapsed", duration(r.MaxElapsed)))
 	}
-	return object(
+	called := document.Null()
+	switch {
+	case n.Linked != nil:
+		called = document.String(n.Linked.Digest)
+	case n.Sub != nil:
+		called = document.String(n.Sub.Digest)
+	}
+	var more []any
+	if n.Foreach != nil {
+		// How many elements run at once changes no outcome.
+		more = []any{"foreach", program(n.Foreach), "on_error", document.String(string(n.OnError))}
+	}
+	return object(append([]any{
 		"name", document.String(n.Name), "kind", document.String(string(n.Kind)),
-		"module", document.String(n.Linked.Digest), "entry", document.String(n.Entry),
+		"module", called, "entry", document.String(n.Entry),
 		"encoding", document.String(string(n.Encoding)), "input", binding(n.Input),
 		"config", present(n.Config), "write", document.Array(writes...),
 		"input_schemas", document.Array(in...), "output_schemas", document.Array(out...),
@@ -78,7 +90,8 @@ func describeNode(n *Node) document.Document {
 		"memory", document.String(strconv.FormatUint(n.MemoryBytes, 10)),
 		"timeout", duration(n.Timeout), "deadline", duration(n.Deadline),
 		"max_visits", number(int64(n.MaxVisits)), "route", document.String(string(n.Route)),
-		"retry", document.Array(retry...))
+		"retry", document.Array(retry...),
+	}, more...)...)
 }
 
 func binding(b *graph.Binding) document.Document {

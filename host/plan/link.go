@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"path"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -16,21 +18,57 @@ import (
 // schemas. All complaints are returned at once; the plan is nil if one of them
 // is an error. Modules are not compiled: that is the invoker's part.
 func Link(g *graph.Graph, read Reader) (*Plan, graph.Diagnostics) {
-	l := linker{read: read, modules: map[string]*linked{}}
-	p := &Plan{Graph: g, Nodes: make([]*Node, len(g.Nodes))}
-	for _, n := range g.Nodes {
-		p.Nodes[n.Index] = l.link(n)
-	}
+	l := &linker{read: read, modules: map[string]*linked{}, plans: map[inner]*Plan{}}
+	p := l.plan(g, ".")
 	if l.diagnostics.Failed() {
 		return nil, l.diagnostics
 	}
-	p.Digest = digest(p)
 	return p, l.diagnostics
+}
+
+// inner is a graph at its place: its modules are found from its folder.
+type inner struct {
+	graph  *graph.Graph
+	folder string
+}
+
+// plan links a graph whose file lies in a folder, counted from the outermost
+// graph's, and those inside it, each once.
+func (l *linker) plan(g *graph.Graph, folder string) *Plan {
+	key := inner{g, folder}
+	if p := l.plans[key]; p != nil {
+		return p
+	}
+	p := &Plan{Graph: g, Nodes: make([]*Node, len(g.Nodes))}
+	l.plans[key] = p
+	for _, n := range g.Nodes {
+		switch n.Kind {
+		case graph.KindModule:
+			p.Nodes[n.Index] = l.link(n, folder)
+		case graph.KindGraph, graph.KindWait:
+			p.Nodes[n.Index] = l.without(n, folder)
+		}
+	}
+	if !l.diagnostics.Failed() {
+		p.Digest = digest(p)
+	}
+	return p
+}
+
+// without binds a node that has no module.
+func (l *linker) without(n *graph.Node, folder string) *Node {
+	p := &Node{Node: n}
+	if n.Sub != nil {
+		p.Sub = l.plan(n.Sub, path.Dir(path.Join(folder, n.Graph)))
+	}
+	l.bindSchemas(p, &linked{})
+	return p
 }
 
 type linker struct {
 	read        Reader
 	modules     map[string]*linked // by the name in the graph, so that a shared file is read once
+	plans       map[inner]*Plan
 	diagnostics graph.Diagnostics
 }
 
@@ -55,7 +93,7 @@ func (l *linker) complain(n *graph.Node, key, code, text, hint string) {
 	})
 }
 
-func (l *linker) link(n *graph.Node) *Node {
+func (l *linker) link(n *graph.Node, folder string) *Node {
 	p := &Node{Node: n}
 	ref, err := parseReference(n.Module)
 	if err != nil {
@@ -68,10 +106,11 @@ func (l *linker) link(n *graph.Node) *Node {
 			"give the path of a .wasm file, relative to the graph's file")
 		return p
 	}
-	m, ok := l.modules[ref.name]
+	file := inFolder(folder, ref.name)
+	m, ok := l.modules[file]
 	if !ok {
-		m = l.open(ref.name)
-		l.modules[ref.name] = m
+		m = l.open(file)
+		l.modules[file] = m
 	}
 	if m.code != "" {
 		l.complain(n, "module", m.code, m.text, m.hint)
@@ -87,6 +126,15 @@ func (l *linker) link(n *graph.Node) *Node {
 	l.checkEntry(n, m)
 	l.bindSchemas(p, m)
 	return p
+}
+
+// inFolder is the path of a file from the outermost graph's folder. What the
+// outermost graph says stays as it was written.
+func inFolder(folder, name string) string {
+	if folder == "." || path.IsAbs(name) || filepath.IsAbs(name) {
+		return name
+	}
+	return path.Join(folder, filepath.ToSlash(name))
 }
 
 // open reads one module file. What is wrong with it is kept, so that every node

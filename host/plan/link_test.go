@@ -190,3 +190,69 @@ module = "y.wasm"
 		}
 	}
 }
+
+// A graph inside a graph: its modules are found from its folder, its steps by
+// their ids, and its content is in the digest of the plan around it.
+func TestInner(t *testing.T) {
+	const outer = `
+version = 1
+chain = ["each", "sub", "ask"]
+[nodes.each]
+graph = "parts/inner.toml"
+foreach = "input"
+[nodes.sub]
+graph = "parts/inner.toml"
+[nodes.ask]
+wait = true
+`
+	link := func(inner string) (*Plan, []string) {
+		t.Helper()
+		files := map[string]string{"parts/inner.toml": inner, "parts/more.toml": "[nodes.deep]\nmodule = 'up/d.wasm'\n"}
+		g, found := graphfile.Load("graph.toml", []byte(outer), func(name string) ([]byte, error) {
+			if text, ok := files[name]; ok {
+				return []byte(text), nil
+			}
+			return nil, fs.ErrNotExist
+		})
+		if found.Failed() {
+			t.Fatal(found)
+		}
+		var names []string
+		p, found := Link(g, func(name string) ([]byte, error) {
+			names = append(names, name)
+			return moduletest.Echo(), nil
+		})
+		if found.Failed() {
+			t.Fatal(found)
+		}
+		return p, names
+	}
+	const inner = "chain = ['a', 'b']\n[nodes]\na.module = '../x.wasm'\nb.graph = 'more.toml'\n"
+	p, names := link(inner)
+	if got := strings.Join(names, " "); got != "x.wasm parts/up/d.wasm" {
+		t.Errorf("files read: %s", got)
+	}
+	if len(p.All()) != 3 {
+		t.Errorf("%d plans", len(p.All()))
+	}
+	for step, want := range map[string]string{
+		"sub": "sub", "sub/a": "a", "each#3/a": "a", "each[2]#3/b[1]/deep[4.5]": "deep", "ask": "ask",
+		"sub/x": "", "x/a": "", "sub/a/a": "", "": "", "ask/a": "",
+	} {
+		got := ""
+		if n := p.Step(step); n != nil {
+			got = n.Name
+		}
+		if got != want {
+			t.Errorf("step %q is of node %q, want %q", step, got, want)
+		}
+	}
+	other, _ := link("max_steps = 5\n" + inner)
+	if other.Digest == p.Digest {
+		t.Error("the inner graph is not in the digest")
+	}
+	same, _ := link("name = 'x'\n" + inner)
+	if same.Digest != p.Digest {
+		t.Error("the inner graph's name is in the digest")
+	}
+}

@@ -4,6 +4,9 @@
 package plan
 
 import (
+	"slices"
+	"strings"
+
 	"github.com/chainrun/chainrun/host/graph"
 	"github.com/chainrun/chainrun/host/schema"
 	"github.com/chainrun/chainrun/runtime/module"
@@ -23,12 +26,46 @@ type Plan struct {
 // Node is a node of the graph with what it was linked to.
 type Node struct {
 	*graph.Node
+	// Linked is the node's module; nil where it has none: a subgraph, a wait.
 	Linked   *module.Module
 	ABI      module.ABI
 	Manifest *module.Manifest // nil where the module has none
 	// InSchemas and OutSchemas must all hold: the author's first, then the
 	// module's own.
 	InSchemas, OutSchemas []*schema.Schema
+	// Sub is the plan of the graph that the node runs; nil where it runs none.
+	Sub *Plan
+}
+
+// Step finds the node of a step by the step's id: "score[2]#17", or, inside
+// subgraphs, "sub/score". nil where there is none.
+func (p *Plan) Step(id string) *Node {
+	for {
+		head, rest, inside := strings.Cut(id, "/")
+		if end := strings.IndexAny(head, "[#"); end >= 0 {
+			head = head[:end]
+		}
+		n := p.Node(head)
+		if n == nil || !inside {
+			return n
+		}
+		if p, id = n.Sub, rest; p == nil {
+			return nil
+		}
+	}
+}
+
+// All gives every plan once: p and those inside it.
+func (p *Plan) All() []*Plan {
+	all := []*Plan{p}
+	for i := 0; i < len(all); i++ {
+		for _, n := range all[i].Nodes {
+			if n.Sub != nil && !slices.Contains(all, n.Sub) {
+				all = append(all, n.Sub)
+			}
+		}
+	}
+	return all
 }
 
 // Node looks a linked node up by its name; nil where there is none.

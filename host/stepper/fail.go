@@ -217,8 +217,10 @@ func (m *Machine) abortion(s *step) failure.Failure {
 		return s.overdueFailure()
 	case stop == nil:
 		return s.failed(s.aborted, "the attempt was aborted")
-	case stop.at != nil:
+	case stop.at != nil && stop == m.run.stop:
 		return s.failed(s.aborted, fmt.Sprintf("step %q failed, which stops the run", stop.failure.Step))
+	case stop.at != nil:
+		return s.failed(s.aborted, fmt.Sprintf("%q failed, which stops what comes after it", stop.failure.Step))
 	}
 	return s.failed(s.aborted, stop.failure.Message)
 }

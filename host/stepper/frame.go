@@ -2,6 +2,7 @@ package stepper
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/chainrun/chainrun/host/document"
@@ -121,7 +122,8 @@ func (m *Machine) left(a *area, around *step) {
 func (m *Machine) touch(s *step) {
 	if s != nil && !s.touched {
 		s.touched = true
-		m.touched = append(m.touched, s)
+		i, _ := slices.BinarySearchFunc(m.touched, s, func(a, b *step) int { return slices.Compare(a.place, b.place) })
+		m.touched = slices.Insert(m.touched, i, s)
 	}
 }
 

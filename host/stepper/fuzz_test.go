@@ -22,7 +22,7 @@ func FuzzApply(f *testing.F) {
 		if err != nil {
 			f.Fatal(err)
 		}
-		w := &world{graph: g, nodes: s.Script.Invoke, input: s.Script.Input, cancelAt: s.Script.CancelAt}
+		w := &world{graph: g, nodes: s.Script.Invoke, input: s.Script.Input, cancelAt: s.Script.CancelAt, signals: s.Script.Signals}
 		w.run(f)
 		f.Add(i, []byte(lines(w.events)))
 	}

@@ -229,14 +229,14 @@ func (m *Machine) startRun(e event.RunStarted) error {
 func (m *Machine) next() {
 	for m.owed == nil {
 		switch {
+		case len(m.touched) > 0 && (len(m.due) == 0 || m.touched[0].place.before(m.due[0].mark.place)):
+			s := m.touched[0]
+			m.touched = m.touched[1:]
+			m.lookAt(s)
 		case len(m.due) > 0:
 			d := m.due[0]
 			m.due = m.due[1:]
 			m.take(d)
-		case len(m.touched) > 0:
-			s := m.touched[0]
-			m.touched = m.touched[1:]
-			m.lookAt(s)
 		default:
 			m.end()
 			return

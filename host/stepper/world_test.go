@@ -28,6 +28,8 @@ type world struct {
 	input document.Document
 	// cancelAt asks the run to stop; 0: nobody does.
 	cancelAt time.Duration
+	// signals are sent to steps that wait.
+	signals []scenario.Signal
 
 	machine *stepper.Machine
 	events  []event.Event
@@ -50,6 +52,7 @@ type pending struct {
 	outcome *event.Outcome
 	timer   string
 	cancel  bool
+	signal  *scenario.Signal
 }
 
 // run carries the run out and gives how it ended.
@@ -59,6 +62,7 @@ func (w *world) run(tb rapid.TB) event.RunFinished {
 	if w.cancelAt > 0 {
 		w.wait(pending{at: epoch.Add(w.cancelAt), cancel: true})
 	}
+	w.await(epoch.Add(-1))
 	w.commit(tb, epoch, event.RunStarted{Graph: w.graph.Name, Plan: "sha256:plan", Input: w.input, Seed: w.seed})
 	return w.carryOn(tb)
 }
@@ -76,6 +80,11 @@ func (w *world) carryOn(tb rapid.TB) event.RunFinished {
 			w.commit(tb, p.at, w.machine.Judge(*p.outcome))
 		case p.cancel:
 			w.commit(tb, p.at, event.CancelRequested{Reason: scenario.CancelReason})
+		case p.signal != nil:
+			if err := w.machine.CheckSignal(p.signal.Step, p.signal.Document); err != nil {
+				tb.Fatal(err)
+			}
+			w.commit(tb, p.at, event.SignalReceived{Step: p.signal.Step, Document: p.signal.Document})
 		case w.machine.Awaits(p.timer):
 			w.commit(tb, p.at, event.TimerFired{Timer: p.timer})
 		}
@@ -85,6 +94,15 @@ func (w *world) carryOn(tb rapid.TB) event.RunFinished {
 		tb.Fatalf("a finished run ends in %v", w.last())
 	}
 	return end
+}
+
+// await puts the signals that come after a time among what will happen.
+func (w *world) await(after time.Time) {
+	for _, s := range w.signals {
+		if at := epoch.Add(s.At); at.After(after) {
+			w.wait(pending{at: at, signal: &s})
+		}
+	}
 }
 
 func (w *world) last() event.Event { return w.events[len(w.events)-1] }
@@ -174,6 +192,8 @@ func (w *world) checkFolding(tb rapid.TB) {
 		if w.cancelAt > 0 && epoch.Add(w.cancelAt).After(at) {
 			again.wait(pending{at: epoch.Add(w.cancelAt), cancel: true})
 		}
+		again.signals = w.signals
+		again.await(at)
 		for _, c := range m.Open() {
 			from := at
 			if c, ok := c.(stepper.Invoke); ok {

@@ -57,10 +57,16 @@ func carryOut(t *testing.T, s *scenario.Scenario, open Open) {
 	d := open(t, invoker{s.Script}, j)
 	var seen []event.Event
 	started := event.RunStarted{Graph: g.Name, Plan: "sha256:plan", Input: s.Script.Input}
-	end, err := d.Run(ctx, &plan.Plan{Graph: g, Digest: started.Plan}, "run", started, func(e event.Event) { seen = append(seen, e) })
+	signals := make(chan driver.Signal)
+	sent := send(t, s.Script.Signals, signals)
+	end, err := d.Carry(ctx, driver.Session{
+		Plan: &plan.Plan{Graph: g, Digest: started.Plan}, Run: "run", Started: started, Signals: signals,
+		Observe: []driver.Observer{func(e event.Event) { seen = append(seen, e) }},
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
+	<-sent
 	var stored []event.Event
 	for e, err := range j.Events(t.Context(), "run") {
 		if err != nil {
@@ -81,6 +87,25 @@ func carryOut(t *testing.T, s *scenario.Scenario, open Open) {
 	if last, ok := stored[len(stored)-1].Body.(event.RunFinished); !ok || last.Status != end.Status || !last.Output.Equal(end.Output) {
 		t.Errorf("the run gave %+v, its last event is %+v", end, stored[len(stored)-1])
 	}
+}
+
+// send sends signals at their times.
+func send(t *testing.T, list []scenario.Signal, signals chan<- driver.Signal) <-chan struct{} {
+	t.Helper()
+	sent := make(chan struct{})
+	begin := time.Now()
+	go func() {
+		defer close(sent)
+		for _, s := range list {
+			time.Sleep(time.Until(begin.Add(s.At)))
+			signals <- driver.Signal{Step: s.Step, Document: s.Document, Done: func(err error) {
+				if err != nil {
+					t.Errorf("signal for %s: %v", s.Step, err)
+				}
+			}}
+		}
+	}()
+	return sent
 }
 
 // sorted brings the lines of a transcript into an order that does not depend on

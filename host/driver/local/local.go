@@ -70,14 +70,23 @@ func New(c Config) *Driver {
 	}
 }
 
-// Run implements [driver.Driver].
+// Run is [Driver.Carry] without signals.
 func (d *Driver) Run(ctx context.Context, p *plan.Plan, id string, started event.RunStarted, observe ...driver.Observer) (event.RunFinished, error) {
-	r := newRun(ctx, d, p, id, observe)
+	return d.Carry(ctx, driver.Session{Plan: p, Run: id, Started: started, Observe: observe})
+}
+
+// Carry implements [driver.Driver]. Where the session does not say how many
+// elements of a foreach are under way at once, it is as many as the driver lets.
+func (d *Driver) Carry(ctx context.Context, s driver.Session) (event.RunFinished, error) {
+	r := newRun(ctx, d, s)
 	defer r.close()
 	if err := interrupted(ctx); err != nil {
 		return event.RunFinished{}, err
 	}
-	if err := r.commit(started); err != nil {
+	if s.Started.Parallel == 0 {
+		s.Started.Parallel = cap(d.places)
+	}
+	if err := r.commit(s.Started); err != nil {
 		return event.RunFinished{}, err
 	}
 	return r.drive(ctx)

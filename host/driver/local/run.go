@@ -9,7 +9,6 @@ import (
 
 	"github.com/chainrun/chainrun/host/driver"
 	"github.com/chainrun/chainrun/host/event"
-	"github.com/chainrun/chainrun/host/plan"
 	"github.com/chainrun/chainrun/host/stepper"
 )
 
@@ -17,10 +16,9 @@ import (
 // attempts have goroutines of their own, which hand in what came of them.
 type run struct {
 	d       *Driver
-	plan    *plan.Plan
-	id      string
+	s       driver.Session
 	machine *stepper.Machine
-	observe []driver.Observer
+	resting bool // and Rests has been told
 
 	// ctx has the caller's values, but not its end: a run that is canceled has
 	// still to be recorded.
@@ -43,10 +41,10 @@ type result struct {
 	err     error
 }
 
-func newRun(ctx context.Context, d *Driver, p *plan.Plan, id string, observe []driver.Observer) *run {
+func newRun(ctx context.Context, d *Driver, s driver.Session) *run {
 	r := &run{
-		d: d, plan: p, id: id, observe: observe,
-		machine:  stepper.New(p.Graph),
+		d: d, s: s,
+		machine:  stepper.New(s.Plan.Graph),
 		attempts: map[event.Attempt]context.CancelCauseFunc{},
 		results:  make(chan result),
 	}
@@ -77,6 +75,15 @@ func (r *run) drive(ctx context.Context) (event.RunFinished, error) {
 			}
 			continue
 		}
+		if r.machine.Resting() {
+			if r.s.Signals == nil {
+				return event.RunFinished{}, driver.ErrWaiting
+			}
+			if !r.resting && r.s.Rests != nil {
+				r.s.Rests(r.machine.Waits())
+			}
+			r.resting = true
+		}
 		var place chan<- struct{}
 		if len(r.waiting) > 0 {
 			place = r.d.places
@@ -89,6 +96,8 @@ func (r *run) drive(ctx context.Context) (event.RunFinished, error) {
 			err = r.handIn(o)
 		case <-r.timers.next(r.d.clock):
 			err = r.wake()
+		case signal := <-r.s.Signals:
+			err = r.signal(signal)
 		case <-done:
 		}
 		if err != nil {
@@ -96,6 +105,21 @@ func (r *run) drive(ctx context.Context) (event.RunFinished, error) {
 		}
 	}
 	return r.finished, nil
+}
+
+// signal records an answer, unless the machine cannot take it. What is due goes
+// first: a wait whose time is over takes no answer.
+func (r *run) signal(s driver.Signal) error {
+	err := r.wake()
+	if err == nil {
+		if refused := r.machine.CheckSignal(s.Step, s.Document); refused != nil {
+			s.Done(refused)
+			return nil
+		}
+		err = r.commit(event.SignalReceived{Step: s.Step, Document: s.Document})
+	}
+	s.Done(err)
+	return err
 }
 
 // end cancels the run because ctx is done, or gives ErrInterrupted.
@@ -125,7 +149,7 @@ func (r *run) commit(fact event.Body) error {
 	seq := r.seq
 	for next := fact; next != nil; {
 		seq++
-		e := event.Event{Run: r.id, Seq: seq, Time: now, Body: next}
+		e := event.Event{Run: r.s.Run, Seq: seq, Time: now, Body: next}
 		commands, err := r.machine.Apply(e)
 		if err != nil {
 			return fmt.Errorf("carrying out the run: %w", err)
@@ -143,9 +167,9 @@ func (r *run) commit(fact event.Body) error {
 	if err := r.d.journal.Append(r.ctx, batch...); err != nil {
 		return fmt.Errorf("recording the run: %w", err)
 	}
-	r.seq, r.last = seq, now
+	r.seq, r.last, r.resting = seq, now, false
 	for _, e := range batch {
-		for _, see := range r.observe {
+		for _, see := range r.s.Observe {
 			see(e)
 		}
 		if finished, ok := e.Body.(event.RunFinished); ok {
@@ -178,7 +202,7 @@ func (r *run) begin() {
 	ctx, cancel := context.WithCancelCause(r.ctx)
 	r.attempts[c.Attempt] = cancel
 	r.workers.Go(func() {
-		o, err := r.d.invoker.Invoke(ctx, r.plan, c)
+		o, err := r.d.invoker.Invoke(ctx, r.s.Plan, c)
 		<-r.d.places
 		o.Attempt = c.Attempt
 		r.results <- result{o, err}

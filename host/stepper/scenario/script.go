@@ -17,6 +17,7 @@ import (
 //
 //	input JSON                  the run's input; {} else
 //	cancel @TIME                somebody asks the run to stop
+//	signal STEP @TIME = JSON    somebody answers a step that waits
 //	WHO = JSON                  the output
 //	WHO ! {"code": …}           the failure, as package failure writes it
 //
@@ -28,7 +29,17 @@ type Script struct {
 	// CancelAt is when the run is asked to stop, after its start; 0: never.
 	CancelAt time.Duration
 
+	// Signals are what is sent to steps that wait, in the order of the script.
+	Signals []Signal
+
 	answers map[string]answer
+}
+
+// Signal is an answer that comes at a time after the run's start.
+type Signal struct {
+	Step     string
+	Document document.Document
+	At       time.Duration
 }
 
 // CancelReason is what is said when the run is asked to stop.
@@ -80,6 +91,10 @@ func (s *Script) read(line string) (err error) {
 		err = json.Unmarshal([]byte(line[i+1:]), a.outcome.Failure)
 	default:
 		a.outcome.Output, err = document.Parse([]byte(line[i+1:]), document.Limits{})
+	}
+	if step, ok := strings.CutPrefix(who, "signal "); ok {
+		s.Signals = append(s.Signals, Signal{Step: step, Document: a.outcome.Output, At: a.took})
+		return err
 	}
 	s.answers[who] = a
 	return err

@@ -1,0 +1,72 @@
+package graph
+
+// What stands in for a module: a graph inside a node, a wait, and a foreach
+// around any of them.
+
+import (
+	"fmt"
+	"path"
+
+	"github.com/chainrun/chainrun/host/document"
+)
+
+// readGraph reads the graph that a node names.
+func (b *builder) readGraph(n *Node, s *NodeSource, owner string) {
+	where := at(s.Keys, "graph", s.At)
+	if why := outside(s.Graph); why != "" {
+		b.complain(where, CodeUnreadableFile, fmt.Sprintf("%s: graph: %q %s", owner, s.Graph, why), "it is looked for in this graph's folder")
+		return
+	}
+	n.Graph = path.Clean(s.Graph)
+	if b.src.Graphs == nil {
+		b.complain(where, CodeUnreadableFile, fmt.Sprintf("%s: graph: %q: no files can be read here", owner, s.Graph), "")
+		return
+	}
+	inner, found := b.src.Graphs(n.Graph, where)
+	b.found = append(b.found, found...)
+	n.Sub = inner
+}
+
+// meaningless are the keys that say how a module is called.
+var meaningless = []string{"entry", "encoding", "config", "fuel", "memory", "retry", "cache", "grants"}
+
+// noModule refuses the keys that mean nothing to a node without a module, and
+// takes away what [defaults] says of them.
+func (b *builder) noModule(n *Node, s *NodeSource, owner string) {
+	what := "a subgraph"
+	if n.Kind == KindWait {
+		what = "a wait"
+	}
+	for _, key := range meaningless {
+		if has(s.Keys, key) || key == "config" && !s.Config.Document.IsZero() {
+			b.complain(at(s.Keys, key, s.Config.At), CodeBadValue, fmt.Sprintf("%s: %s means nothing to %s", owner, key, what), "remove it")
+		}
+	}
+	if n.Kind == KindGraph && has(s.Keys, "timeout") {
+		b.complain(s.Keys["timeout"], CodeBadValue, fmt.Sprintf("%s: timeout means nothing to %s, which has no attempts", owner, what),
+			"deadline bounds the whole step")
+	}
+	n.Module, n.Entry, n.Encoding, n.Retry = "", "", EncodingJSON, nil
+	n.Fuel, n.MemoryBytes, n.Config = 0, 0, document.Document{}
+	// A default for calls is none for people who think.
+	n.Timeout = s.Timeout
+}
+
+// foreach reads a node's foreach and what belongs to it.
+func (b *builder) foreach(n *Node, s *NodeSource, owner string, defaults bool) {
+	label := func(key string) string { return owner + ": " + key }
+	if s.Foreach.Text != "" || s.Foreach.At.Line != 0 {
+		n.Foreach = b.expression(s.Foreach, inForeach, label("foreach"))
+	}
+	n.Concurrency = int(b.count(s.Concurrency, s.Keys, "concurrency", label("concurrency"), s.At, maxCount, int64(n.Concurrency)))
+	n.OnError = OnError(b.word(s.OnError, s, "on_error", owner, string(n.OnError), string(OnErrorFail), string(OnErrorCollect)))
+	if defaults || n.Foreach != nil || s.Foreach.Text != "" {
+		return
+	}
+	for _, key := range []string{"concurrency", "on_error"} {
+		if has(s.Keys, key) {
+			b.complain(s.Keys[key], CodeBadValue, fmt.Sprintf("%s: %s belongs to a foreach, which the node does not have", owner, key),
+				`add foreach = "an expression that gives a list", or remove it`)
+		}
+	}
+}
