@@ -1,7 +1,7 @@
 package plan
 
-// The codes of diagnostics about modules, beside those of package graph. Stable;
-// docs/errors.md explains each.
+// The codes of diagnostics about modules and of the prover, beside those of
+// package graph. Stable; docs/errors.md explains each.
 const (
 	CodeModuleReference   = "module_reference"   // a `module` value that names nothing
 	CodeModuleNotFound    = "module_not_found"   // no such file
@@ -12,6 +12,10 @@ const (
 	CodeModuleDigest      = "module_digest"      // another file than the one that the graph pins
 	CodeUnknownEntry      = "unknown_entry"      // an `entry` that the module does not have
 	CodeInvalidConfig     = "invalid_config"     // a config that breaks the manifest's schema
+	CodeMissingGrant      = "missing_grant"      // a capability that a module needs and its node has not
+	CodeIncompatibleWire  = "incompatible_wire"  // no document that can come can be taken
+	CodeTypeError         = "type_error"         // an expression that fails for every document
+	CodeEndlessLoop       = "endless_loop"       // a warning: every turn is followed by another
 )
 
 // DiagnosticCodes lists every code that this package gives and package graph
@@ -20,5 +24,6 @@ func DiagnosticCodes() []string {
 	return []string{
 		CodeModuleReference, CodeModuleNotFound, CodeModuleUnreadable, CodeInvalidModule, CodeUnsupportedModule,
 		CodeInvalidManifest, CodeModuleDigest, CodeUnknownEntry, CodeInvalidConfig,
+		CodeMissingGrant, CodeIncompatibleWire, CodeTypeError, CodeEndlessLoop,
 	}
 }

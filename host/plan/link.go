@@ -20,6 +20,9 @@ import (
 func Link(g *graph.Graph, read Reader) (*Plan, graph.Diagnostics) {
 	l := &linker{read: read, modules: map[string]*linked{}, plans: map[inner]*Plan{}}
 	p := l.plan(g, ".")
+	if !l.diagnostics.Failed() {
+		l.diagnostics = append(l.diagnostics, proveAll(p, map[*Plan]bool{})...)
+	}
 	if l.diagnostics.Failed() {
 		return nil, l.diagnostics
 	}

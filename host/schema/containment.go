@@ -72,7 +72,7 @@ func Compare(up, down *Shape) (Verdict, Mismatch) {
 
 // explain says why two shapes have nothing in common.
 func (r *relation) explain(pointer string, up, down *Shape) Mismatch {
-	plain := Mismatch{Pointer: pointer, Given: up.describe(), Wanted: down.describe()}
+	plain := Mismatch{Pointer: pointer, Given: up.String(), Wanted: down.String()}
 	for _, x := range up.alternatives() {
 		for _, y := range down.alternatives() {
 			if x.kind != y.kind {
@@ -120,8 +120,8 @@ func impossible(names []string, a *atom) (string, bool) {
 	return names[i], true
 }
 
-// describe says in a few words what is in a shape.
-func (s *Shape) describe() string {
+// String says in a few words what is in a shape: "null or an object".
+func (s *Shape) String() string {
 	var words []string
 	for _, a := range s.alternatives() {
 		if w := a.describe(); !slices.Contains(words, w) {
@@ -206,19 +206,24 @@ func (a *atom) describeString() string {
 }
 
 func (a *atom) describeSize(noun string) string {
-	from := a.from
-	if from <= len(a.required) {
-		from = 0
+	from, to := a.from, a.to
+	if a.kind == document.KindObject { // what its members say is no size
+		if from <= len(a.required) {
+			from = 0
+		}
+		if a.rest.IsEmpty() && to > 0 && to == len(a.members) {
+			to = -1
+		}
 	}
 	switch {
-	case from > 0 && a.to == from:
-		return fmt.Sprintf(" of %d %s", a.to, noun)
-	case from > 0 && a.to >= 0:
-		return fmt.Sprintf(" of %d to %d %s", from, a.to, noun)
+	case from > 0 && to == from:
+		return fmt.Sprintf(" of %d %s", to, noun)
+	case from > 0 && to >= 0:
+		return fmt.Sprintf(" of %d to %d %s", from, to, noun)
 	case from > 0:
 		return fmt.Sprintf(" of at least %d %s", from, noun)
-	case a.to >= 0:
-		return fmt.Sprintf(" of at most %d %s", a.to, noun)
+	case to >= 0:
+		return fmt.Sprintf(" of at most %d %s", to, noun)
 	}
 	return ""
 }

@@ -1,0 +1,106 @@
+package plan
+
+// The prover behind `chainrun check`: what can be known of all runs of a plan
+// before there is one. It complains about what must go wrong, never about what
+// may.
+
+import (
+	"fmt"
+
+	"github.com/chainrun/chainrun/host/expr"
+	"github.com/chainrun/chainrun/host/failure"
+	"github.com/chainrun/chainrun/host/graph"
+	"github.com/chainrun/chainrun/host/schema"
+)
+
+// proveAll proves a plan and those inside it, each once.
+func proveAll(p *Plan, seen map[*Plan]bool) graph.Diagnostics {
+	if seen[p] {
+		return nil
+	}
+	seen[p] = true
+	found := prove(p)
+	for _, n := range p.Nodes {
+		if n.Sub != nil {
+			found = append(found, proveAll(n.Sub, seen)...)
+		}
+	}
+	return found
+}
+
+// prove looks at every wire, expression, loop and manifest of a plan. The
+// complaints are in the order of the file.
+func prove(p *Plan) graph.Diagnostics {
+	v := &prover{
+		plan: p, byDigest: map[string]*schema.Shape{}, outputs: map[*graph.Node]*schema.Shape{},
+		arrivals: map[*graph.Node]*schema.Shape{}, converted: map[*schema.Shape]*expr.Type{},
+	}
+	v.run = v.schemas(p.Graph.Input.Schema)
+	v.state = v.stateType()
+	for _, n := range p.Nodes {
+		v.capabilities(n)
+		v.input(n)
+		v.writes(n)
+	}
+	for _, e := range p.Graph.Edges {
+		v.condition(e)
+	}
+	v.output()
+	for _, l := range p.Graph.Loops {
+		v.loop(l)
+	}
+	v.found.Sort()
+	return v.found
+}
+
+// prover is one proof under way. What is asked of a node again and again is
+// kept.
+type prover struct {
+	plan  *Plan
+	found graph.Diagnostics
+
+	run       *schema.Shape // the run's input
+	state     *expr.Type
+	byDigest  map[string]*schema.Shape
+	outputs   map[*graph.Node]*schema.Shape
+	arrivals  map[*graph.Node]*schema.Shape
+	converted map[*schema.Shape]*expr.Type
+}
+
+func (v *prover) complain(severity graph.Severity, at graph.Position, code, text, hint string) {
+	if at.File == "" {
+		at.File = v.plan.Graph.File
+	}
+	v.found = append(v.found, graph.Diagnostic{Position: at, Code: code, Severity: severity, Text: text, Hint: hint})
+}
+
+// severity of something that makes each step of a node fail with a code: an
+// error, but where the author has drawn what happens then.
+func severity(n *graph.Node, c failure.Code) graph.Severity {
+	for _, e := range n.Outgoing {
+		if e.Covers(c) {
+			return graph.Warning
+		}
+	}
+	return graph.Error
+}
+
+// capabilities complains about what a module needs and its node is not granted.
+func (v *prover) capabilities(n *Node) {
+	if n.Manifest == nil {
+		return
+	}
+	for _, c := range n.Manifest.Capabilities {
+		v.complain(graph.Error, keyOf(n.Node, "module"), CodeMissingGrant,
+			fmt.Sprintf("node %q: module: %q needs the capability %q, which is not granted to the node", n.Name, n.Module, c),
+			fmt.Sprintf("the line to write is [nodes.%s.grants.%s]; this version can grant nothing yet", n.Name, c))
+	}
+}
+
+// keyOf is the place of a node's key, or of its table.
+func keyOf(n *graph.Node, key string) graph.Position {
+	if at, ok := n.Position[key]; ok {
+		return at
+	}
+	return n.At
+}
