@@ -5,19 +5,23 @@ package inspect
 import (
 	"iter"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/chainrun/chainrun/host/document"
 	"github.com/chainrun/chainrun/host/event"
 	"github.com/chainrun/chainrun/host/failure"
 	"github.com/chainrun/chainrun/host/graph"
+	"github.com/chainrun/chainrun/host/stepper"
 )
 
 // The status of a run that has not ended. The others are those of package
-// event. Fold says Running: whether a process still owns the run, which makes
-// the difference to Interrupted, is not in the journal.
+// event. Fold says Waiting where only signals, or the timeouts of those who wait
+// for them, can carry the run on, and else Running: whether a process still owns
+// the run, which makes the difference to Interrupted, is not in the journal.
 const (
 	Running     = "running"
+	Waiting     = "waiting"
 	Interrupted = "interrupted"
 )
 
@@ -41,6 +45,9 @@ type Step struct {
 	Attempts   int        `json:"attempts"` // that began
 	Fuel       uint64     `json:"fuel"`     // of its attempts that ended
 	DurationMS float64    `json:"duration_ms"`
+	// Elements counts those of a foreach that began. Their attempts and fuel
+	// are those of the step, with all that is inside them.
+	Elements int `json:"elements,omitempty"`
 }
 
 // StepStatus is how a step stands.
@@ -50,6 +57,7 @@ type StepStatus string
 // the run goes on. One that was under way when the run ended is canceled.
 const (
 	StepRunning  StepStatus = "running"
+	StepWaiting  StepStatus = "waiting" // for a signal
 	StepDone     StepStatus = "done"
 	StepFailed   StepStatus = "failed"
 	StepSkipped  StepStatus = "skipped"
@@ -60,24 +68,48 @@ const (
 // need not have ended. g is the graph of its plan. Nothing else is needed, so
 // the same events give the same view.
 func Fold(g *graph.Graph, events iter.Seq[event.Event]) View {
-	f := folder{view: View{Status: Running}, steps: map[string]*track{}}
+	f := folder{view: View{Status: Running}, graph: g, names: names{}, steps: map[string]*track{}}
+	var machine *stepper.Machine
+	if waits(g, map[*graph.Graph]bool{}) {
+		machine = stepper.New(g)
+	}
 	for e := range events {
 		f.view.Run = e.Run
 		f.apply(e)
+		if machine != nil {
+			if _, err := machine.Apply(e); err != nil {
+				machine = nil // the journal is damaged; show what it says
+			}
+		}
 	}
-	return f.finish(g)
+	if machine != nil && machine.Resting() {
+		f.view.Status = Waiting
+	}
+	return f.finish()
+}
+
+// waits reports whether a graph, or one inside it, has a node that waits.
+func waits(g *graph.Graph, seen map[*graph.Graph]bool) bool {
+	if g == nil || seen[g] {
+		return false
+	}
+	seen[g] = true
+	return slices.ContainsFunc(g.Nodes, func(n *graph.Node) bool { return n.Kind == graph.KindWait || waits(n.Sub, seen) })
 }
 
 // track is what the events so far say of one step.
 type track struct {
 	Step
 	began, ended time.Time
+	node         *graph.Node // nil: the graph has no such step
 	place        []int
 	outcomes     []event.Body // for the lineage
 }
 
 type folder struct {
 	view     View
+	graph    *graph.Graph
+	names    names
 	started  event.RunStarted
 	finished *event.RunFinished
 	steps    map[string]*track
@@ -90,6 +122,9 @@ func (f *folder) apply(e event.Event) {
 	case event.AttemptStarted:
 		s := f.step(b.Step, b.Node, e.Time)
 		s.Status, s.Attempts = StepRunning, b.Number
+		if s.node != nil && s.node.Kind == graph.KindWait {
+			s.Status = StepWaiting
+		}
 	case event.AttemptSucceeded:
 		s := f.step(b.Step, b.Node, e.Time)
 		s.Status = StepDone
@@ -115,7 +150,7 @@ func (f *folder) apply(e event.Event) {
 	case event.StepSucceeded:
 		s := f.step(b.Step, b.Node, e.Time)
 		s.Status = StepDone
-		s.ended = e.Time
+		f.end(s, b, 0, e.Time)
 	case event.TimerFired, event.CancelRequested, event.SignalReceived:
 		// They show in what follows.
 	}
@@ -124,8 +159,15 @@ func (f *folder) apply(e event.Event) {
 func (f *folder) step(id, node string, now time.Time) *track {
 	s := f.steps[id]
 	if s == nil {
-		s = &track{Step: Step{Step: id, Node: node}, began: now}
+		s = &track{Step: Step{Step: id, Node: node, Status: StepRunning}, began: now}
+		s.node, s.place = f.names.locate(f.graph, id)
 		f.steps[id] = s
+		for _, outer := range around(id) {
+			if f.steps[outer] != nil {
+				break
+			}
+			f.step(outer, nodeOf(outer), now)
+		}
 	}
 	return s
 }
@@ -137,30 +179,45 @@ func (f *folder) end(s *track, outcome event.Body, fuel uint64, now time.Time) {
 	f.view.Fuel += fuel
 }
 
-func (f *folder) finish(g *graph.Graph) View {
-	nodes := namesOf(g)
+func (f *folder) finish() View {
 	tracks := make([]*track, 0, len(f.steps))
 	for _, s := range f.steps {
-		s.place = placeOf(nodes, s.Step.Step, s.Node)
 		if !s.ended.IsZero() {
 			s.DurationMS = float64(s.ended.Sub(s.began).Microseconds()) / 1000
+		}
+		if f.finished != nil && (s.Status == StepRunning || s.Status == StepWaiting) {
+			s.Status = StepCanceled
 		}
 		tracks = append(tracks, s)
 	}
 	slices.SortFunc(tracks, inOrder)
 	v := f.view
-	v.Steps = make([]Step, len(tracks))
-	for i, s := range tracks {
-		if f.finished != nil && s.Status == StepRunning {
-			s.Status = StepCanceled
+	v.Steps = make([]Step, 0, len(tracks))
+	for _, s := range tracks {
+		owner, element, ok := strings.Cut(s.Step.Step, "#")
+		if !ok {
+			v.Steps = append(v.Steps, s.Step)
+			continue
 		}
-		v.Steps[i] = s.Step
+		// Its foreach comes before it, and after that nothing but what is in it.
+		last := &v.Steps[len(v.Steps)-1]
+		if last.Step != owner {
+			continue
+		}
+		if !strings.Contains(element, "/") {
+			last.Elements++
+		}
+		last.Attempts += s.Attempts
+		last.Fuel += s.Fuel
+		if last.Status == StepRunning && s.Status == StepWaiting {
+			last.Status = StepWaiting
+		}
 	}
 	if f.finished != nil {
 		v.Status = string(f.finished.Status)
 		v.Output = f.finished.Output
 		v.Failure = f.finished.Failure
-		v.Digest = lineage(nodes, f.started, *f.finished, tracks)
+		v.Digest = f.lineage(tracks)
 	}
 	return v
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/chainrun/chainrun/host/document"
 	"github.com/chainrun/chainrun/host/event"
 	"github.com/chainrun/chainrun/host/failure"
+	"github.com/chainrun/chainrun/host/graph"
 )
 
 // LineageVersion is the version of the rule by which a lineage digest is made.
@@ -24,13 +25,14 @@ import (
 //     order: "succeeded", the attempt's number, output, fuel; or "failed", the
 //     number (0: without an attempt), code, reason, fuel, the violations
 //     (pointer and keyword), and the message where a node or a capability gave
-//     it; or "skipped";
+//     it; or "skipped"; or, of a foreach or a subgraph as a whole, "concluded";
 //   - the run's status, and its output or the code and step of its failure.
 //
 // Not in it: the run's id, times, the texts that chainrun itself words, and the
 // fuel of attempts that ended by timeout, cancellation or interruption, which
 // the machine's speed decides. Nor are steps that come later in canonical order
-// than the one that failed the run: whether those ran depends on timing.
+// than the one that failed the run, the subgraph or the foreach that they are in:
+// whether those ran depends on timing.
 const LineageVersion = 1
 
 // timed are the codes of attempts whose fuel the machine's speed decides.
@@ -40,25 +42,29 @@ var timed = []failure.Code{failure.Timeout, failure.Canceled, failure.Deadline, 
 var foreign = []failure.Code{failure.NodeError, failure.CapabilityError}
 
 // lineage gives the digest of a run that has ended.
-func lineage(nodes names, started event.RunStarted, finished event.RunFinished, steps []*track) string {
+func (f *folder) lineage(steps []*track) string {
+	started, finished := f.started, *f.finished
 	w := digester{sha256.New()}
 	w.text("chainrun lineage")
 	w.number(LineageVersion)
 	w.text(started.Plan)
 	w.text(string(started.Seed[:]))
 	w.document(started.Input)
-	last := lastCounted(nodes, finished)
+	var cuts []cut
+	if why := finished.Failure; why != nil && why.Step != "" && why.Code != failure.MaxSteps {
+		cuts = append(cuts, f.cut(nil, why.Step))
+	}
 	for _, s := range steps {
-		if last != nil && slices.Compare(s.place, last) > 0 {
-			break
-		}
-		if s.Status == StepCanceled || len(s.outcomes) == 0 {
+		if s.Status == StepCanceled || len(s.outcomes) == 0 || slices.ContainsFunc(cuts, func(c cut) bool { return c.drops(s.place) }) {
 			continue
 		}
 		w.text(s.Step.Step)
 		w.number(uint64(len(s.outcomes)))
 		for _, o := range s.outcomes {
 			w.outcome(o)
+			if failed, ok := o.(event.StepFailed); ok && isComposite(s.node) {
+				cuts = append(cuts, f.cutOf(s, failed.Failure))
+			}
 		}
 	}
 	w.text(string(finished.Status))
@@ -70,14 +76,39 @@ func lineage(nodes names, started event.RunStarted, finished event.RunFinished, 
 	return "sha256:" + hex.EncodeToString(w.Sum(nil))
 }
 
-// lastCounted is the place of the step that failed the run; nil where none did.
-func lastCounted(nodes names, finished event.RunFinished) []int {
-	f := finished.Failure
-	if f == nil || f.Step == "" || f.Code == failure.MaxSteps {
-		return nil
-	}
-	return placeOf(nodes, f.Step, f.Node)
+// cut leaves out the steps inside a step, or all of the run, that come later
+// than the one that stopped it: whether those ran depends on timing.
+type cut struct {
+	within []int
+	last   []int // nil: everything inside is left out
 }
+
+func (c cut) drops(place []int) bool {
+	if !inside(place, c.within) || len(place) == len(c.within) {
+		return false
+	}
+	return c.last == nil || slices.Compare(place, c.last) > 0 && !inside(place, c.last)
+}
+
+func (f *folder) cut(within []int, step string) cut {
+	_, last := f.names.locate(f.graph, step)
+	return cut{within, last}
+}
+
+// cutOf is for a foreach or a subgraph that failed: by a step inside; by a limit
+// of its own, which stops at once what is inside; or else when all was through.
+func (f *folder) cutOf(s *track, why failure.Failure) cut {
+	switch {
+	case why.Step != s.Step.Step:
+		return f.cut(s.place, why.Step)
+	case why.Code == failure.MaxSteps || why.Code == failure.Deadline || why.Code == failure.Timeout:
+		return cut{within: s.place}
+	}
+	return cut{s.place, s.place}
+}
+
+// isComposite reports whether steps of the node have others inside.
+func isComposite(n *graph.Node) bool { return n != nil && (n.Foreach != nil || n.Sub != nil) }
 
 // digester hashes values so that no two sequences of them run together.
 type digester struct{ hash.Hash }
@@ -114,6 +145,8 @@ func (w digester) outcome(o event.Body) {
 		w.failed(0, o.Failure, 0)
 	case event.StepSkipped:
 		w.text("skipped")
+	case event.StepSucceeded:
+		w.text("concluded")
 	default:
 		// The other facts are not outcomes of steps.
 	}

@@ -9,42 +9,43 @@ import (
 	"github.com/chainrun/chainrun/host/graph"
 )
 
-// names finds nodes by their names.
-type names map[string]*graph.Node
+// names finds nodes by their names, in a graph and in those inside it.
+type names map[*graph.Graph]map[string]*graph.Node
 
-func namesOf(g *graph.Graph) names {
-	list := make(names, len(g.Nodes))
-	for _, n := range g.Nodes {
-		list[n.Name] = n
-	}
-	return list
-}
-
-// placeOf gives what canonical order compares a step by: for each loop around
-// its node the rank of the header and the turn, which its id names, then the
-// rank of the node. A step that the graph does not have comes last.
-func placeOf(nodes names, step, node string) []int {
-	n := nodes[node]
-	if n == nil {
-		return []int{len(nodes)}
-	}
-	var headers []int
-	for l := n.Loop; l != nil; l = l.Parent {
-		headers = append(headers, l.Header.Rank)
-	}
-	slices.Reverse(headers)
-	var place []int
-	for i, turn := range turns(strings.TrimPrefix(step, node)) {
-		if i < len(headers) {
-			place = append(place, headers[i], turn)
+func (ns names) node(g *graph.Graph, name string) *graph.Node {
+	list := ns[g]
+	if list == nil {
+		list = make(map[string]*graph.Node, len(g.Nodes))
+		for _, n := range g.Nodes {
+			list[n.Name] = n
 		}
+		ns[g] = list
 	}
-	return append(place, n.Rank)
+	return list[name]
 }
 
-// turns reads "[2.3]".
+// part is what a step's id says of one graph: "score[2.3]#17".
+type part struct {
+	name    string
+	turns   []int
+	element int // -1: none
+}
+
+func parsePart(text string) part {
+	p := part{element: -1}
+	text, element, found := strings.Cut(text, "#")
+	if n, err := strconv.Atoi(element); found && err == nil {
+		p.element = n
+	}
+	var suffix string
+	p.name, suffix, _ = strings.Cut(text, "[")
+	p.turns = turns(suffix)
+	return p
+}
+
+// turns reads "2.3]".
 func turns(suffix string) []int {
-	suffix = strings.TrimSuffix(strings.TrimPrefix(suffix, "["), "]")
+	suffix = strings.TrimSuffix(suffix, "]")
 	if suffix == "" {
 		return nil
 	}
@@ -59,7 +60,68 @@ func turns(suffix string) []int {
 	return numbers
 }
 
+// locate gives the node of a step, and what canonical order compares the step
+// by: for each graph around it, from the outermost in, the rank of the header
+// and the turn of each loop around the node, the rank of the node, and the
+// number of the element. A step that the graph does not have has no node and
+// comes last.
+func (ns names) locate(g *graph.Graph, step string) (*graph.Node, []int) {
+	var n *graph.Node
+	var place []int
+	for text := range strings.SplitSeq(step, "/") {
+		p := parsePart(text)
+		if n != nil {
+			g = n.Sub
+		}
+		if g != nil {
+			n = ns.node(g, p.name)
+		}
+		if g == nil || n == nil {
+			return nil, append(place, int(^uint(0)>>1))
+		}
+		var headers []int
+		for l := n.Loop; l != nil; l = l.Parent {
+			headers = append(headers, l.Header.Rank)
+		}
+		slices.Reverse(headers)
+		for i, turn := range p.turns {
+			if i < len(headers) {
+				place = append(place, headers[i], turn)
+			}
+		}
+		place = append(place, n.Rank)
+		if p.element >= 0 {
+			place = append(place, p.element)
+		}
+	}
+	return n, place
+}
+
+// around gives the ids of the steps that a step is inside of, the innermost
+// first: of "a/b#3/c", "a/b#3", "a/b" and "a".
+func around(step string) []string {
+	var ids []string
+	for {
+		i := strings.LastIndexAny(step, "/#")
+		if i < 0 {
+			return ids
+		}
+		step = step[:i]
+		ids = append(ids, step)
+	}
+}
+
+// nodeOf is the name of a step's node, as its id says it.
+func nodeOf(step string) string {
+	return parsePart(step[strings.LastIndexByte(step, '/')+1:]).name
+}
+
 // inOrder compares two steps in canonical order.
 func inOrder(a, b *track) int {
 	return cmp.Or(slices.Compare(a.place, b.place), cmp.Compare(a.Step.Step, b.Step.Step))
+}
+
+// inside reports whether a place is at or inside another one.
+func inside(place, outer []int) bool {
+	return len(place) >= len(outer) && slices.Equal(place[:len(outer)], outer)
 }

@@ -19,8 +19,8 @@ import (
 	"github.com/chainrun/chainrun/host/stepper"
 )
 
-// drawing makes random graphs by hand: with forks, joins and nested loops, which
-// graph.Build does not let pass yet. What is drawn obeys the rules of a graph:
+// drawing makes random graphs by hand: with forks, joins, nested loops, foreach and
+// subgraphs. What is drawn obeys the rules of a graph:
 // loops are strongly connected and entered at their header, everything can be
 // reached, nodes are named in canonical order.
 type drawing struct {
@@ -29,6 +29,8 @@ type drawing struct {
 	when  *expr.Env
 	input *expr.Program
 	write *expr.Program
+	each  []*expr.Program
+	inner bool // it is a subgraph
 }
 
 // drawnUnit is a node or a loop: where it is entered and what is in it.
@@ -37,11 +39,16 @@ type drawnUnit struct {
 	nodes []*graph.Node
 }
 
-func drawGraph(t *rapid.T) *graph.Graph {
-	d := &drawing{t: t, g: &graph.Graph{Name: "drawn", OutputByNode: true, MaxSteps: 300}}
+func drawGraph(t *rapid.T) *graph.Graph { return drawGraphIn(t, false) }
+
+func drawGraphIn(t *rapid.T, inner bool) *graph.Graph {
+	d := &drawing{t: t, g: &graph.Graph{Name: "drawn", OutputByNode: true, MaxSteps: 300}, inner: inner}
+	for _, list := range []string{"[]", "[1, {'x': 2}, 3]", "[input, input, 1, 2, 3]", "{}"} {
+		d.each = append(d.each, compiled(t, expr.NewEnv("input", "inputs", "state", "run"), list))
+	}
 	d.when = expr.NewEnv("input", "output", "error", "state", "run")
 	d.input = compiled(t, expr.NewEnv("input", "inputs", "state", "run"), "{'in': input, 'of': inputs, 'state': state}")
-	d.write = compiled(t, expr.NewEnv("input", "inputs", "state", "run", "output"), "output.id")
+	d.write = compiled(t, expr.NewEnv("input", "inputs", "state", "run", "output"), "type(output) == map && has(output.id) ? dyn(output.id) : dyn(output)")
 	for i := range rapid.IntRange(0, 2).Draw(t, "keys") {
 		k := &graph.StateKey{Index: i, Name: fmt.Sprint("k", i), Initial: document.Null(), Reduce: graph.ReduceReplace}
 		if rapid.Bool().Draw(t, "collects") {
@@ -70,9 +77,12 @@ func compiled(t rapid.TB, env *expr.Env, source string) *expr.Program {
 // scope draws what is in a loop, or in the graph.
 func (d *drawing) scope(loop *graph.Loop, depth int) []drawnUnit {
 	most := 5 - depth
+	if d.inner {
+		most = min(most, 3)
+	}
 	var units []drawnUnit
 	for i := range rapid.IntRange(1, most).Draw(d.t, "units") {
-		isLoop := depth < 3 && (loop == nil || i > 0) && rapid.IntRange(0, 3).Draw(d.t, "loop") == 0
+		isLoop := depth < 3 && !(d.inner && depth > 0) && (loop == nil || i > 0) && rapid.IntRange(0, 3).Draw(d.t, "loop") == 0
 		u := d.unit(loop, isLoop, depth)
 		if i == 0 {
 			if loop == nil {
@@ -113,7 +123,7 @@ func (d *drawing) unit(loop *graph.Loop, isLoop bool, depth int) drawnUnit {
 			inner.Back = append(inner.Back, e)
 			if !e.Failure {
 				// A loop without condition would go on for ever.
-				e.When = compiled(d.t, d.when, fmt.Sprintf("output.e%d", e.Index))
+				e.When = compiled(d.t, d.when, when(e))
 			}
 		}
 	}
@@ -151,6 +161,14 @@ func (d *drawing) node(loop *graph.Loop) *graph.Node {
 	if rapid.IntRange(0, 4).Draw(d.t, "deadline") == 0 {
 		n.Deadline = 20 * time.Second
 	}
+	if !d.inner && rapid.IntRange(0, 6).Draw(d.t, "subgraph") == 0 {
+		n.Kind, n.Sub = graph.KindGraph, drawGraphIn(d.t, true)
+	}
+	if rapid.IntRange(0, 6).Draw(d.t, "foreach") == 0 {
+		n.Foreach = rapid.SampledFrom(d.each).Draw(d.t, "list")
+		n.Concurrency = rapid.IntRange(1, 3).Draw(d.t, "concurrency")
+		n.OnError = rapid.SampledFrom([]graph.OnError{graph.OnErrorFail, graph.OnErrorCollect}).Draw(d.t, "on error")
+	}
 	d.g.Nodes = append(d.g.Nodes, n)
 	return n
 }
@@ -169,12 +187,18 @@ func (d *drawing) edge(from, to *graph.Node) *graph.Edge {
 	case 0:
 		e.Failure = true
 	case 1, 2:
-		e.When = compiled(d.t, d.when, fmt.Sprintf("output.e%d", e.Index))
+		e.When = compiled(d.t, d.when, when(e))
 	}
 	d.g.Edges = append(d.g.Edges, e)
 	from.Outgoing = append(from.Outgoing, e)
 	to.Incoming = append(to.Incoming, e)
 	return e
+}
+
+// when is the condition of an edge: what the node says of it; of a list, or of
+// what a subgraph gives, whether it is long.
+func when(e *graph.Edge) string {
+	return fmt.Sprintf("type(output) == map && has(output.e%d) ? output.e%d == true : type(output) == list && size(output) %% 2 == %d", e.Index, e.Index, e.Index%2)
 }
 
 // luck is what nodes do in a random run: a function of the seed, the step, the
@@ -210,7 +234,7 @@ func (l luck) invoke(c stepper.Invoke) (event.Outcome, time.Duration) {
 func (l luck) output(c stepper.Invoke) document.Document {
 	sum := sha256.Sum256([]byte(c.Step + string(c.Input.Canonical())))
 	fields := []document.Field{{Key: "id", Value: document.String(hex.EncodeToString(sum[:8]))}}
-	for _, e := range l.graph.Edges {
+	for _, e := range l.graphOf(c.Step).Edges {
 		if e.From.Name != c.Node {
 			continue
 		}
@@ -223,8 +247,30 @@ func (l luck) output(c stepper.Invoke) document.Document {
 	return document.Object(fields...)
 }
 
+// graphOf is the graph that a step is directly in.
+func (l luck) graphOf(step string) *graph.Graph {
+	g := l.graph
+	for {
+		head, rest, inside := strings.Cut(step, "/")
+		if !inside {
+			return g
+		}
+		head, _, _ = strings.Cut(head, "#")
+		head, _, _ = strings.Cut(head, "[")
+		for _, n := range g.Nodes {
+			if n.Name == head {
+				g = n.Sub
+				break
+			}
+		}
+		step = rest
+	}
+}
+
 // lastTurn is the turn of the innermost loop.
 func lastTurn(step string) uint64 {
+	step = step[strings.LastIndexByte(step, '/')+1:]
+	step, _, _ = strings.Cut(step, "#")
 	_, suffix, _ := strings.Cut(step, "[")
 	turns := strings.Split(strings.TrimSuffix(suffix, "]"), ".")
 	n, err := strconv.ParseUint(turns[len(turns)-1], 10, 64)
