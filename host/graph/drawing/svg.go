@@ -98,21 +98,22 @@ func svgEdges(b *strings.Builder, x *box, width int) {
 			arrow = "start"
 		}
 		at, y := svgX(l.from), x.top()+svgBox
-		path := fmt.Sprintf("M%d %d", at, y)
+		var path strings.Builder
+		fmt.Fprintf(&path, "M%d %d", at, y)
 		for {
 			to, below := svgX(l.to), l.lower.top()
-			path += fmt.Sprintf("C%d %d %d %d %d %d", at, (y+below)/2, to, (y+below)/2, to, below)
+			fmt.Fprintf(&path, "C%d %d %d %d %d %d", at, (y+below)/2, to, (y+below)/2, to, below)
 			at, y = to, below
 			if l.lower.node != nil {
 				break
 			}
 			y += svgBox
-			path += fmt.Sprintf("V%d", y)
+			fmt.Fprintf(&path, "V%d", y)
 			l = l.lower.down[0]
 		}
 		text := svgText(label(l.edge))
 		fmt.Fprintf(b, `  <g class="%s"><title>%s to %s %s</title><path d="%s" marker-%s="url(#arrow)"/>`,
-			class, svgText(l.edge.From.Name), svgText(l.edge.To.Name), text, path, arrow)
+			class, svgText(l.edge.From.Name), svgText(l.edge.To.Name), text, path.String(), arrow)
 		if text != "" {
 			short := cut(plain(label(l.edge)), svgLabel, "…")
 			half := cells(short) * svgColumn * 3 / 8 // a label's letters are smaller

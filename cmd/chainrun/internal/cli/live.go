@@ -135,6 +135,9 @@ func (m liveModel) row(s *shown) string {
 		row += " " + m.style.failed.Render(s.code)
 	}
 	var facts []string
+	if s.elements > 0 {
+		facts = append(facts, count(s.elements, "element"))
+	}
 	if s.fuel > 0 {
 		facts = append(facts, thousands(s.fuel)+" fuel")
 	}

@@ -4,10 +4,7 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"strconv"
-	"strings"
 	"sync"
-	"time"
 
 	"github.com/charmbracelet/x/term"
 
@@ -84,108 +81,3 @@ func (p *plain) line(text string) {
 }
 
 func (p *plain) close() {}
-
-// shown is what is known of one step while the run goes on.
-type shown struct {
-	step     string
-	attempt  int
-	status   string // "running", "done", "failed", "waiting to try again", "skipped"
-	code     string
-	fuel     uint64
-	began    time.Time
-	duration time.Duration
-}
-
-func (s *shown) describe() string {
-	text := fmt.Sprintf("%s: %s", s.step, s.status)
-	if s.code != "" {
-		text += ": " + s.code
-	}
-	var facts []string
-	if s.attempt > 1 {
-		facts = append(facts, fmt.Sprintf("attempt %d", s.attempt))
-	}
-	if s.fuel > 0 {
-		facts = append(facts, "fuel "+thousands(s.fuel))
-	}
-	if s.status != "skipped" {
-		facts = append(facts, short(s.duration))
-	}
-	if len(facts) > 0 {
-		text += " (" + strings.Join(facts, ", ") + ")"
-	}
-	return text
-}
-
-// tracker follows the steps of a run through its events.
-type tracker struct {
-	order []*shown
-	steps map[string]*shown
-}
-
-// apply gives the step that an event is about, and whether the event ended an
-// attempt of it; nil for events about the run.
-func (t *tracker) apply(e event.Event) (*shown, bool) {
-	switch b := e.Body.(type) {
-	case event.AttemptStarted:
-		s := t.step(b.Step, e.Time)
-		s.attempt, s.status, s.code = b.Number, "running", ""
-		return s, false
-	case event.AttemptSucceeded:
-		s := t.step(b.Step, e.Time)
-		s.status, s.fuel, s.duration = "done", s.fuel+b.Fuel, e.Time.Sub(s.began)
-		return s, true
-	case event.AttemptFailed:
-		s := t.step(b.Step, e.Time)
-		s.status, s.code = "failed", string(b.Failure.Code)
-		s.fuel, s.duration = s.fuel+b.Fuel, e.Time.Sub(s.began)
-		return s, true
-	case event.StepFailed:
-		s := t.step(b.Step, e.Time)
-		s.status, s.code, s.duration = "failed", string(b.Failure.Code), e.Time.Sub(s.began)
-		return s, true
-	case event.StepSkipped:
-		s := t.step(b.Step, e.Time)
-		s.status = "skipped"
-		return s, true
-	case event.RunStarted, event.RunFinished, event.TimerFired, event.CancelRequested:
-	}
-	return nil, false
-}
-
-func (t *tracker) step(id string, now time.Time) *shown {
-	if s, ok := t.steps[id]; ok {
-		return s
-	}
-	if t.steps == nil {
-		t.steps = map[string]*shown{}
-	}
-	s := &shown{step: id, began: now}
-	t.steps[id] = s
-	t.order = append(t.order, s)
-	return s
-}
-
-// thousands writes 1234567 as 1,234,567.
-func thousands(n uint64) string {
-	digits := strconv.FormatUint(n, 10)
-	var b strings.Builder
-	for i, d := range digits {
-		if i > 0 && (len(digits)-i)%3 == 0 {
-			b.WriteByte(',')
-		}
-		b.WriteRune(d)
-	}
-	return b.String()
-}
-
-// short rounds a duration to what a person reads.
-func short(d time.Duration) string {
-	switch {
-	case d < time.Millisecond:
-		return d.Round(time.Microsecond).String()
-	case d < time.Second:
-		return d.Round(time.Millisecond).String()
-	}
-	return d.Round(10 * time.Millisecond).String()
-}

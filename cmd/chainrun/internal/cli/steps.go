@@ -1,0 +1,166 @@
+package cli
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/chainrun/chainrun/host/event"
+)
+
+// shown is what is known of one step while the run goes on.
+type shown struct {
+	step     string
+	attempt  int
+	elements int    // of a foreach, that are done
+	status   string // "running", "done", "failed", "waiting to try again", "skipped"
+	code     string
+	fuel     uint64
+	began    time.Time
+	duration time.Duration
+}
+
+func (s *shown) describe() string {
+	text := fmt.Sprintf("%s: %s", s.step, s.status)
+	if s.code != "" {
+		text += ": " + s.code
+	}
+	var facts []string
+	if s.attempt > 1 {
+		facts = append(facts, fmt.Sprintf("attempt %d", s.attempt))
+	}
+	if s.elements > 0 {
+		facts = append(facts, count(s.elements, "element"))
+	}
+	if s.fuel > 0 {
+		facts = append(facts, "fuel "+thousands(s.fuel))
+	}
+	if s.status != "skipped" {
+		facts = append(facts, short(s.duration))
+	}
+	if len(facts) > 0 {
+		text += " (" + strings.Join(facts, ", ") + ")"
+	}
+	return text
+}
+
+// tracker follows the steps of a run through its events.
+type tracker struct {
+	order []*shown
+	steps map[string]*shown
+}
+
+// apply gives the step that an event is about, and whether the event ended an
+// attempt of it; nil for events about the run.
+func (t *tracker) apply(e event.Event) (*shown, bool) {
+	if s, ok := t.element(e); ok {
+		return s, false
+	}
+	switch b := e.Body.(type) {
+	case event.AttemptStarted:
+		s := t.step(b.Step, e.Time)
+		s.attempt, s.status, s.code = b.Number, "running", ""
+		return s, false
+	case event.AttemptSucceeded:
+		s := t.step(b.Step, e.Time)
+		s.status, s.fuel, s.duration = "done", s.fuel+b.Fuel, e.Time.Sub(s.began)
+		return s, true
+	case event.AttemptFailed:
+		s := t.step(b.Step, e.Time)
+		s.status, s.code = "failed", string(b.Failure.Code)
+		s.fuel, s.duration = s.fuel+b.Fuel, e.Time.Sub(s.began)
+		return s, true
+	case event.StepFailed:
+		s := t.step(b.Step, e.Time)
+		s.status, s.code, s.duration = "failed", string(b.Failure.Code), e.Time.Sub(s.began)
+		return s, true
+	case event.StepSucceeded:
+		s := t.step(b.Step, e.Time)
+		s.status, s.duration = "done", e.Time.Sub(s.began)
+		return s, true
+	case event.SignalReceived:
+		s := t.step(b.Step, e.Time)
+		s.status, s.duration = "done", e.Time.Sub(s.began)
+		return s, true
+	case event.StepSkipped:
+		s := t.step(b.Step, e.Time)
+		s.status = "skipped"
+		return s, true
+	case event.RunStarted, event.RunFinished, event.TimerFired, event.CancelRequested:
+	}
+	return nil, false
+}
+
+// element counts an event about an element of a foreach, or about what is inside
+// of one, on the foreach's own row: there may be a hundred thousand of them.
+func (t *tracker) element(e event.Event) (*shown, bool) {
+	var id string
+	var fuel uint64
+	done := false
+	switch b := e.Body.(type) {
+	case event.AttemptStarted:
+		id = b.Step
+	case event.AttemptSucceeded:
+		id, fuel, done = b.Step, b.Fuel, true
+	case event.AttemptFailed:
+		id, fuel = b.Step, b.Fuel
+	case event.StepSucceeded:
+		id, done = b.Step, true
+	case event.StepFailed:
+		id = b.Step
+	case event.StepSkipped:
+		id = b.Step
+	case event.SignalReceived:
+		id, done = b.Step, true
+	case event.RunStarted, event.RunFinished, event.TimerFired, event.CancelRequested:
+	}
+	foreach, element, ok := strings.Cut(id, "#")
+	if !ok {
+		return nil, false
+	}
+	s := t.step(foreach, e.Time)
+	s.status = "running"
+	s.fuel += fuel
+	if done && !strings.ContainsAny(element, "#/") {
+		s.elements++
+	}
+	return s, true
+}
+
+func (t *tracker) step(id string, now time.Time) *shown {
+	if s, ok := t.steps[id]; ok {
+		return s
+	}
+	if t.steps == nil {
+		t.steps = map[string]*shown{}
+	}
+	s := &shown{step: id, began: now}
+	t.steps[id] = s
+	t.order = append(t.order, s)
+	return s
+}
+
+// thousands writes 1234567 as 1,234,567.
+func thousands(n uint64) string {
+	digits := strconv.FormatUint(n, 10)
+	var b strings.Builder
+	for i, d := range digits {
+		if i > 0 && (len(digits)-i)%3 == 0 {
+			b.WriteByte(',')
+		}
+		b.WriteRune(d)
+	}
+	return b.String()
+}
+
+// short rounds a duration to what a person reads.
+func short(d time.Duration) string {
+	switch {
+	case d < time.Millisecond:
+		return d.Round(time.Microsecond).String()
+	case d < time.Second:
+		return d.Round(time.Millisecond).String()
+	}
+	return d.Round(10 * time.Millisecond).String()
+}
