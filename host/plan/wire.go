@@ -79,11 +79,8 @@ func (v *prover) bound(n *Node, vars map[string]*expr.Type, takes *schema.Shape,
 		for _, f := range n.Input.Fields {
 			members[f.Key] = shapeOf(v.expression(f.Expr, vars, f.At, label+"."+f.Key, fails))
 			names = append(names, f.Key)
-			if members[f.Key].IsEmpty() {
-				return // it has been said
-			}
 		}
-		given = schema.ObjectShape(members, names, nil)
+		given = schema.ObjectShape(members, names, nil) // empty where one of them always fails
 	}
 	v.fit(given, takes, refuse, at, label+" makes nothing that the node can take", "correct the expression, or the node's input schema")
 }

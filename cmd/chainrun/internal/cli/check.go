@@ -14,8 +14,9 @@ func (a *app) checkCommand() *cobra.Command {
 		Use:   "check GRAPH.toml...",
 		Short: "Say everything that is wrong with a graph, without running it",
 		Long: `Reads the graph, its schemas and its modules, compiles all of them, and says
-everything that is wrong, each complaint with file, line and column. Exit code 3
-if something is.`,
+everything that is wrong, each complaint with file, line and column: also wires on
+which no document can be right, and expressions that fail whatever the documents
+are. Says what a run can cost at worst. Exit code 3 if something is wrong.`,
 		Example: "  chainrun check graphs/movies/graph.toml\n  chainrun check --json graph.toml",
 		Args:    atLeastOneGraph,
 		RunE:    func(_ *cobra.Command, args []string) error { return a.check(args) },
@@ -29,6 +30,7 @@ func (a *app) check(names []string) error {
 	}
 	defer a.close(h)
 	var found graph.Diagnostics
+	worst := []worstCase{}
 	for _, name := range names {
 		g, err := h.Load(name)
 		ds, err := diagnosticsOf(name, err)
@@ -39,12 +41,23 @@ func (a *app) check(names []string) error {
 			ds = g.Diagnostics()
 		}
 		found = append(found, ds...)
-		if g != nil && !a.json {
+		if g == nil {
+			continue
+		}
+		c, w := worstOf(name, g)
+		worst = append(worst, c)
+		if !a.json {
 			d := g.Definition()
 			fmt.Fprintf(a.Out, "%s: ok: %s, %s%s\n", indented(name), count(len(d.Nodes), "node"), count(len(d.Edges), "edge"), remarks(ds))
+			fmt.Fprintln(a.Out, indented(sayWorst(w)))
 		}
 	}
-	if a.json || len(found) > 0 {
+	if a.json {
+		a.printJSON(struct {
+			Diagnostics graph.Diagnostics `json:"diagnostics"`
+			WorstCase   []worstCase       `json:"worst_case"`
+		}{notNil(found), worst})
+	} else if len(found) > 0 {
 		a.complain(found)
 	}
 	if found.Failed() {
