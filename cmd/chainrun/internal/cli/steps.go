@@ -135,6 +135,12 @@ func (t *tracker) step(id string, now time.Time) *shown {
 	if t.steps == nil {
 		t.steps = map[string]*shown{}
 	}
+	// A subgraph has no event when it begins: its first step shows it.
+	if i := strings.LastIndexByte(id, '/'); i > 0 {
+		if around := t.step(id[:i], now); around.status == "" {
+			around.status = "running"
+		}
+	}
 	s := &shown{step: id, began: now}
 	t.steps[id] = s
 	t.order = append(t.order, s)
