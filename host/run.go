@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"iter"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -30,12 +31,16 @@ type Run struct {
 	grown  *sync.Cond
 	events []event.Event
 
+	waiting []string // the steps for whose signals the run rests; nil: it does not
+	signals chan driver.Signal
+
 	done     chan struct{} // closed when the run has ended; what follows is fixed then
 	finished event.RunFinished
 	err      error
 }
 
-// Run runs g on input and waits for the end. The input is a document, JSON text
+// Run runs g on input and waits for the end, or until the run rests, see
+// [Run.Wait]. The input is a document, JSON text
 // ([]byte, json.RawMessage), or any value that encoding/json can write; nil is
 // an empty object.
 //
@@ -69,7 +74,7 @@ func (h *Host) Start(ctx context.Context, g *Graph, input any, options ...RunOpt
 	if c.seed != nil {
 		seed = *c.seed
 	}
-	r := &Run{id: c.id, graph: g.plan.Graph, done: make(chan struct{})}
+	r := &Run{id: c.id, graph: g.plan.Graph, done: make(chan struct{}), signals: make(chan driver.Signal)}
 	r.grown = sync.NewCond(&r.mu)
 	started := event.RunStarted{Graph: g.Name(), Plan: g.Digest(), Input: d, Seed: seed}
 	observe := func(e event.Event) {
@@ -79,29 +84,33 @@ func (h *Host) Start(ctx context.Context, g *Graph, input any, options ...RunOpt
 		}
 	}
 	go func() {
-		finished, err := h.drive(ctx, g, c.id, started, observe)
+		finished, err := h.drive(ctx, driver.Session{
+			Plan: g.plan, Run: c.id, Started: started, Observe: []driver.Observer{observe},
+			Signals: r.signals, Rests: r.rests,
+		})
 		h.forget(c.id)
 		r.end(finished, err)
 	}()
 	return r, nil
 }
 
-func (h *Host) drive(ctx context.Context, g *Graph, id string, started event.RunStarted, observe driver.Observer) (_ event.RunFinished, err error) {
+func (h *Host) drive(ctx context.Context, s driver.Session) (_ event.RunFinished, err error) {
 	defer guard(&err)
-	return h.driver.Run(ctx, g.plan, id, started, observe)
+	return h.driver.Carry(ctx, s)
 }
 
 func (r *Run) add(e event.Event) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.events = append(r.events, e)
+	r.waiting = nil
 	r.grown.Broadcast()
 }
 
 func (r *Run) end(finished event.RunFinished, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.finished = finished
+	r.finished, r.waiting = finished, nil
 	if err != nil {
 		r.err = fmt.Errorf("run %s: %w", r.id, err)
 	}
@@ -112,10 +121,16 @@ func (r *Run) end(finished event.RunFinished, err error) {
 // ID names the run.
 func (r *Run) ID() string { return r.id }
 
-// Wait waits for the end of the run. The error means that chainrun could not do
-// its work; a run that failed is no error.
+// Wait waits for the end of the run, or until the run rests: then its status is
+// [Waiting], and after [Run.Signal] has carried it on Wait can be called again. A
+// run that rests stays in the process until its context is canceled.
+//
+// The error means that chainrun could not do its work; a run that failed is no
+// error.
 func (r *Run) Wait() error {
-	<-r.done
+	if r.settled() != nil {
+		return nil
+	}
 	return r.err
 }
 
@@ -147,20 +162,25 @@ func (r *Run) event(i int) (event.Event, bool) {
 	return r.events[i], true
 }
 
-// Status waits for the end and says how the run ended; empty where Wait gives an
-// error.
+// Status waits as [Run.Wait] does and says how the run ended, or [Waiting]; empty
+// where Wait gives an error.
 func (r *Run) Status() event.Status {
-	<-r.done
+	if r.settled() != nil {
+		return Waiting
+	}
 	return r.finished.Status
 }
 
-// Output waits for the end and gives the run's output; absent unless it is done.
+// Output waits as [Run.Wait] does and gives the run's output; absent unless it is
+// done.
 func (r *Run) Output() document.Document {
-	<-r.done
+	if r.settled() != nil {
+		return document.Document{}
+	}
 	return r.finished.Output
 }
 
-// Decode waits for the end and stores the run's output in v, as json.Unmarshal
+// Decode waits as [Run.Wait] does and stores the run's output in v, as json.Unmarshal
 // does. It fails where the run did.
 func (r *Run) Decode(v any) error {
 	if err := r.Wait(); err != nil {
@@ -169,16 +189,21 @@ func (r *Run) Decode(v any) error {
 	if f := r.Failure(); f != nil {
 		return fmt.Errorf("run %s %s: %s", r.id, r.finished.Status, f)
 	}
+	if steps := r.settled(); steps != nil {
+		return fmt.Errorf("run %s waits for a signal to %s", r.id, strings.Join(steps, ", "))
+	}
 	if err := json.Unmarshal(r.finished.Output.Bytes(), v); err != nil {
 		return fmt.Errorf("decoding the output of run %s: %w", r.id, err)
 	}
 	return nil
 }
 
-// Failure waits for the end and says why the run did not succeed; nil where it
+// Failure waits as [Run.Wait] does and says why the run did not succeed; nil where it
 // did.
 func (r *Run) Failure() *failure.Failure {
-	<-r.done
+	if r.settled() != nil {
+		return nil
+	}
 	return r.finished.Failure
 }
 

@@ -1,0 +1,78 @@
+package host
+
+// Runs that rest until a signal comes.
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/chainrun/chainrun/host/document"
+	"github.com/chainrun/chainrun/host/driver"
+	"github.com/chainrun/chainrun/host/event"
+	"github.com/chainrun/chainrun/host/inspect"
+	"github.com/chainrun/chainrun/host/stepper"
+)
+
+// Waiting is the status of a run that rests: only a signal, or the timeout of a
+// step that waits for one, can carry it on.
+const Waiting event.Status = inspect.Waiting
+
+func (r *Run) rests(steps []string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.waiting = steps
+	r.grown.Broadcast()
+}
+
+// settled waits until the run has ended (nil), or rests: then it gives the steps
+// that wait.
+func (r *Run) settled() []string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for r.waiting == nil {
+		select {
+		case <-r.done:
+			return nil
+		default:
+			r.grown.Wait()
+		}
+	}
+	return slices.Clone(r.waiting)
+}
+
+// Waits waits as [Run.Wait] does, and gives the steps that wait for a signal, in
+// canonical order; nil where the run has ended.
+func (r *Run) Waits() []string { return r.settled() }
+
+// Signal answers a step that waits: "approve", or "approve[2]#17" in a loop and a
+// foreach. The answer is what the run's input may be, see [Host.Run]. It returns
+// when the signal is recorded. Where no such step waits, it was answered before,
+// or the answer breaks the step's output schema, the error is a
+// [*stepper.SignalError], and the run is as it was.
+func (r *Run) Signal(ctx context.Context, step string, answer any) error {
+	d, err := newInput(answer, document.Limits{})
+	if err != nil {
+		return fmt.Errorf("signal for step %q: %w", step, err)
+	}
+	taken := make(chan error, 1)
+	over := &stepper.SignalError{Step: step, Text: "the run is over"}
+	select {
+	case r.signals <- driver.Signal{Step: step, Document: d, Done: func(err error) { taken <- err }}:
+	case <-r.done:
+		return over
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+	select {
+	case err := <-taken:
+		return err
+	case <-r.done:
+	}
+	select {
+	case err := <-taken:
+		return err
+	default:
+		return over
+	}
+}
