@@ -1,6 +1,7 @@
 package invoke
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"unicode/utf8"
@@ -15,7 +16,7 @@ import (
 )
 
 // checkInput holds the document that goes in against every schema of the wire.
-func (v *Invoker) checkInput(n *plan.Node, d document.Document) *failure.Failure {
+func (v *Invoker) checkInput(ctx context.Context, n *plan.Node, d document.Document) *failure.Failure {
 	if d.IsZero() {
 		return &failure.Failure{Code: failure.InvalidInput, Message: "there is no document for the node"}
 	}
@@ -25,7 +26,11 @@ func (v *Invoker) checkInput(n *plan.Node, d document.Document) *failure.Failure
 			Message: fmt.Sprintf("the document bound for the node has %d bytes; at most %d are allowed", len(d.Bytes()), limit),
 		}
 	}
-	if found := validate(n.InSchemas, d); found != nil {
+	found, err := validate(ctx, n.InSchemas, d)
+	if err != nil {
+		return canceled(err)
+	}
+	if found != nil {
 		return &failure.Failure{
 			Code: failure.InvalidInput, Violations: found,
 			Message: "the document bound for the node breaks its input schema: " + failure.Summary(found),
@@ -35,7 +40,7 @@ func (v *Invoker) checkInput(n *plan.Node, d document.Document) *failure.Failure
 }
 
 // conclude says what came of a call that the sandbox has ended.
-func (v *Invoker) conclude(n *plan.Node, r Request, result sandbox.Result) event.Outcome {
+func (v *Invoker) conclude(ctx context.Context, n *plan.Node, r Request, result sandbox.Result) event.Outcome {
 	if result.Stop != nil {
 		return outcome(r, classify(result.Stop, v.documentLimits().Bytes))
 	}
@@ -43,7 +48,11 @@ func (v *Invoker) conclude(n *plan.Node, r Request, result sandbox.Result) event
 	if f != nil {
 		return outcome(r, f)
 	}
-	if found := validate(n.OutSchemas, d); found != nil {
+	found, err := validate(ctx, n.OutSchemas, d)
+	if err != nil {
+		return outcome(r, canceled(err))
+	}
+	if found != nil {
 		o := outcome(r, &failure.Failure{
 			Code: failure.InvalidOutput, Violations: found,
 			Message: "the node's output breaks its schema: " + failure.Summary(found),
@@ -82,12 +91,22 @@ func (v *Invoker) decode(n *plan.Node, output []byte) (document.Document, *failu
 }
 
 // validate collects the violations of all schemas; all given ones must hold.
-func validate(schemas []*schema.Schema, d document.Document) []failure.Violation {
+func validate(ctx context.Context, schemas []*schema.Schema, d document.Document) ([]failure.Violation, error) {
 	var found []failure.Violation
 	for _, s := range schemas {
-		found = append(found, s.Validate(d)...)
+		more, err := s.ValidateContext(ctx, d)
+		if err != nil {
+			return nil, err
+		}
+		found = append(found, more...)
 	}
-	return found
+	return found, nil
+}
+
+// canceled is the failure of an attempt that was ended while its document was
+// checked.
+func canceled(cause error) *failure.Failure {
+	return &failure.Failure{Code: failure.Canceled, Message: "ended while the document was checked: " + cause.Error()}
 }
 
 // feedbackDocument is what the next attempt reads: why the last was refused.

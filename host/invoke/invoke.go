@@ -121,7 +121,7 @@ func (v *Invoker) Invoke(ctx context.Context, p *plan.Plan, r Request) (event.Ou
 	if n == nil || n.Linked == nil || n.Name != r.Node {
 		return event.Outcome{}, fmt.Errorf("invoking step %q: the plan has no module for node %q", r.Step, r.Node)
 	}
-	if f := v.checkInput(n, r.Input); f != nil {
+	if f := v.checkInput(ctx, n, r.Input); f != nil {
 		return outcome(r, f), nil
 	}
 	call, f, err := v.call(n, r)
@@ -136,7 +136,7 @@ func (v *Invoker) Invoke(ctx context.Context, p *plan.Plan, r Request) (event.Ou
 	if err != nil {
 		return event.Outcome{}, fmt.Errorf("invoking step %q: %w", r.Step, err)
 	}
-	o := v.conclude(n, r, result)
+	o := v.conclude(ctx, n, r, result)
 	o.Fuel = result.Fuel
 	return o, nil
 }

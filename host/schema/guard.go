@@ -5,6 +5,7 @@ package schema
 // carries counts the work and takes over the checks whose cost is not linear.
 
 import (
+	"context"
 	"math"
 	"regexp"
 	"strconv"
@@ -44,13 +45,18 @@ const failedItems = 2 * MaxViolations
 type checker struct {
 	sources *sources
 	schema  *jsonschema.Schema
-	work    int // units left
-	steps   int // of patterns, left
-	names   int // the greatest size of the patternProperties of one schema
+	ctx     context.Context //nolint:containedctx // of the one validation
+	work    int             // units left
+	look    int             // units until ctx is looked at
+	steps   int             // of patterns, left
+	names   int             // the greatest size of the patternProperties of one schema
 }
 
 // tooMuchWork is what a guard panics with; [checker.run] recovers it.
 type tooMuchWork struct{}
+
+// givenUp is its like where nobody waits for the answer any more.
+type givenUp struct{}
 
 // guard is the extension's part of one compiled schema.
 type guard struct {
@@ -117,8 +123,15 @@ func (g *guard) Validate(ctx jsonschema.ValidationContext, v any) error {
 }
 
 func (g *guard) spend(units int) {
-	if g.checker.work -= units; g.checker.work < 0 {
+	c := g.checker
+	if c.work -= units; c.work < 0 {
 		panic(tooMuchWork{})
+	}
+	if c.look -= units; c.look < 0 {
+		c.look = 10_000 // some milliseconds
+		if c.ctx.Err() != nil {
+			panic(givenUp{})
+		}
 	}
 }
 

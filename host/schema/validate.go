@@ -4,6 +4,7 @@ package schema
 // errors made into violations.
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -35,27 +36,47 @@ var numberBound = fmt.Sprintf("what can be computed with (%d characters, exponen
 // one branch that was evidently meant, if there is just one, and else a single
 // violation that says what each branch asks for.
 func (s *Schema) Validate(d document.Document) []failure.Violation {
+	out, err := s.ValidateContext(context.Background(), d)
+	if err != nil { // nothing ends that context
+		return limit(nil, err.Error())
+	}
+	return out
+}
+
+// ValidateContext is [Schema.Validate] that gives up when ctx is done: a document
+// of some megabytes takes seconds. The error is the context's cause; there are
+// no violations then.
+func (s *Schema) ValidateContext(ctx context.Context, d document.Document) ([]failure.Violation, error) {
+	if err := context.Cause(ctx); err != nil {
+		return nil, err
+	}
 	if d.IsZero() {
-		return []failure.Violation{{Keyword: "type", Message: "there must be a document; there is none"}}
+		return []failure.Violation{{Keyword: "type", Message: "there must be a document; there is none"}}, nil
 	}
 	v, err := d.Value()
 	if err != nil {
-		return []failure.Violation{{Keyword: limitKeyword, Message: err.Error(), Found: cut(d.Bytes(), foundBytes)}}
+		return []failure.Violation{{Keyword: limitKeyword, Message: err.Error(), Found: cut(d.Bytes(), foundBytes)}}, nil
 	}
 	b := bounds{}
 	b.measure(v, 0, 0)
 	if out := b.violations(v); out != nil {
-		return out
+		return out, nil
 	}
 	c, err := s.acquire()
 	if err != nil { // it compiled before; only the authority's own fault gets here
-		return []failure.Violation{{Keyword: limitKeyword, Message: err.Error(), Found: cut(d.Bytes(), foundBytes)}}
+		return []failure.Violation{{Keyword: limitKeyword, Message: err.Error(), Found: cut(d.Bytes(), foundBytes)}}, nil
 	}
 	defer s.release(c)
 	if b.keyBytes > maxPatternSteps/max(c.names, 1) {
-		return limit(v, "the keys are too long for the schema's patternProperties")
+		return limit(v, "the keys are too long for the schema's patternProperties"), nil
 	}
-	return c.run(v, work(b.values, b.depth))
+	c.ctx = ctx
+	out := c.run(v, work(b.values, b.depth))
+	c.ctx = nil
+	if err := context.Cause(ctx); err != nil {
+		return nil, err
+	}
+	return out, nil
 }
 
 // run asks the authority.
@@ -64,6 +85,8 @@ func (c *checker) run(v any, allowance int) (out []failure.Violation) {
 	defer func() {
 		switch r := recover().(type) {
 		case nil:
+		case givenUp:
+			// The caller sees to it.
 		case tooMuchWork:
 			out = limit(v, "the check took too much work: the schema tries too many alternatives, or too large patterns, on a document of this shape")
 		default:
