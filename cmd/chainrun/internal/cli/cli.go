@@ -138,13 +138,20 @@ var later = []string{"test", "runs", "show", "resume", "signal", "cancel", "repl
 
 func (a *app) root() *cobra.Command {
 	run := a.runCommand()
-	run.AddCommand(a.checkCommand(), a.graphCommand(), a.nodeCommand(), a.versionCommand())
+	// Beside the commands, files; without this cobra offers none.
+	run.ValidArgsFunction = cobra.FixedCompletions(nil, cobra.ShellCompDirectiveDefault)
+	check, draw := a.checkCommand(), a.graphCommand()
+	check.ValidArgsFunction, draw.ValidArgsFunction = graphFiles, graphFiles
+	run.AddCommand(check, draw, a.nodeCommand(), a.versionCommand())
 	run.PersistentFlags().BoolVar(&a.json, "json", false, "print the machine-readable form")
 	run.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usagef("%w", err) })
 	run.SilenceErrors, run.SilenceUsage = true, true
 	run.SuggestionsMinimumDistance = 2
 	return run
 }
+
+// graphFiles completes the names of graph files.
+var graphFiles = cobra.FixedCompletions([]string{"toml"}, cobra.ShellCompDirectiveFilterFileExt)
 
 // suggestion names the command that was probably meant.
 func suggestion(root *cobra.Command, word string) string {

@@ -33,7 +33,8 @@ the exit code is 3.`,
 			}
 			return nil
 		},
-		RunE: func(_ *cobra.Command, args []string) error { return a.inspectNode(args[0]) },
+		ValidArgsFunction: cobra.FixedCompletions([]string{"wasm"}, cobra.ShellCompDirectiveFilterFileExt),
+		RunE:              func(_ *cobra.Command, args []string) error { return a.inspectNode(args[0]) },
 	})
 	return c
 }
