@@ -49,7 +49,9 @@ func WithJournal(j journal.Journal) Option { return func(c *config) { c.journal 
 
 // WithInterpreter runs modules in wazero's interpreter, slower by far, instead of
 // compiling them. For machines without a compiler back end, and for tests that
-// compare the two.
+// compare the two. Fuel, outputs and digests are the same, but for recursion: the
+// interpreter's own stack ends at some 2,000 calls, before the call depth of
+// [Limits] does.
 func WithInterpreter() Option { return func(c *config) { c.interpreter = true } }
 
 // RunOption says something about one run.
