@@ -22,6 +22,7 @@ import (
 	"maps"
 	"runtime"
 	"slices"
+	"sync"
 
 	"github.com/chainrun/chainrun/host/document"
 	"github.com/chainrun/chainrun/host/driver"
@@ -41,6 +42,7 @@ type Host struct {
 	driver  *local.Driver
 	limits  document.Limits
 	forget  func(run string) // after a run has ended
+	running sync.Map         // ids of the runs under way
 }
 
 // New makes a host. Close it when the last run has ended.

@@ -298,3 +298,25 @@ func TestLoadFromDisk(t *testing.T) {
 		t.Errorf("a folder: %v", err)
 	}
 }
+
+func TestRunIDsUnderWayAreTaken(t *testing.T) {
+	h := newHost(t)
+	g := load(t, h, echo)
+	began, release := make(chan struct{}), make(chan struct{})
+	hold := sync.OnceFunc(func() { close(began); <-release })
+	first, err := h.Start(t.Context(), g, nil, host.WithRunID("r"), host.WithObserver(func(event.Event) { hold() }))
+	if err != nil {
+		t.Fatal(err)
+	}
+	<-began
+	if _, err := h.Run(t.Context(), g, nil, host.WithRunID("r")); !errors.Is(err, host.ErrRunning) {
+		t.Errorf("got %v", err)
+	}
+	close(release)
+	if err := first.Wait(); err != nil {
+		t.Errorf("the first run was disturbed: %v", err)
+	}
+	if _, err := h.Run(t.Context(), g, nil, host.WithRunID("r")); err != nil {
+		t.Errorf("the id is not free again: %v", err)
+	}
+}

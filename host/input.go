@@ -1,6 +1,7 @@
 package host
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -59,12 +60,15 @@ func parseInput(text []byte, limits document.Limits) (document.Document, error) 
 }
 
 // checkInput holds the run's input against the graph's schema.
-func (g *Graph) checkInput(d document.Document) error {
+func (g *Graph) checkInput(ctx context.Context, d document.Document) error {
 	s := g.plan.Graph.Input.Schema
 	if s == nil {
 		return nil
 	}
-	found := s.Validate(d)
+	found, err := s.ValidateContext(ctx, d)
+	if err != nil {
+		return nil //nolint:nilerr // ctx is done: the run will end before it has begun anything
+	}
 	if found == nil {
 		return nil
 	}

@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"iter"
 	"slices"
@@ -54,6 +55,10 @@ func (h *Host) Run(ctx context.Context, g *Graph, input any, options ...RunOptio
 	return r, r.Wait()
 }
 
+// ErrRunning means that a run with the id that [WithRunID] asked for is under
+// way: choose another.
+var ErrRunning = errors.New("a run with this id is under way")
+
 // Start begins a run of g on input and returns at once. See [Host.Run].
 func (h *Host) Start(ctx context.Context, g *Graph, input any, options ...RunOption) (*Run, error) {
 	var c runConfig
@@ -64,7 +69,7 @@ func (h *Host) Start(ctx context.Context, g *Graph, input any, options ...RunOpt
 	if err != nil {
 		return nil, err
 	}
-	if err := g.checkInput(d); err != nil {
+	if err := g.checkInput(ctx, d); err != nil {
 		return nil, err
 	}
 	if c.id == "" {
@@ -83,12 +88,16 @@ func (h *Host) Start(ctx context.Context, g *Graph, input any, options ...RunOpt
 			f(e)
 		}
 	}
+	if _, taken := h.running.LoadOrStore(c.id, true); taken {
+		return nil, fmt.Errorf("%w: %s", ErrRunning, c.id)
+	}
 	go func() {
 		finished, err := h.drive(ctx, driver.Session{
 			Plan: g.plan, Run: c.id, Started: started, Observe: []driver.Observer{observe},
 			Signals: r.signals, Rests: r.rests,
 		})
 		h.forget(c.id)
+		h.running.Delete(c.id)
 		r.end(finished, err)
 	}()
 	return r, nil
