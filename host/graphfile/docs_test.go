@@ -32,7 +32,12 @@ func TestReferenceExamples(t *testing.T) {
 		text := m[1]
 		var found graph.Diagnostics
 		if strings.HasPrefix(text, "version") {
-			_, found = graphfile.Load("example.toml", []byte(text), func(string) ([]byte, error) { return []byte("{}"), nil })
+			_, found = graphfile.Load("example.toml", []byte(text), func(name string) ([]byte, error) {
+				if filepath.Ext(name) == ".toml" {
+					return []byte("[nodes.x]\nmodule = \"x.wasm\"\n"), nil
+				}
+				return []byte("{}"), nil
+			})
 		} else {
 			_, found = graphfile.Parse("example.toml", []byte(text))
 		}

@@ -16,6 +16,7 @@ const (
 	exitUsage       = 2
 	exitInvalid     = 3 // the graph or a module is invalid
 	exitDocument    = 4 // the run's own input or output breaks its schema
+	exitWaiting     = 5 // the run rests until a signal comes
 	exitInternal    = 7
 	exitInterrupted = 130
 )

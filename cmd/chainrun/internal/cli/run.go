@@ -146,6 +146,13 @@ func (a *app) run(name string, f runFlags) error {
 	case err != nil:
 		return err
 	}
+	if waits := r.Waits(); waits != nil {
+		if a.json {
+			a.printJSON(r.View())
+		}
+		fmt.Fprintf(a.Err, "chainrun: run %s waits for a signal to %s\n", r.ID(), indented(strings.Join(waits, ", ")))
+		return said(exitWaiting)
+	}
 	return a.report(name, r, f)
 }
 
@@ -200,6 +207,6 @@ func interruptible() (context.Context, func()) {
 	return ctx, func() {
 		signal.Stop(signals)
 		close(stopped)
-		cancel(nil)
+		cancel(host.ErrInterrupted) // a run that rests is left, not canceled
 	}
 }
