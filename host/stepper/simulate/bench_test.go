@@ -74,10 +74,10 @@ func appends(n int) *graph.Source {
 	return src
 }
 
-func drafted(tb testing.TB, src *graph.Source) *graph.Graph {
+func built(tb testing.TB, src *graph.Source) *graph.Graph {
 	tb.Helper()
-	g, found := graph.Draft(src, nil)
-	if g == nil {
+	g, found := graph.Build(src, nil)
+	if found.Failed() {
 		tb.Fatal(found)
 	}
 	return g
@@ -132,7 +132,7 @@ func BenchmarkSteps(b *testing.B) {
 		{"loop10000", loop(10_000)},
 		{"appends10000", appends(10_000)},
 	} {
-		g := drafted(b, c.src)
+		g := built(b, c.src)
 		b.Run(c.name, func(b *testing.B) {
 			b.ReportAllocs()
 			var events, steps int
@@ -155,7 +155,7 @@ func BenchmarkGrowth(b *testing.B) {
 			var x []float64
 			for b.Loop() {
 				x = append(x, exponent(s.sizes, func(n int) float64 {
-					g := drafted(b, s.source(n))
+					g := built(b, s.source(n))
 					best := math.Inf(1)
 					for range 3 {
 						begin := time.Now()
@@ -173,7 +173,7 @@ func BenchmarkGrowth(b *testing.B) {
 
 // BenchmarkRuns is the memory of 1,000 runs that are under way at once.
 func BenchmarkRuns(b *testing.B) {
-	g := drafted(b, chain(10))
+	g := built(b, chain(10))
 	for b.Loop() {
 		const runs = 1000
 		held := make([]*stepper.Machine, runs)
@@ -204,7 +204,7 @@ var shapes = []struct {
 func TestGrowthIsLinear(t *testing.T) {
 	for _, s := range shapes {
 		x := exponent(s.sizes, func(n int) float64 {
-			g := drafted(t, s.source(n))
+			g := built(t, s.source(n))
 			return float64(allocated(func() { carryOut(t, g, 0) }).bytes)
 		})
 		t.Logf("%s: bytes grow with the exponent %.3f", s.name, x)

@@ -18,7 +18,6 @@ import (
 
 	"github.com/chainrun/chainrun/host/document"
 	"github.com/chainrun/chainrun/host/event"
-	"github.com/chainrun/chainrun/host/expr"
 	"github.com/chainrun/chainrun/host/failure"
 	"github.com/chainrun/chainrun/host/graph"
 )
@@ -73,7 +72,7 @@ func fitted(src *graph.Source, c *cast) *graph.Graph {
 			return g
 		}
 		for _, d := range found {
-			if d.Severity == graph.Error && d.Code != graph.CodeNotSupportedYet && !without(src, d) {
+			if d.Severity == graph.Error && !without(src, d) {
 				return nil
 			}
 		}
@@ -83,30 +82,9 @@ func fitted(src *graph.Source, c *cast) *graph.Graph {
 
 // built builds a graph with its subgraphs.
 func (c *cast) built(src *graph.Source) (*graph.Graph, graph.Diagnostics) {
-	g, found := graph.Draft(src, nil)
-	if g == nil {
-		return nil, found
-	}
-	for i, s := range src.Nodes {
-		n := g.Nodes[i]
-		if s.Wait {
-			n.Kind, n.Timeout = graph.KindWait, 0
-		}
-		if s.Graph != "" && n.Sub == nil {
-			n.Kind, n.Graph = graph.KindGraph, s.Graph
-			if n.Sub, found = c.built(c.subs[s.Graph]); n.Sub == nil {
-				return nil, found
-			}
-		}
-		if s.Foreach.Text != "" && n.Foreach == nil {
-			p, err := expr.NewEnv("input", "inputs", "state", "run").Compile(s.Foreach.Text)
-			if err != nil {
-				return nil, found
-			}
-			n.Foreach, n.Concurrency, n.OnError = p, int(s.Concurrency), graph.OnError(s.OnError)
-		}
-	}
-	return g, found
+	with := *src
+	with.Graphs = func(name string, _ graph.Position) (*graph.Graph, graph.Diagnostics) { return c.built(c.subs[name]) }
+	return graph.Build(&with, nil)
 }
 
 // without takes what a complaint is about out of the source.

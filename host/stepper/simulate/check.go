@@ -301,7 +301,7 @@ func (c *Case) sameInputs(want *reference.Result, inputs map[event.Attempt]stepp
 }
 
 func (c *Case) sameDigest(want *reference.Result, got inspect.View) string {
-	if !c.plain || strings.Contains(want.Output.String(), `"violations"`) {
+	if strings.Contains(want.Output.String(), `"violations"`) {
 		return "" // texts of failures, which the reference words otherwise
 	}
 	if digest := inspect.Fold(c.Graph, slices.Values(facts(want, c.Started()))).Digest; digest != got.Digest {

@@ -25,6 +25,9 @@ var epoch = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 // planned is the digest of the plan that the runs of cases name.
 const planned = "sha256:drawn"
 
+// most bounds the events of a run: max_steps does, if it is kept.
+const most = 50_000
+
 // world is one run of a case.
 type world struct {
 	*Case
@@ -66,6 +69,9 @@ func (w *world) run() error {
 		return err
 	}
 	for !w.machine.Finished() {
+		if len(w.events) > most {
+			return fmt.Errorf("there are %d events, and no end", len(w.events))
+		}
 		if len(w.pending) == 0 {
 			return fmt.Errorf("the run is stuck after %d events", len(w.events))
 		}
