@@ -59,8 +59,13 @@ func New(seed uint64) (*Case, error) {
 // Subs are the subgraphs, by their file.
 func (c *Case) Subs() map[string]*graph.Source { return c.subs }
 
-// Waits reports whether a step may wait for a signal.
-func (c *Case) Waits() bool { return len(c.waits) > 0 }
+// Waits reports whether a node waits for signals.
+func (c *Case) Waits(node string) bool { return c.waits[node] }
+
+// Answer is the document of the signal for a step that waits.
+func (c *Case) Answer(step string) document.Document {
+	return c.Nodes(event.Attempt{Step: step, Node: nodeOf(step), Number: 1}, document.Null(), nil).Output
+}
 
 // fitted builds the graph, and leaves out what Build complains about: edges that
 // cannot be taken, writes in conflict. nil where something else is wrong, as when

@@ -2,10 +2,12 @@ package simulate_test
 
 import (
 	"context"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/chainrun/chainrun/host/driver"
 	"github.com/chainrun/chainrun/host/driver/local"
 	"github.com/chainrun/chainrun/host/event"
 	"github.com/chainrun/chainrun/host/failure"
@@ -23,28 +25,59 @@ func TestLocalDriver(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if c.Waits() {
-			continue // nobody sends the signals
-		}
 		for _, parallel := range []int{1, 3, 100} {
 			synctest.Test(t, func(t *testing.T) {
-				j := memory.New()
-				d := local.New(local.Config{Invoker: invoker{c, uint64(parallel)}, Journal: j, Parallel: parallel})
-				started := c.Started()
-				if _, err := d.Run(t.Context(), &plan.Plan{Graph: c.Graph, Digest: started.Plan}, "run", started); err != nil {
-					t.Fatalf("seed %d: %v", seed, err)
-				}
-				var events []event.Event
-				for e, err := range j.Events(t.Context(), "run") {
-					if err != nil {
-						t.Fatal(err)
-					}
-					events = append(events, e)
-				}
-				report(t, c.Compare(events))
+				report(t, c.Compare(carried(t, c, parallel)))
 			})
 		}
 	}
+}
+
+// carried gives the events of a run by the local driver, whose waits are
+// answered after a while.
+func carried(t *testing.T, c *simulate.Case, parallel int) (events []event.Event) {
+	t.Helper()
+	j := memory.New()
+	d := local.New(local.Config{Invoker: invoker{c, uint64(parallel)}, Journal: j, Parallel: parallel})
+	started := c.Started()
+	var senders sync.WaitGroup
+	over := make(chan struct{})
+	signals := make(chan driver.Signal)
+	answer := func(e event.Event) {
+		b, ok := e.Body.(event.AttemptStarted)
+		if !ok || !c.Waits(b.Node) {
+			return
+		}
+		senders.Go(func() {
+			timer := time.NewTimer(c.Took(uint64(parallel), b.Attempt))
+			defer timer.Stop()
+			select {
+			case <-timer.C:
+			case <-over:
+				return
+			}
+			select {
+			case signals <- driver.Signal{Step: b.Step, Document: c.Answer(b.Step), Done: func(error) {}}:
+			case <-over:
+			}
+		})
+	}
+	_, err := d.Carry(t.Context(), driver.Session{
+		Plan: &plan.Plan{Graph: c.Graph, Digest: started.Plan}, Run: "run", Started: started,
+		Signals: signals, Observe: []driver.Observer{answer},
+	})
+	close(over)
+	senders.Wait()
+	if err != nil {
+		t.Fatalf("seed %d: %v", c.Seed, err)
+	}
+	for e, err := range j.Events(t.Context(), "run") {
+		if err != nil {
+			t.Fatal(err)
+		}
+		events = append(events, e)
+	}
+	return events
 }
 
 // invoker does what the nodes of a case do.

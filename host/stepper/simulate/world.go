@@ -12,7 +12,6 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/chainrun/chainrun/host/document"
 	"github.com/chainrun/chainrun/host/event"
 	"github.com/chainrun/chainrun/host/failure"
 	"github.com/chainrun/chainrun/host/graph"
@@ -137,7 +136,7 @@ func (w *world) crash() error {
 
 // answer sends a signal to those who began to wait.
 func (w *world) answer(now time.Time) {
-	if !w.Waits() {
+	if len(w.waits) == 0 {
 		return
 	}
 	for _, id := range w.machine.Waits() {
@@ -145,9 +144,8 @@ func (w *world) answer(now time.Time) {
 			continue
 		}
 		w.asked[id] = true
-		a := event.Attempt{Step: id, Node: nodeOf(id), Number: 1}
-		o := w.Nodes(a, document.Null(), nil)
-		w.wait(pending{at: now.Add(w.Took(w.schedule, a)), signal: &event.SignalReceived{Step: id, Document: o.Output}})
+		took := w.Took(w.schedule, event.Attempt{Step: id, Node: nodeOf(id), Number: 1})
+		w.wait(pending{at: now.Add(took), signal: &event.SignalReceived{Step: id, Document: w.Answer(id)}})
 	}
 }
 
