@@ -30,6 +30,8 @@ type Machine struct {
 	timers   map[string]timer
 	answered map[string]bool // waits that have got their signal
 
+	waits, composites int // of active: those that wait for a signal, those with others inside
+
 	owed *owed // the fact that must come next
 	done bool  // RunFinished has been applied
 

@@ -34,10 +34,11 @@ type step struct {
 	waking  string
 	verdict *verdict // of the outcome that was judged last
 
-	inner   *frame // of a node that is a graph, while it is under way
-	each    *each  // of a foreach
-	touched bool   // it is among those to look at
-	waiting bool   // for a signal
+	inner     *frame // of a node that is a graph, while it is under way
+	each      *each  // of a foreach
+	touched   bool   // it is among those to look at
+	waiting   bool   // for a signal
+	composite bool   // it has, or had, one of the two
 
 	// Of an element: the foreach, which element it is, its document, and whether
 	// it has one of the places.
@@ -78,7 +79,14 @@ func (m *Machine) begin(d due) {
 		m.failWithout(s, s.failed(failure.ExpressionError, err.Error()), s.input)
 		return
 	}
+	m.compose(s)
+}
+
+// compose puts a step under way that has others inside.
+func (m *Machine) compose(s *step) {
 	m.under(s)
+	s.composite = true
+	m.composites++
 	m.touch(s)
 }
 
@@ -111,9 +119,8 @@ func (m *Machine) beginCall(s *step) {
 			return
 		}
 	}
-	m.under(s)
+	m.compose(s)
 	m.enter(s.node.Sub, s, input)
-	m.touch(s)
 }
 
 // check holds a document that no invoker sees to a schema.
@@ -257,6 +264,12 @@ func (m *Machine) through(s *step) {
 		delete(m.active, s.id)
 		delete(m.timers, stepDeadline+s.id)
 		delete(m.timers, s.waking)
+		if s.waiting {
+			m.waits--
+		}
+		if s.composite {
+			m.composites--
+		}
 	}
 	s.running, s.waiting = false, false
 	if s.of != nil {

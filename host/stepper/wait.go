@@ -65,21 +65,15 @@ func (m *Machine) Waits() []string {
 // Resting reports whether only signals, or the timeouts of those who wait for
 // them, can carry the run on.
 func (m *Machine) Resting() bool {
-	waits := 0
-	for _, s := range m.active {
-		switch {
-		case s.waiting:
-			waits++
-		case s.inner == nil && s.each == nil:
-			return false // an attempt is under way, or rests before the next
-		}
-	}
-	return waits > 0 && !m.done && m.owed == nil
+	// What neither waits nor has others inside has an attempt under way, or rests
+	// before the next one.
+	return m.waits > 0 && m.waits+m.composites == len(m.active) && !m.done && m.owed == nil
 }
 
 // beginWait lets a step rest until its signal comes.
 func (m *Machine) beginWait(s *step) {
 	s.waiting = true
+	m.waits++
 	if s.node.Timeout > 0 {
 		s.waking = waitTimeout + s.id
 		m.setTimer(s.waking, timer{at: m.now.Add(s.node.Timeout), kind: endsWait, step: s})

@@ -19,12 +19,18 @@ type Config struct {
 	Invoker driver.Invoker
 	Journal journal.Journal
 	// Parallel bounds the attempts that are under way at once, over all runs;
-	// 0: the number of CPUs. Those that wait are taken in the order in which
-	// their runs asked.
+	// 0: the number of CPUs. Runs take turns: one that has many attempts to make
+	// does not hold up one that has few.
 	Parallel int
+	// Runs bounds the runs that are under way at once; 0: DefaultRuns. Carry
+	// waits outside for the others to end, or to rest until a signal comes.
+	Runs int
 	// Clock is where times come from; nil: the system's.
 	Clock Clock
 }
+
+// DefaultRuns is how many runs are under way at once, where nobody says it.
+const DefaultRuns = 1024
 
 // Clock tells the time and wakes up. Safe for concurrent use.
 type Clock interface {
@@ -52,6 +58,7 @@ type Driver struct {
 	journal journal.Journal
 	clock   Clock
 	places  chan struct{} // one is held by each attempt under way
+	gate    gate
 }
 
 var _ driver.Driver = (*Driver)(nil)
@@ -61,12 +68,15 @@ func New(c Config) *Driver {
 	if c.Parallel <= 0 {
 		c.Parallel = runtime.GOMAXPROCS(0)
 	}
+	if c.Runs <= 0 {
+		c.Runs = DefaultRuns
+	}
 	if c.Clock == nil {
 		c.Clock = systemClock{}
 	}
 	return &Driver{
 		invoker: c.Invoker, journal: c.Journal, clock: c.Clock,
-		places: make(chan struct{}, c.Parallel),
+		places: make(chan struct{}, c.Parallel), gate: gate{most: c.Runs},
 	}
 }
 
@@ -78,6 +88,7 @@ func (d *Driver) Run(ctx context.Context, p *plan.Plan, id string, started event
 // Carry implements [driver.Driver]. Where the session does not say how many
 // elements of a foreach are under way at once, it is as many as the driver lets.
 func (d *Driver) Carry(ctx context.Context, s driver.Session) (event.RunFinished, error) {
+	d.gate.enter(ctx)
 	r := newRun(ctx, d, s)
 	defer r.close()
 	if err := interrupted(ctx); err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -18,7 +19,7 @@ type run struct {
 	d       *Driver
 	s       driver.Session
 	machine *stepper.Machine
-	resting bool // and Rests has been told
+	resting bool // and Rests has been told; it has no place in the gate
 
 	// ctx has the caller's values, but not its end: a run that is canceled has
 	// still to be recorded.
@@ -29,6 +30,7 @@ type run struct {
 	finished event.RunFinished
 
 	waiting  []stepper.Invoke // attempts that have no place yet
+	dropped  []event.Attempt  // of those, the ones that are wanted no more
 	attempts map[event.Attempt]context.CancelCauseFunc
 	results  chan result
 	workers  sync.WaitGroup
@@ -55,6 +57,9 @@ func newRun(ctx context.Context, d *Driver, s driver.Session) *run {
 // close ends what is still under way, whatever the reason, and waits for it.
 func (r *run) close() {
 	r.timers.stop()
+	if !r.resting {
+		r.d.gate.leave()
+	}
 	r.cancel(driver.ErrInterrupted)
 	for len(r.attempts) > 0 {
 		o := <-r.results
@@ -79,10 +84,17 @@ func (r *run) drive(ctx context.Context) (event.RunFinished, error) {
 			if r.s.Signals == nil {
 				return event.RunFinished{}, driver.ErrWaiting
 			}
-			if !r.resting && r.s.Rests != nil {
-				r.s.Rests(r.machine.Waits())
+			if !r.resting {
+				r.rest()
 			}
-			r.resting = true
+		}
+		if len(r.dropped) > 0 {
+			o := event.Outcome{Attempt: r.dropped[0]}
+			r.dropped = r.dropped[1:]
+			if err := r.commit(r.machine.Judge(o)); err != nil {
+				return event.RunFinished{}, err
+			}
+			continue
 		}
 		var place chan<- struct{}
 		if len(r.waiting) > 0 {
@@ -120,6 +132,15 @@ func (r *run) signal(s driver.Signal) error {
 	}
 	s.Done(err)
 	return err
+}
+
+// rest gives the run's place to another one until something happens.
+func (r *run) rest() {
+	r.resting = true
+	r.d.gate.leave()
+	if r.s.Rests != nil {
+		r.s.Rests(r.machine.Waits())
+	}
 }
 
 // end cancels the run because ctx is done, or gives ErrInterrupted.
@@ -167,7 +188,11 @@ func (r *run) commit(fact event.Body) error {
 	if err := r.d.journal.Append(r.ctx, batch...); err != nil {
 		return fmt.Errorf("recording the run: %w", err)
 	}
-	r.seq, r.last, r.resting = seq, now, false
+	r.seq, r.last = seq, now
+	if r.resting {
+		r.resting = false
+		r.d.gate.again()
+	}
 	for _, e := range batch {
 		for _, see := range r.s.Observe {
 			see(e)
@@ -228,15 +253,15 @@ func (r *run) abort(c stepper.Abort) {
 		return
 	}
 	for i, w := range r.waiting {
-		if w.Attempt != c.Attempt {
-			continue
+		if w.Attempt == c.Attempt {
+			if i == 0 { // the usual case: aborts come in order
+				r.waiting = r.waiting[1:]
+			} else {
+				r.waiting = slices.Delete(r.waiting, i, i+1)
+			}
+			r.dropped = append(r.dropped, c.Attempt)
+			return
 		}
-		r.waiting = append(r.waiting[:i:i], r.waiting[i+1:]...)
-		r.attempts[c.Attempt] = func(error) {}
-		r.workers.Go(func() {
-			r.results <- result{outcome: event.Outcome{Attempt: c.Attempt}}
-		})
-		return
 	}
 }
 
