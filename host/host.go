@@ -67,7 +67,7 @@ func New(options ...Option) (*Host, error) {
 	}
 	h := &Host{engine: engine, forget: forget, limits: document.Limits{Bytes: c.limits.DocumentBytes, Depth: c.limits.DocumentDepth}}
 	h.invoker = invoke.New(engine, c.limits, nodeLog(c.logger))
-	h.driver = local.New(local.Config{Invoker: invoker{h.invoker}, Journal: c.journal, Parallel: c.parallel})
+	h.driver = local.New(local.Config{Invoker: invoker{h.invoker}, Journal: c.journal, Parallel: c.parallel, Runs: c.runs})
 	return h, nil
 }
 

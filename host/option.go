@@ -20,6 +20,7 @@ type config struct {
 	cacheDir    string
 	limits      Limits
 	parallel    int
+	runs        int
 	journal     journal.Journal
 	interpreter bool
 }
@@ -42,6 +43,10 @@ func WithLimits(l Limits) Option { return func(c *config) { c.limits = l } }
 // WithParallel bounds the steps that run at once, over all runs of the host.
 // Default: the number of CPUs.
 func WithParallel(steps int) Option { return func(c *config) { c.parallel = steps } }
+
+// WithRuns bounds the runs that are under way at once; the others wait in
+// [Host.Start]. Runs that rest until a signal comes do not count. Default: 1,024.
+func WithRuns(runs int) Option { return func(c *config) { c.runs = runs } }
 
 // WithJournal records runs in j, which stays the caller's to close. Default: in
 // memory, as long as the run goes on.

@@ -59,7 +59,9 @@ func (h *Host) Run(ctx context.Context, g *Graph, input any, options ...RunOptio
 // way: choose another.
 var ErrRunning = errors.New("a run with this id is under way")
 
-// Start begins a run of g on input and returns at once. See [Host.Run].
+// Start begins a run of g on input and returns when that is recorded: at once,
+// unless as many runs are under way as may be (see [WithRuns]); then it waits for
+// one of them to end, or to rest. See [Host.Run].
 func (h *Host) Start(ctx context.Context, g *Graph, input any, options ...RunOption) (*Run, error) {
 	var c runConfig
 	for _, o := range options {
@@ -100,6 +102,7 @@ func (h *Host) Start(ctx context.Context, g *Graph, input any, options ...RunOpt
 		h.running.Delete(c.id)
 		r.end(finished, err)
 	}()
+	r.event(0)
 	return r, nil
 }
 

@@ -132,3 +132,38 @@ module = "echo.wasm"
 		t.Errorf("%+v", v.Steps)
 	}
 }
+
+// TestRunsWaitOutside: beyond the bound, Start holds its caller; runs that rest do
+// not count.
+func TestRunsWaitOutside(t *testing.T) {
+	h := newHost(t, host.WithRuns(1))
+	resting := load(t, h, approval)
+	var runs []*host.Run
+	for range 3 {
+		r, err := h.Run(t.Context(), resting, nil)
+		if err != nil || r.Status() != host.Waiting {
+			t.Fatal(r.Status(), err)
+		}
+		runs = append(runs, r)
+	}
+	for range 20 {
+		r, err := h.Start(t.Context(), load(t, h, echo), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if v := r.View(); v.Run != r.ID() {
+			t.Errorf("Start came back before the run was recorded: %+v", v)
+		}
+		runs = append(runs, r)
+	}
+	for i, r := range runs {
+		if i < 3 {
+			if err := r.Signal(t.Context(), "approve", map[string]any{"ok": i}); err != nil {
+				t.Error(err)
+			}
+		}
+		if r.Status() != event.Done {
+			t.Errorf("run %d: %s", i, r.Status())
+		}
+	}
+}
