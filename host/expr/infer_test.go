@@ -3,9 +3,11 @@ package expr
 import (
 	"context"
 	"encoding/json"
+	"flag"
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -278,6 +280,7 @@ func drawSource(t *rapid.T, depth int, variables []string) string {
 // Whatever is said of an expression is so for every document: it fails where it
 // is said to always fail, and what it gives is of the type that was inferred.
 func TestPropertyInfer(t *testing.T) {
+	checks(t, 5_000)
 	env := NewEnv("x")
 	always, succeeded, sharp := 0, 0, 0
 	rapid.Check(t, func(t *rapid.T) {
@@ -339,4 +342,19 @@ func shown(t *Type) string {
 		text += " " + name + ":(" + shown(t.Members[name]) + ")"
 	}
 	return text
+}
+
+// checks raises the number of cases, unless the command line says how many: a
+// hundred find too little here.
+func checks(t *testing.T, n int) {
+	t.Helper()
+	const name = "rapid.checks"
+	f := flag.Lookup(name)
+	if f.Value.String() != f.DefValue {
+		return
+	}
+	if err := flag.Set(name, strconv.Itoa(n)); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = flag.Set(name, f.DefValue) })
 }

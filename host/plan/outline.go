@@ -4,8 +4,6 @@ package plan
 // as types for expressions.
 
 import (
-	"slices"
-
 	"github.com/chainrun/chainrun/host/document"
 	"github.com/chainrun/chainrun/host/expr"
 	"github.com/chainrun/chainrun/host/graph"
@@ -24,7 +22,7 @@ func (v *prover) schemas(list ...*schema.Schema) *schema.Shape {
 			shape = s.Shape()
 			v.byDigest[s.Digest()] = shape
 		}
-		all = schema.Intersection(all, shape)
+		all = v.both(all, shape)
 	}
 	return all
 }
@@ -32,12 +30,15 @@ func (v *prover) schemas(list ...*schema.Schema) *schema.Shape {
 // takes is the shape of the documents that a node, or each element of its
 // foreach, can be given.
 func (v *prover) takes(n *Node) *schema.Shape {
-	all := schema.Intersection(v.schemas(n.In.Schema), v.schemas(n.InSchemas...))
+	if n.Kind == graph.KindWait { // it takes nothing: what arrives is for whoever answers
+		return schema.AnyShape()
+	}
+	all := v.both(v.schemas(n.In.Schema), v.schemas(n.InSchemas...))
 	switch {
 	case n.Kind == graph.KindModule && n.Encoding == graph.EncodingText:
-		return schema.Intersection(all, schema.KindShape(document.KindString))
+		return v.both(all, schema.KindShape(document.KindString))
 	case n.Kind == graph.KindGraph && n.Node.Sub != nil:
-		return schema.Intersection(all, v.schemas(n.Node.Sub.Input.Schema))
+		return v.both(all, v.schemas(n.Node.Sub.Input.Schema))
 	}
 	return all
 }
@@ -48,12 +49,12 @@ func (v *prover) gives(n *graph.Node) *schema.Shape {
 		return shape
 	}
 	p := v.plan.Nodes[n.Index]
-	all := schema.Intersection(v.schemas(n.Out.Schema), v.schemas(p.OutSchemas...))
+	all := v.both(v.schemas(n.Out.Schema), v.schemas(p.OutSchemas...))
 	switch {
 	case n.Kind == graph.KindModule && n.Encoding == graph.EncodingText:
-		all = schema.Intersection(all, schema.KindShape(document.KindString))
+		all = v.both(all, schema.KindShape(document.KindString))
 	case n.Kind == graph.KindGraph && n.Sub != nil:
-		all = schema.Intersection(all, v.schemas(n.Sub.Output.Schema))
+		all = v.both(all, v.schemas(n.Sub.Output.Schema))
 	}
 	if n.Foreach != nil {
 		if n.OnError == graph.OnErrorCollect {
@@ -92,7 +93,7 @@ func (v *prover) arrived(n *graph.Node) *schema.Shape {
 		return shape
 	}
 	var parts []*schema.Shape
-	if v.starts(n) {
+	if v.start[n] {
 		parts = append(parts, v.run)
 	}
 	for _, back := range []bool{false, true} {
@@ -110,8 +111,6 @@ func (v *prover) arrived(n *graph.Node) *schema.Shape {
 	v.arrivals[n] = shape
 	return shape
 }
-
-func (v *prover) starts(n *graph.Node) bool { return slices.Contains(v.plan.Graph.Start, n) }
 
 func byNode(n *graph.Node, back bool) bool {
 	if back {
@@ -198,11 +197,11 @@ func (v *prover) updates(k *graph.StateKey) *schema.Shape {
 	switch k.Reduce {
 	case graph.ReduceReplace, graph.ReduceAppend, graph.ReduceUnion:
 	case graph.ReduceSum:
-		return schema.Intersection(shape, schema.KindShape(document.KindNumber))
+		return v.both(shape, schema.KindShape(document.KindNumber))
 	case graph.ReduceMin, graph.ReduceMax:
-		return schema.Intersection(shape, schema.KindShape(document.KindNumber, document.KindNull))
+		return v.both(shape, schema.KindShape(document.KindNumber, document.KindNull))
 	case graph.ReduceMerge:
-		return schema.Intersection(shape, schema.KindShape(document.KindObject))
+		return v.both(shape, schema.KindShape(document.KindObject))
 	}
 	return shape
 }

@@ -6,6 +6,7 @@ package plan
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/chainrun/chainrun/host/expr"
 	"github.com/chainrun/chainrun/host/failure"
@@ -34,6 +35,11 @@ func prove(p *Plan) graph.Diagnostics {
 	v := &prover{
 		plan: p, byDigest: map[string]*schema.Shape{}, outputs: map[*graph.Node]*schema.Shape{},
 		arrivals: map[*graph.Node]*schema.Shape{}, converted: map[*schema.Shape]*expr.Type{},
+		budget: schema.NewBudget(maxComparisons), met: map[pair]*schema.Shape{}, routed: map[routedCode]bool{},
+		inputs: map[*graph.Node]*expr.Type{}, taken: map[*Node]*expr.Type{}, start: map[*graph.Node]bool{},
+	}
+	for _, n := range p.Graph.Start {
+		v.start[n] = true
 	}
 	v.run = v.schemas(p.Graph.Input.Schema)
 	v.state = v.stateType()
@@ -65,6 +71,34 @@ type prover struct {
 	outputs   map[*graph.Node]*schema.Shape
 	arrivals  map[*graph.Node]*schema.Shape
 	converted map[*schema.Shape]*expr.Type
+	inputs    map[*graph.Node]*expr.Type // the variable `inputs`
+	taken     map[*Node]*expr.Type       // the variable `input` after a success
+	start     map[*graph.Node]bool
+
+	budget *schema.Budget
+	met    map[pair]*schema.Shape
+	routed map[routedCode]bool
+}
+
+// maxComparisons bounds the work of one proof: what is left then is not proved.
+const maxComparisons = 2_000_000
+
+type pair struct{ a, b *schema.Shape }
+
+type routedCode struct {
+	node *graph.Node
+	code failure.Code
+}
+
+// both is the shape of what is in both.
+func (v *prover) both(a, b *schema.Shape) *schema.Shape {
+	key := pair{a, b}
+	shape, ok := v.met[key]
+	if !ok {
+		shape = v.budget.Intersection(a, b)
+		v.met[key] = shape
+	}
+	return shape
 }
 
 func (v *prover) complain(severity graph.Severity, at graph.Position, code, text, hint string) {
@@ -76,11 +110,15 @@ func (v *prover) complain(severity graph.Severity, at graph.Position, code, text
 
 // severity of something that makes each step of a node fail with a code: an
 // error, but where the author has drawn what happens then.
-func severity(n *graph.Node, c failure.Code) graph.Severity {
-	for _, e := range n.Outgoing {
-		if e.Covers(c) {
-			return graph.Warning
-		}
+func (v *prover) severity(n *graph.Node, c failure.Code) graph.Severity {
+	key := routedCode{n, c}
+	routed, ok := v.routed[key]
+	if !ok {
+		routed = slices.ContainsFunc(n.Outgoing, func(e *graph.Edge) bool { return e.Covers(c) })
+		v.routed[key] = routed
+	}
+	if routed {
+		return graph.Warning
 	}
 	return graph.Error
 }

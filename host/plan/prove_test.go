@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/tools/txtar"
 
@@ -88,6 +89,10 @@ func TestProve(t *testing.T) {
 			strings.Replace(pair(film, ""), "chain = ['a', 'b']", "", 1) + "[[edges]]\nfrom = 'a'\nto = 'b'\nwhen = 'output.year'\n",
 			`error type_error a condition must be true or false; this one is a number`,
 		},
+		"a condition that is never true": {
+			strings.Replace(pair(film, ""), "chain = ['a', 'b']", "", 1) + "[[edges]]\nfrom = 'a'\nto = 'b'\nwhen = 'has(output.titel) && output.titel != \"\"'\n",
+			`warning unreachable_edge edge from "a" to "b": when: the condition is never true`,
+		},
 		"the error of a success": {
 			strings.Replace(pair(film, ""), "chain = ['a', 'b']", "", 1) + "[[edges]]\nfrom = 'a'\nto = 'b'\nwhen = 'error.code == \"trap\"'\n",
 			`error type_error there is no "code": error is null`,
@@ -162,6 +167,36 @@ func TestMissingGrant(t *testing.T) {
 	_, found := Link(build(t, "version = 1\nchain = ['a']\n[nodes.a]\nmodule = 'ask.wasm'\n"), func(string) ([]byte, error) { return wasm, nil })
 	if len(found) != 2 || found[0].Code != CodeMissingGrant || found[0].Line != 4 || !strings.Contains(found.Error(), "[nodes.a.grants.fetch]") {
 		t.Errorf("found %v", found)
+	}
+}
+
+// A graph of 10,000 nodes, one that everything leads to and from, and a schema of
+// many parts on each wire are proved in well under a second.
+func TestProveLarge(t *testing.T) {
+	const n = 10_000
+	text := "version = 1\n"
+	wide := `{ type = "object", required = ["m1"], additionalProperties = false, properties = { `
+	for i := range 100 {
+		wide += fmt.Sprintf(`m%d = { type = "object", properties = { x = { type = "integer" } } }, `, i)
+	}
+	wide += "} }"
+	text += "[nodes.first]\nmodule = 'm'\noutput_schema = " + wide + "\n[nodes.last]\nmodule = 'm'\ninput = 'inputs.size() + state.k'\n[state.k]\ninitial = 1\n"
+	var edges strings.Builder
+	for i := range n {
+		text += fmt.Sprintf("[nodes.n%d]\nmodule = 'm'\ninput_schema = { required = ['m1'] }\n", i)
+		fmt.Fprintf(&edges, "[[edges]]\nfrom = 'first'\nto = 'n%d'\nwhen = 'output.m1.x > %d'\n[[edges]]\nfrom = 'n%d'\nto = 'last'\nwhen = 'input.m2.x == %d'\n", i, i, i, i)
+	}
+	g, found := graphfile.Load("graph.toml", []byte(text+edges.String()), nil)
+	if found.Failed() {
+		t.Skip(found[0])
+	}
+	began := time.Now()
+	if _, found = Link(g, func(string) ([]byte, error) { return moduletest.Echo(), nil }); len(found) > 0 {
+		t.Error(found[0])
+	}
+	t.Logf("%v", time.Since(began))
+	if d := time.Since(began); d > 20*time.Second {
+		t.Errorf("it took %v", d)
 	}
 }
 

@@ -18,11 +18,11 @@ const wireHint = "correct one of the two schemas, or write an `input` that makes
 func (v *prover) input(n *Node) {
 	takes := v.takes(n)
 	vars := v.variables(n.Node)
-	refuse := severity(n.Node, failure.InvalidInput)
+	refuse := v.severity(n.Node, failure.InvalidInput)
 	if n.Foreach != nil {
-		list := v.expression(n.Foreach, vars, keyOf(n.Node, "foreach"), fmt.Sprintf("node %q: foreach", n.Name), severity(n.Node, failure.ExpressionError))
+		list := v.expression(n.Foreach, vars, keyOf(n.Node, "foreach"), fmt.Sprintf("node %q: foreach", n.Name), v.severity(n.Node, failure.ExpressionError))
 		if list != nil && list.Kinds != 0 && list.Kinds&expr.List == 0 {
-			v.complain(severity(n.Node, failure.ExpressionError), keyOf(n.Node, "foreach"), CodeTypeError,
+			v.complain(v.severity(n.Node, failure.ExpressionError), keyOf(n.Node, "foreach"), CodeTypeError,
 				fmt.Sprintf("node %q: foreach: it gives no list: it is %s", n.Name, shapeOf(list)), "give the list of the elements")
 		}
 		var items *expr.Type
@@ -41,7 +41,7 @@ func (v *prover) input(n *Node) {
 		v.bound(n, vars, takes, refuse)
 		return
 	}
-	if v.starts(n.Node) {
+	if v.start[n.Node] {
 		at := v.plan.Graph.Input.At
 		if at.Line == 0 {
 			at = n.At
@@ -64,7 +64,7 @@ func (v *prover) input(n *Node) {
 
 // bound looks at a node's `input`.
 func (v *prover) bound(n *Node, vars map[string]*expr.Type, takes *schema.Shape, refuse graph.Severity) {
-	fails := severity(n.Node, failure.ExpressionError)
+	fails := v.severity(n.Node, failure.ExpressionError)
 	at := n.Input.At
 	if at.Line == 0 {
 		at = keyOf(n.Node, "input")
@@ -87,15 +87,20 @@ func (v *prover) bound(n *Node, vars map[string]*expr.Type, takes *schema.Shape,
 
 // fit complains where no document of one shape can be of the other.
 func (v *prover) fit(given, wanted *schema.Shape, severity graph.Severity, at graph.Position, text, hint string) {
-	if verdict, why := schema.Compare(given, wanted); verdict == schema.Incompatible {
+	if verdict, why := v.budget.Compare(given, wanted); verdict == schema.Incompatible {
 		v.complain(severity, at, CodeIncompatibleWire, text+": "+why.String(), hint)
 	}
 }
 
 // variables are those that every expression of a node sees.
 func (v *prover) variables(n *graph.Node) map[string]*expr.Type {
+	inputs, ok := v.inputs[n]
+	if !ok {
+		inputs = v.inputsType(n)
+		v.inputs[n] = inputs
+	}
 	return map[string]*expr.Type{
-		"input": v.typeOf(v.arrived(n)), "inputs": v.inputsType(n), "state": v.state, "run": v.runType(),
+		"input": v.typeOf(v.arrived(n)), "inputs": inputs, "state": v.state, "run": v.runType(),
 	}
 }
 
@@ -107,7 +112,12 @@ func (v *prover) runType() *expr.Type {
 func (v *prover) after(n *Node) map[string]*expr.Type {
 	vars := v.variables(n.Node)
 	if n.Input == nil && n.Foreach == nil {
-		vars["input"] = v.typeOf(schema.Intersection(v.arrived(n.Node), v.takes(n)))
+		taken, ok := v.taken[n]
+		if !ok {
+			taken = v.typeOf(v.both(v.arrived(n.Node), v.takes(n)))
+			v.taken[n] = taken
+		}
+		vars["input"] = taken
 	}
 	vars["output"] = v.typeOf(v.gives(n.Node))
 	return vars
@@ -117,8 +127,8 @@ func (v *prover) after(n *Node) map[string]*expr.Type {
 func (v *prover) writes(n *Node) {
 	for _, w := range n.Writes {
 		label := fmt.Sprintf("node %q: write.%s", n.Name, w.Key.Name)
-		given := shapeOf(v.expression(w.Expr, v.after(n), w.At, label, severity(n.Node, failure.ExpressionError)))
-		v.fit(given, v.updates(w.Key), severity(n.Node, failure.InvalidState), w.At, label+" makes no update that the key can take",
+		given := shapeOf(v.expression(w.Expr, v.after(n), w.At, label, v.severity(n.Node, failure.ExpressionError)))
+		v.fit(given, v.updates(w.Key), v.severity(n.Node, failure.InvalidState), w.At, label+" makes no update that the key can take",
 			fmt.Sprintf("correct the expression, or the schema or reducer of [state.%s]", w.Key.Name))
 	}
 }
@@ -130,7 +140,7 @@ func (v *prover) condition(e *graph.Edge) {
 		return
 	}
 	n := v.plan.Nodes[e.From.Index]
-	vars, fails := v.after(n), severity(n.Node, failure.ExpressionError)
+	vars, fails := v.after(n), v.severity(n.Node, failure.ExpressionError)
 	null := &expr.Type{Kinds: expr.Null}
 	vars["error"] = null
 	if e.Failure {
@@ -138,8 +148,13 @@ func (v *prover) condition(e *graph.Edge) {
 		vars["output"], vars["error"], fails = null, v.typeOf(failureShape), graph.Warning
 	}
 	label := fmt.Sprintf("edge from %q to %q: when", e.From.Name, e.To.Name)
-	if t := v.expression(e.When, vars, e.At, label, fails); t != nil && t.Kinds != 0 && t.Kinds&expr.Bool == 0 {
+	t := v.expression(e.When, vars, e.At, label, fails)
+	switch {
+	case t == nil || t.Kinds == 0:
+	case t.Kinds&expr.Bool == 0:
 		v.complain(fails, e.At, CodeTypeError, fmt.Sprintf("%s: a condition must be true or false; this one is %s", label, shapeOf(t)), "compare it with something")
+	case t.Kinds == expr.False && e.When.Normal() != "false": // who writes that means it
+		v.complain(graph.Warning, e.At, graph.CodeUnreachableEdge, label+": the condition is never true, whatever the documents are", "correct it, or remove the edge")
 	}
 }
 

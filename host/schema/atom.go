@@ -14,15 +14,47 @@ import (
 
 // relation answers questions about two shapes, within a bound of work. Beyond it
 // a set is taken to be larger than it is, and nothing to be within anything.
-type relation struct{ work int }
+type relation struct{ left int }
+
+func newRelation() relation { return relation{left: maxShapeWork} }
 
 func (r *relation) spend() bool {
-	r.work++
-	return r.work <= maxShapeWork
+	r.left--
+	return r.left >= 0
 }
 
 // Intersection is the shape of the values that are in both.
-func Intersection(a, b *Shape) *Shape { return (&relation{}).intersect(a, b) }
+func Intersection(a, b *Shape) *Shape {
+	r := newRelation()
+	return r.intersect(a, b)
+}
+
+// Budget bounds the work of many questions together. When it is used up the
+// answers are [Unknown], and intersections larger than they could be. The zero
+// Budget has nothing left. Not for concurrent use.
+type Budget struct{ left int }
+
+// NewBudget is enough for about n small questions.
+func NewBudget(n int) *Budget { return &Budget{left: n} }
+
+func (b *Budget) ask(question func(*relation)) {
+	granted := max(min(b.left, maxShapeWork), 0)
+	r := relation{left: granted}
+	question(&r)
+	b.left -= granted - r.left
+}
+
+// Intersection is the shape of the values that are in both.
+func (b *Budget) Intersection(x, y *Shape) (both *Shape) {
+	b.ask(func(r *relation) { both = r.intersect(x, y) })
+	return both
+}
+
+// Compare is the function of that name.
+func (b *Budget) Compare(up, down *Shape) (v Verdict, why Mismatch) {
+	b.ask(func(r *relation) { v, why = r.compare(up, down) })
+	return v, why
+}
 
 func (r *relation) intersect(a, b *Shape) *Shape {
 	switch {
@@ -34,7 +66,7 @@ func (r *relation) intersect(a, b *Shape) *Shape {
 		return b.Loosely()
 	case b.all:
 		return a.Loosely()
-	case r.work > maxShapeWork:
+	case r.left < 0:
 		return a.Loosely()
 	}
 	s := &Shape{}
@@ -82,7 +114,7 @@ func (r *relation) meet(x, y *atom) *atom {
 		}
 		z.rest = r.intersect(x.rest, y.rest)
 	case document.KindObject:
-		r.work += len(x.members) + len(y.members)
+		r.left -= len(x.members) + len(y.members)
 		z.members = make(map[string]*Shape, len(x.members)+len(y.members))
 		for _, m := range []map[string]*Shape{x.members, y.members} {
 			for _, name := range sortedKeys(m) {

@@ -60,7 +60,11 @@ func (m Mismatch) String() string {
 
 // Compare is [Contains] for shapes. Where they are incompatible it says why.
 func Compare(up, down *Shape) (Verdict, Mismatch) {
-	r := &relation{}
+	r := newRelation()
+	return r.compare(up, down)
+}
+
+func (r *relation) compare(up, down *Shape) (Verdict, Mismatch) {
 	if r.within(up, down) {
 		return Compatible, Mismatch{}
 	}

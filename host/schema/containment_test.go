@@ -2,6 +2,8 @@ package schema
 
 import (
 	"encoding/json"
+	"flag"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -216,6 +218,7 @@ func drawTwin(t *rapid.T, s any, depth int) any {
 // schemas that are incompatible, and none of a schema breaks one that is
 // compatible with it. And no document is outside of its schema's shape.
 func TestPropertyContains(t *testing.T) {
+	checks(t, 1_500)
 	counts := map[Verdict]int{}
 	both := 0
 	rapid.Check(t, func(t *rapid.T) {
@@ -292,4 +295,19 @@ func TestContainsIsBounded(t *testing.T) {
 	wide := compiled(t, `{"oneOf":[`+strings.Join(branches, ",")+`]}`)
 	Contains(compiled(t, `{"type":"object"}`), wide)
 	Contains(wide, compiled(t, `{"anyOf":[`+strings.Join(branches, ",")+`]}`))
+}
+
+// checks raises the number of cases, unless the command line says how many: a
+// hundred find too little here.
+func checks(t *testing.T, n int) {
+	t.Helper()
+	const name = "rapid.checks"
+	f := flag.Lookup(name)
+	if f.Value.String() != f.DefValue {
+		return
+	}
+	if err := flag.Set(name, strconv.Itoa(n)); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = flag.Set(name, f.DefValue) })
 }

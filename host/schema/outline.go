@@ -20,7 +20,7 @@ func (s *Schema) Shape() *Shape {
 		return looseShape
 	}
 	defer s.release(c)
-	o := outliner{known: map[*jsonschema.Schema]*Shape{}}
+	o := outliner{relation: newRelation(), known: map[*jsonschema.Schema]*Shape{}}
 	return o.outline(c.schema)
 }
 
@@ -151,7 +151,10 @@ func (s *Shape) of(k document.Kind) []*atom {
 }
 
 // isFull reports whether the atom is certainly all values of its kind.
-func (a *atom) isFull() bool { return (&relation{}).under(full(a.kind), a) }
+func (a *atom) isFull() bool {
+	r := newRelation()
+	return r.under(full(a.kind), a)
+}
 
 // own is the shape by the keywords that are about one kind, and type.
 func (o *outliner) own(s *jsonschema.Schema) *Shape {
