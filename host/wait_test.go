@@ -97,7 +97,7 @@ func TestCancelWhileWaiting(t *testing.T) {
 		t.Fatal(err)
 	}
 	cancel()
-	for range r.Events() { //nolint:revive // until the run has ended
+	for range r.Events() {
 	}
 	if r.Status() != event.Canceled {
 		t.Errorf("status %s", r.Status())

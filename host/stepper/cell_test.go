@@ -2,6 +2,7 @@ package stepper
 
 import (
 	"fmt"
+	"maps"
 	"math/big"
 	"slices"
 	"testing"
@@ -26,15 +27,11 @@ func TestReduceInCanonicalOrder(t *testing.T) {
 		for range rapid.IntRange(1, 40).Draw(t, "updates") {
 			b := rapid.SampledFrom(branches).Draw(t, "branch")
 			next := branch{state: b.state, seen: map[string]update{}}
-			for at, u := range b.seen {
-				next.seen[at] = u
-			}
+			maps.Copy(next.seen, b.seen)
 			if rapid.Bool().Draw(t, "join") {
 				other := rapid.SampledFrom(branches).Draw(t, "other")
 				next.state = merge(next.state, other.state)
-				for at, u := range other.seen {
-					next.seen[at] = u
-				}
+				maps.Copy(next.seen, other.seen)
 			} else {
 				p := place{rapid.IntRange(0, 3).Draw(t, "header"), rapid.IntRange(1, 20).Draw(t, "turn"), rapid.IntRange(0, 9).Draw(t, "rank")}
 				if _, taken := places[fmt.Sprint(p)]; taken {

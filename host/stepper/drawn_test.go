@@ -82,7 +82,7 @@ func (d *drawing) scope(loop *graph.Loop, depth int) []drawnUnit {
 	}
 	var units []drawnUnit
 	for i := range rapid.IntRange(1, most).Draw(d.t, "units") {
-		isLoop := depth < 3 && !(d.inner && depth > 0) && (loop == nil || i > 0) && rapid.IntRange(0, 3).Draw(d.t, "loop") == 0
+		isLoop := depth < 3 && (!d.inner || depth == 0) && (loop == nil || i > 0) && rapid.IntRange(0, 3).Draw(d.t, "loop") == 0
 		u := d.unit(loop, isLoop, depth)
 		if i == 0 {
 			if loop == nil {
