@@ -25,7 +25,7 @@ import (
 //     order: "succeeded", the attempt's number, output, fuel; or "failed", the
 //     number (0: without an attempt), code, reason, fuel, the violations
 //     (pointer and keyword), and the message where a node or a capability gave
-//     it; or "skipped"; or, of a foreach or a subgraph as a whole, "concluded";
+//     it to the attempt; or "skipped"; or, of a foreach or a subgraph as a whole, "concluded";
 //   - the run's status, and its output or the code and step of its failure.
 //
 // Not in it: the run's id, times, the texts that chainrun itself words, and the
@@ -166,7 +166,9 @@ func (w digester) failed(attempt int, f failure.Failure, fuel uint64) {
 		w.text(v.Pointer)
 		w.text(v.Keyword)
 	}
-	if slices.Contains(foreign, f.Code) {
+	// Without an attempt it is the failure of what is inside, whose own message
+	// is there; here chainrun may have added words of its own to it.
+	if attempt > 0 && slices.Contains(foreign, f.Code) {
 		w.text(f.Message)
 	}
 }
