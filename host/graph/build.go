@@ -139,7 +139,7 @@ func (b *builder) readTop() {
 	g.MaxSteps = int(b.count(s.MaxSteps, s.Keys, "max_steps", "max_steps", Position{}, maxCount, DefaultMaxSteps))
 	g.Input = b.wire(s.Input.Schema, "input.schema")
 	g.Output = b.wire(s.Output.Schema, "output.schema")
-	g.OutputValue = b.expression(s.Output.Value, inOutput, "output.value")
+	g.OutputValue, g.OutputSource = b.expression(s.Output.Value, inOutput, "output.value"), s.Output.Value
 }
 
 // later refuses the tables of later versions.

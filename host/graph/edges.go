@@ -39,8 +39,8 @@ func (b *builder) readEdges() {
 		from, to := b.end(s, s.From, "from"), b.end(s, s.To, "to")
 		e := &Edge{
 			From: from, To: to, At: s.At, Failure: s.AnyError || len(s.On) > 0,
-			When: b.expression(s.When, inWhen, b.edgeLabel(s)+": when"),
-			On:   b.routable(s),
+			When: b.expression(s.When, inWhen, b.edgeLabel(s)+": when"), WhenSource: s.When,
+			On: b.routable(s),
 		}
 		if has(s.Keys, "on") && !e.Failure {
 			b.complain(s.Keys["on"], CodeBadValue, b.edgeLabel(s)+": on: the list is empty", `write on = "error" for every failure, or leave it out for an edge on success`)

@@ -27,7 +27,8 @@ type Graph struct {
 	Input       Wire
 	Output      Wire
 	// OutputValue gives the run's output; nil: that of the nodes at the end.
-	OutputValue *expr.Program
+	OutputValue  *expr.Program
+	OutputSource Expression // of OutputValue
 	// OutputByNode says that the run's output is an object keyed by node,
 	// because two nodes at the end are not exclusive.
 	OutputByNode bool
@@ -103,9 +104,10 @@ type Node struct {
 	Graph string // KindGraph: the file, relative to this graph's folder
 	Sub   *Graph // KindGraph: the graph itself
 
-	Foreach     *expr.Program // gives the list of which each element is run; nil: no foreach
-	Concurrency int           // of a foreach: elements at once; 0: as many as the run allows
-	OnError     OnError       // of a foreach
+	ForeachSource Expression    // of Foreach
+	Foreach       *expr.Program // gives the list of which each element is run; nil: no foreach
+	Concurrency   int           // of a foreach: elements at once; 0: as many as the run allows
+	OnError       OnError       // of a foreach
 
 	In, Out Wire // the author's schemas; the module's own come with the plan
 
@@ -133,22 +135,25 @@ type Node struct {
 // Binding makes a node's input: one expression, or a table of them.
 type Binding struct {
 	Expr   *expr.Program
-	Fields []Field // where Expr is nil; in file order
+	Source Expression // of Expr
+	Fields []Field    // where Expr is nil; in file order
 	At     Position
 }
 
 // Field is one member of the object that a table of expressions makes.
 type Field struct {
-	Key  string
-	Expr *expr.Program
-	At   Position
+	Key    string
+	Expr   *expr.Program
+	Source Expression
+	At     Position
 }
 
 // Write is one update of state, made when the node's step succeeds.
 type Write struct {
-	Key  *StateKey
-	Expr *expr.Program
-	At   Position
+	Key    *StateKey
+	Expr   *expr.Program
+	Source Expression
+	At     Position
 }
 
 // Reduce says how an update changes a state key.
@@ -190,9 +195,10 @@ type RetryRule struct {
 
 // Edge carries a document from node to node.
 type Edge struct {
-	Index    int // in Graph.Edges
-	From, To *Node
-	When     *expr.Program // nil: always
+	Index      int // in Graph.Edges
+	From, To   *Node
+	When       *expr.Program // nil: always
+	WhenSource Expression
 	// Failure says that it is a failure edge: taken when the step failed with
 	// one of On (any routable code where On is empty).
 	Failure bool

@@ -56,7 +56,7 @@ func (b *builder) noModule(n *Node, s *NodeSource, owner string) {
 func (b *builder) foreach(n *Node, s *NodeSource, owner string, defaults bool) {
 	label := func(key string) string { return owner + ": " + key }
 	if s.Foreach.Text != "" || s.Foreach.At.Line != 0 {
-		n.Foreach = b.expression(s.Foreach, inForeach, label("foreach"))
+		n.Foreach, n.ForeachSource = b.expression(s.Foreach, inForeach, label("foreach")), s.Foreach
 	}
 	n.Concurrency = int(b.count(s.Concurrency, s.Keys, "concurrency", label("concurrency"), s.At, maxCount, int64(n.Concurrency)))
 	n.OnError = OnError(b.word(s.OnError, s, "on_error", owner, string(n.OnError), string(OnErrorFail), string(OnErrorCollect)))

@@ -160,7 +160,7 @@ func (b *builder) word(v string, s *NodeSource, key, owner, fallback string, all
 func (b *builder) binding(s BindingSource, in place, label string) *Binding {
 	bind := &Binding{At: s.At}
 	if s.Fields == nil {
-		bind.Expr = b.expression(s.Expression, in, label)
+		bind.Expr, bind.Source = b.expression(s.Expression, in, label), s.Expression
 		return bind
 	}
 	seen := map[string]bool{}
@@ -170,7 +170,7 @@ func (b *builder) binding(s BindingSource, in place, label string) *Binding {
 			continue
 		}
 		seen[f.Key] = true
-		bind.Fields = append(bind.Fields, Field{Key: f.Key, Expr: b.required(f, in, label+"."+f.Key), At: f.At})
+		bind.Fields = append(bind.Fields, Field{Key: f.Key, Expr: b.required(f, in, label+"."+f.Key), Source: f.Expression, At: f.At})
 	}
 	return bind
 }
@@ -204,7 +204,7 @@ func (b *builder) writes(fields []FieldSource, in place, owner string) []Write {
 			b.complain(f.At, CodeDuplicate, label+" is written twice", "remove one")
 			continue
 		}
-		list = append(list, Write{Key: k, Expr: p, At: f.At})
+		list = append(list, Write{Key: k, Expr: p, Source: f.Expression, At: f.At})
 	}
 	slices.SortFunc(list, func(a, b Write) int { return a.Key.Index - b.Key.Index })
 	return list

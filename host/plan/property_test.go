@@ -113,7 +113,7 @@ func drawExpression(t *rapid.T, variables ...string) string {
 }
 
 func TestPropertyProve(t *testing.T) {
-	checks(t, 1_500)
+	checks(t, 700)
 	said, tried := map[string]int{}, 0
 	rapid.Check(t, func(t *rapid.T) {
 		files := map[string][]byte{}

@@ -20,7 +20,7 @@ func (v *prover) input(n *Node) {
 	vars := v.variables(n.Node)
 	refuse := v.severity(n.Node, failure.InvalidInput)
 	if n.Foreach != nil {
-		list := v.expression(n.Foreach, vars, keyOf(n.Node, "foreach"), fmt.Sprintf("node %q: foreach", n.Name), v.severity(n.Node, failure.ExpressionError))
+		list := v.expression(n.Foreach, n.ForeachSource, vars, keyOf(n.Node, "foreach"), fmt.Sprintf("node %q: foreach", n.Name), v.severity(n.Node, failure.ExpressionError))
 		if list != nil && list.Kinds != 0 && list.Kinds&expr.List == 0 {
 			v.complain(v.severity(n.Node, failure.ExpressionError), keyOf(n.Node, "foreach"), CodeTypeError,
 				fmt.Sprintf("node %q: foreach: it gives no list: it is %s", n.Name, shapeOf(list)), "give the list of the elements")
@@ -72,12 +72,12 @@ func (v *prover) bound(n *Node, vars map[string]*expr.Type, takes *schema.Shape,
 	label := fmt.Sprintf("node %q: input", n.Name)
 	var given *schema.Shape
 	if n.Input.Expr != nil {
-		given = shapeOf(v.expression(n.Input.Expr, vars, at, label, fails))
+		given = shapeOf(v.expression(n.Input.Expr, n.Input.Source, vars, at, label, fails))
 	} else {
 		members := map[string]*schema.Shape{}
 		var names []string
 		for _, f := range n.Input.Fields {
-			members[f.Key] = shapeOf(v.expression(f.Expr, vars, f.At, label+"."+f.Key, fails))
+			members[f.Key] = shapeOf(v.expression(f.Expr, f.Source, vars, f.At, label+"."+f.Key, fails))
 			names = append(names, f.Key)
 		}
 		given = schema.ObjectShape(members, names, nil) // empty where one of them always fails
@@ -127,7 +127,7 @@ func (v *prover) after(n *Node) map[string]*expr.Type {
 func (v *prover) writes(n *Node) {
 	for _, w := range n.Writes {
 		label := fmt.Sprintf("node %q: write.%s", n.Name, w.Key.Name)
-		given := shapeOf(v.expression(w.Expr, v.after(n), w.At, label, v.severity(n.Node, failure.ExpressionError)))
+		given := shapeOf(v.expression(w.Expr, w.Source, v.after(n), w.At, label, v.severity(n.Node, failure.ExpressionError)))
 		v.fit(given, v.updates(w.Key), v.severity(n.Node, failure.InvalidState), w.At, label+" makes no update that the key can take",
 			fmt.Sprintf("correct the expression, or the schema or reducer of [state.%s]", w.Key.Name))
 	}
@@ -148,19 +148,23 @@ func (v *prover) condition(e *graph.Edge) {
 		vars["output"], vars["error"], fails = null, v.typeOf(failureShape), graph.Warning
 	}
 	label := fmt.Sprintf("edge from %q to %q: when", e.From.Name, e.To.Name)
-	t := v.expression(e.When, vars, e.At, label, fails)
+	at := e.At
+	if e.WhenSource.At.Line > 0 {
+		at = e.WhenSource.At
+	}
+	t := v.expression(e.When, e.WhenSource, vars, at, label, fails)
 	switch {
 	case t == nil || t.Kinds == 0:
 	case t.Kinds&expr.Bool == 0:
-		v.complain(fails, e.At, CodeTypeError, fmt.Sprintf("%s: a condition must be true or false; this one is %s", label, shapeOf(t)), "compare it with something")
+		v.complain(fails, at, CodeTypeError, fmt.Sprintf("%s: a condition must be true or false; this one is %s", label, shapeOf(t)), "compare it with something")
 	case t.Kinds == expr.False && e.When.Normal() != "false": // who writes that means it
-		v.complain(graph.Warning, e.At, graph.CodeUnreachableEdge, label+": the condition is never true, whatever the documents are", "correct it, or remove the edge")
+		v.complain(graph.Warning, at, graph.CodeUnreachableEdge, label+": the condition is never true, whatever the documents are", "correct it, or remove the edge")
 	}
 }
 
 // expression infers what an expression gives, and complains about what of it
 // always fails. nil is anything.
-func (v *prover) expression(p *expr.Program, vars map[string]*expr.Type, at graph.Position, label string, fails graph.Severity) *expr.Type {
+func (v *prover) expression(p *expr.Program, source graph.Expression, vars map[string]*expr.Type, at graph.Position, label string, fails graph.Severity) *expr.Type {
 	if p == nil {
 		return nil
 	}
@@ -170,13 +174,11 @@ func (v *prover) expression(p *expr.Program, vars map[string]*expr.Type, at grap
 		if !f.Always {
 			severity, text = graph.Warning, "a part of it always fails"
 		}
-		place := ""
-		if f.Line > 1 {
-			place = fmt.Sprintf(" (line %d, column %d)", f.Line, f.Column)
-		} else if f.Column > 1 {
-			place = fmt.Sprintf(" (column %d)", f.Column)
+		place := at
+		if source.At.Line > 0 {
+			place = source.Position(f.Line, f.Column)
 		}
-		v.complain(severity, at, CodeTypeError, fmt.Sprintf("%s: %s: %s%s", label, text, f.Text, place), f.Hint)
+		v.complain(severity, place, CodeTypeError, fmt.Sprintf("%s: %s: %s", label, text, f.Text), f.Hint)
 	}
 	return t
 }
@@ -188,6 +190,9 @@ func (v *prover) output() {
 	wanted := v.schemas(g.Output.Schema)
 	at := g.Output.At
 	if g.OutputValue != nil {
+		if g.OutputSource.At.Line > 0 {
+			at = g.OutputSource.At
+		}
 		var outputs []*schema.Shape
 		ends := v.reachesEnd()
 		for _, n := range g.Nodes { // whichever of them is the last
@@ -200,7 +205,7 @@ func (v *prover) output() {
 			given = schema.Union(outputs...)
 		}
 		vars := map[string]*expr.Type{"output": v.typeOf(given), "run": v.runType(), "state": v.state}
-		value := shapeOf(v.expression(g.OutputValue, vars, at, "output.value", graph.Error))
+		value := shapeOf(v.expression(g.OutputValue, g.OutputSource, vars, at, "output.value", graph.Error))
 		v.fit(value, wanted, graph.Error, at, "output.value makes nothing that output.schema allows", "correct the expression or the schema")
 		return
 	}
