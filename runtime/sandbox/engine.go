@@ -5,6 +5,7 @@ package sandbox
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 
 	"github.com/chainrun/chainrun/runtime/module"
@@ -136,7 +137,7 @@ func (e *Engine) program(ctx context.Context, m *module.Module, tableElements ui
 	for {
 		p, mine := e.claim(key)
 		if mine {
-			p.program, p.err = e.compile(ctx, m, tableElements)
+			p.program, p.err = e.compileGuarded(ctx, m, tableElements)
 			if p.err != nil && ctx.Err() != nil {
 				p.err = errAbandoned // the next one who waits takes over
 				e.forget(key)
@@ -155,6 +156,20 @@ func (e *Engine) program(ctx context.Context, m *module.Module, tableElements ui
 			return p.program, p.err
 		}
 	}
+}
+
+// compileGuarded refuses a module on which the rewriter or wazero panics: it may
+// have been made for that, and must not end the process.
+func (e *Engine) compileGuarded(ctx context.Context, m *module.Module, tableElements uint32) (p *Program, err error) {
+	defer func() {
+		if reason := recover(); reason != nil {
+			p, err = nil, &RefusedError{
+				Text: fmt.Sprintf("compiling it failed: %v", reason),
+				Hint: "this is a bug in chainrun or wazero, if the module is valid; please report it with the module",
+			}
+		}
+	}()
+	return e.compile(ctx, m, tableElements)
 }
 
 var errAbandoned = errors.New("whoever compiled the module gave up")

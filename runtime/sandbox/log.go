@@ -4,12 +4,17 @@ package sandbox
 
 import (
 	"bytes"
+	"regexp"
 	"strings"
 	"unicode/utf8"
 )
 
-// tailBytes is how much of stderr is kept to explain an exit code.
-const tailBytes = 1 << 10
+// tailBytes is how much of stderr explains an exit code or a trap, keptBytes how
+// much is kept to find it in: a dump of goroutines may come after it.
+const (
+	tailBytes = 1 << 10
+	keptBytes = 16 << 10
+)
 
 // logRecordBytes is what a record costs besides its text, so that a flood of
 // empty lines is bounded too.
@@ -27,10 +32,7 @@ type logWriter struct {
 // write takes a piece of stream 0 (stdout of a reactor) or 1 (stderr).
 func (w *logWriter) write(stream int, p []byte) {
 	if stream == 1 {
-		w.tail = append(w.tail, p[max(0, len(p)-tailBytes):]...)
-		if over := len(w.tail) - tailBytes; over > 0 {
-			w.tail = w.tail[:copy(w.tail, w.tail[over:])]
-		}
+		w.remember(p)
 	}
 	for len(p) > 0 && !w.full() {
 		line, rest, ended := bytes.Cut(p, []byte{'\n'})
@@ -48,6 +50,19 @@ func (w *logWriter) write(stream int, p []byte) {
 	}
 	if len(p) > 0 {
 		w.truncated = true
+	}
+}
+
+// goTrace is how the dump of goroutines begins that Go writes after the reason of
+// a panic. It explains nothing to whoever reads a failure; it is in the log.
+var goTrace = regexp.MustCompile(`(?m)^(?:goroutine \d|runtime stack:)`)
+
+// remember keeps the end of stderr. It is called for every piece of a flood:
+// what it holds is only cut when it is twice too long.
+func (w *logWriter) remember(p []byte) {
+	w.tail = append(w.tail, p[max(0, len(p)-keptBytes):]...)
+	if over := len(w.tail) - keptBytes; over > keptBytes {
+		w.tail = w.tail[:copy(w.tail, w.tail[over:])]
 	}
 }
 
@@ -88,5 +103,10 @@ func (w *logWriter) close() {
 
 // lastWords gives the end of stderr as text.
 func (w *logWriter) lastWords() string {
-	return strings.TrimSpace(strings.ToValidUTF8(string(w.tail), ""))
+	words := w.tail[max(0, len(w.tail)-keptBytes):]
+	if at := goTrace.FindIndex(words); at != nil {
+		words = words[:at[0]]
+	}
+	words = words[max(0, len(words)-tailBytes):]
+	return strings.TrimSpace(strings.ToValidUTF8(string(words), ""))
 }
