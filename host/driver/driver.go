@@ -60,8 +60,8 @@ type Session struct {
 	Started event.RunStarted
 	Observe []Observer
 
-	// Signals answer the steps that wait. With nil, a run of which only waits
-	// are left is not carried on: that is ErrWaiting.
+	// Signals answer the steps that wait. With nil, or once it is closed, a run of
+	// which only waits are left is not carried on: that is ErrWaiting.
 	Signals <-chan Signal
 	// Rests is called, if Signals are taken, whenever only a signal, or the
 	// timeout of one, can carry the run on, with the steps that wait. Like an

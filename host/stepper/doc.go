@@ -27,6 +27,20 @@
 //     the edges out are decided in the scope around it and the loop is closed
 //     there. When the graph's own turn rests, the run is done.
 //
+// # What is inside a step
+//
+// The run's graph is a frame: its scopes, its state, its limits. A step of a node
+// that runs another graph has a frame of its own inside; a foreach has elements,
+// which are steps with places in it. Both are areas: what comes to an end as a
+// whole, at once or as if steps ran one at a time. When all that is inside is
+// through, the step is: StepSucceeded, or StepFailed, says so. A step that waits has
+// an attempt like others, which nobody is asked to carry out: its signal is what the
+// attempt gives.
+//
+// Ids and places say where a step is: "sub#3/score[2]" stands, in canonical order,
+// below the fourth element of "sub". One list of what is due, one of what is under
+// way, serve all frames.
+//
 // # Facts and decisions
 //
 // Every decision shows up as the next fact. [Machine.Apply] returns at most one

@@ -108,19 +108,36 @@ func (m *Machine) beginCall(s *step) {
 		return
 	}
 	s.input = input
-	if s.node.Kind != graph.KindGraph {
-		m.owe(owed{step: s, body: event.AttemptStarted{Attempt: s.name(1)}})
+	if f := s.checkInput(); f != nil {
+		m.failWithout(s, *f, s.input)
 		return
 	}
-	for _, w := range []graph.Wire{s.node.In, s.node.Sub.Input} {
-		if f := s.check(w, input, "the document bound for the subgraph"); f != nil {
+	if s.node.Kind == graph.KindGraph {
+		m.compose(s)
+		m.enter(s.node.Sub, s, input)
+		return
+	}
+	m.owe(owed{step: s, body: event.AttemptStarted{Attempt: s.name(1)}})
+}
+
+// checkInput holds the input of a step that has no module, and so no invoker to
+// look at it, to its schemas.
+func (s *step) checkInput() *failure.Failure {
+	var wires []graph.Wire
+	switch s.node.Kind {
+	case graph.KindGraph:
+		wires = []graph.Wire{s.node.In, s.node.Sub.Input}
+	case graph.KindWait:
+		wires = []graph.Wire{s.node.In}
+	case graph.KindModule:
+	}
+	for _, w := range wires {
+		if f := s.check(w, s.input, "the document bound for the node"); f != nil {
 			f.Code = failure.InvalidInput
-			m.failWithout(s, *f, s.input)
-			return
+			return f
 		}
 	}
-	m.compose(s)
-	m.enter(s.node.Sub, s, input)
+	return nil
 }
 
 // check holds a document that no invoker sees to a schema.

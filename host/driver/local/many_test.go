@@ -158,6 +158,11 @@ func TestRestingWithoutSignals(t *testing.T) {
 		if _, err := d.Run(t.Context(), p, "r", started); !errors.Is(err, driver.ErrWaiting) {
 			t.Errorf("got %v", err)
 		}
+		closed := make(chan driver.Signal)
+		close(closed)
+		if _, err := d.Carry(t.Context(), driver.Session{Plan: p, Run: "c", Started: started, Signals: closed}); !errors.Is(err, driver.ErrWaiting) {
+			t.Errorf("got %v", err)
+		}
 		signals := make(chan driver.Signal)
 		done := make(chan error)
 		go func() {

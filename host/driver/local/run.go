@@ -108,7 +108,11 @@ func (r *run) drive(ctx context.Context) (event.RunFinished, error) {
 			err = r.handIn(o)
 		case <-r.timers.next(r.d.clock):
 			err = r.wake()
-		case signal := <-r.s.Signals:
+		case signal, open := <-r.s.Signals:
+			if !open {
+				r.s.Signals = nil // nobody can answer any more
+				continue
+			}
 			err = r.signal(signal)
 		case <-done:
 		}
