@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -30,6 +31,9 @@ type runFlags struct {
 	parallel int
 	seed     string
 }
+
+// patience is how long the operator sees nothing before it is said why.
+const patience = 700 * time.Millisecond
 
 // runCommand is the root: `chainrun GRAPH.toml` is the main job.
 func (a *app) runCommand() *cobra.Command {
@@ -107,7 +111,13 @@ func (a *app) run(name string, f runFlags) error {
 	if err != nil {
 		return err
 	}
+	notice := time.AfterFunc(patience, func() {
+		if !f.quiet {
+			p.line("compiling the modules; the next start takes them from the cache")
+		}
+	})
 	g, err := load(ctx, h, name)
+	notice.Stop()
 	if errors.Is(err, host.ErrInterrupted) {
 		p.close()
 		fmt.Fprintln(a.Err, "chainrun: interrupted while the graph was loaded")
