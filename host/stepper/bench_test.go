@@ -2,6 +2,7 @@ package stepper_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -33,11 +34,30 @@ func BenchmarkApply(b *testing.B) {
 		src.Edges = []graph.EdgeSource{{From: word("n1"), To: word("n0"), When: graph.Expression{Text: fmt.Sprintf("state.n < %d", turns)}}}
 		return src
 	}
+	fan := func(n int) *graph.Source {
+		src := chain(0)
+		for i := range n + 2 {
+			src.Nodes = append(src.Nodes, node(i))
+		}
+		for i := range n {
+			src.Edges = append(src.Edges,
+				graph.EdgeSource{From: word("n0"), To: word("n%d", i+1)}, graph.EdgeSource{From: word("n%d", i+1), To: word("n%d", n+1)})
+		}
+		src.State = []graph.StateSource{{Name: "seen", Reduce: "append"}}
+		src.Defaults.Write = []graph.FieldSource{{Key: "seen", Expression: graph.Expression{Text: "output"}}}
+		return src
+	}
+	each := func(n int) *graph.Source {
+		src := chain(1)
+		src.Nodes[0].Foreach.Text = fmt.Sprintf("[%s]", strings.TrimSuffix(strings.Repeat("1,", n), ","))
+		return src
+	}
 	for _, c := range []struct {
 		name string
 		src  *graph.Source
 	}{
 		{"chain10", chain(10)}, {"chain1000", chain(1000)}, {"loop100", loop(100)}, {"loop10000", loop(10_000)},
+		{"fan1000", fan(1000)}, {"fan10000", fan(10_000)}, {"each1000", each(1000)}, {"each8000", each(8000)},
 	} {
 		g, found := graph.Build(c.src, nil)
 		if found.Failed() {
@@ -57,9 +77,9 @@ func benchmarkRun(b *testing.B, g *graph.Graph) {
 	for b.Loop() {
 		m := stepper.New(g)
 		var seq uint64
+		var todo []stepper.Invoke
 		var next event.Body = event.RunStarted{Input: input}
 		for !m.Finished() {
-			var invoke *stepper.Invoke
 			for next != nil {
 				seq++
 				commands, err := m.Apply(event.Event{Run: "r", Seq: seq, Time: now, Body: next})
@@ -72,13 +92,14 @@ func benchmarkRun(b *testing.B, g *graph.Graph) {
 					case stepper.Record:
 						next = c.Body
 					case stepper.Invoke:
-						invoke = &c
+						todo = append(todo, c)
 					case stepper.Wake, stepper.Abort:
 					}
 				}
 			}
-			if invoke != nil {
-				next = m.Judge(event.Outcome{Attempt: invoke.Attempt, Output: invoke.Input})
+			if len(todo) > 0 {
+				next = m.Judge(event.Outcome{Attempt: todo[0].Attempt, Output: todo[0].Input})
+				todo = todo[1:]
 			}
 		}
 		events += int(seq)
