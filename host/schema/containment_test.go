@@ -311,3 +311,46 @@ func checks(t *testing.T, n int) {
 	}
 	t.Cleanup(func() { _ = flag.Set(name, f.DefValue) })
 }
+
+// FuzzContains holds verdicts on schemas that nobody drew against the authority.
+func FuzzContains(f *testing.F) {
+	for _, s := range []string{
+		`{"type":"object","required":["a"],"properties":{"a":{"$ref":"#/$defs/n"}},"$defs":{"n":{"type":"integer","minimum":1}}}`,
+		`{"oneOf":[{"const":1},{"enum":["a",null,[1,{"a":2}]]}],"not":{"type":"null"}}`,
+		`{"if":{"type":"array"},"then":{"prefixItems":[{"type":"string"}],"items":false,"uniqueItems":true},"else":{"patternProperties":{"^a":false},"maxProperties":1}}`,
+		`{"$schema":"http://json-schema.org/draft-07/schema#","items":[{"type":"number","multipleOf":0.1,"exclusiveMaximum":3}],"additionalItems":{"format":"date"}}`,
+		`{"allOf":[{"minLength":2,"pattern":"^a"},{"maxLength":3}],"type":["string","boolean"],"dependentRequired":{"a":["b"]},"propertyNames":{"maxLength":1}}`,
+	} {
+		for _, d := range []string{`{"a":1}`, `[1,{"a":2}]`, `"aa"`, `null`, `2.50`} {
+			f.Add([]byte(s), []byte(`{"type":"object"}`), []byte(d))
+			f.Add([]byte(`{"anyOf":[{"const":1},{"type":["array","string"],"minItems":1}]}`), []byte(s), []byte(d))
+		}
+	}
+	f.Fuzz(func(t *testing.T, a, b, doc []byte) {
+		up, err := Compile("up", a, nil)
+		if err != nil {
+			return
+		}
+		down, err := Compile("down", b, nil)
+		if err != nil {
+			return
+		}
+		d, err := document.Parse(doc, document.Limits{})
+		if err != nil {
+			return
+		}
+		verdict := Contains(down, up)
+		upHolds, downHolds := up.Validate(d), down.Validate(d)
+		for _, v := range append(upHolds, downHolds...) {
+			if v.Keyword == limitKeyword { // a document that fits nowhere
+				return
+			}
+		}
+		if upHolds == nil && (verdict == Incompatible && downHolds == nil || verdict == Compatible && downHolds != nil) {
+			t.Fatalf("%s\n%s\nare said to be %v; %s: %v", a, b, verdict, d, downHolds)
+		}
+		if v, _ := Compare(ValueShape(d), up.Shape()); v == Incompatible && upHolds == nil || v == Compatible && upHolds != nil {
+			t.Fatalf("%s is said to be %v with %s: %v", d, v, a, upHolds)
+		}
+	})
+}
