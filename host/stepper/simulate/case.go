@@ -41,12 +41,12 @@ func New(seed uint64) (*Case, error) {
 		Seed: seed, Input: document.MustParse(fmt.Sprintf(`{"id":"input","n":%d,"list":[{"n":1},{"n":2},{"n":3}]}`, seed%10)),
 		failures: []uint64{0, 4, 12, 30}[r.IntN(4)], flaws: []uint64{0, 0, 0, 20}[r.IntN(4)],
 	}
-	most, plain := 2+r.IntN(5), r.IntN(3) > 0
+	most, plain, seeing := 2+r.IntN(5), r.IntN(3) > 0, r.IntN(3) == 0
 	if r.IntN(8) == 0 {
 		most = 14
 	}
 	for range 200 {
-		c.cast = &cast{labels: map[string][]label{}, risky: map[string]bool{}, waits: map[string]bool{}, foreach: map[string]int{}, plain: plain, subs: map[string]*graph.Source{}}
+		c.cast = &cast{labels: map[string][]label{}, risky: map[string]bool{}, waits: map[string]bool{}, foreach: map[string]int{}, plain: plain, seeing: seeing, subs: map[string]*graph.Source{}}
 		c.Source = source(r, c.cast, "", most)
 		if g := fitted(c.Source, c.cast); g != nil {
 			c.Graph = g

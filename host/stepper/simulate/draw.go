@@ -36,6 +36,7 @@ type cast struct {
 	// foreach is how many elements of a node may be called at once.
 	foreach map[string]int
 	plain   bool                     // modules alone
+	seeing  bool                     // each node appends to the state and is given all that it may see
 	subs    map[string]*graph.Source // by file
 }
 
@@ -131,7 +132,7 @@ func (d *drawing) scope(depth, most int, starts *[]int) (groups []group) {
 			g.members = []int{g.entry}
 		}
 		switch {
-		case i == 0 || starts != nil && d.odds(1, 8):
+		case i == 0 || starts != nil && d.odds(1, 5):
 			if starts != nil {
 				*starts = append(*starts, g.entry)
 			}
@@ -172,10 +173,10 @@ func (d *drawing) edge(from, to int, back bool) {
 	}
 	e := graph.EdgeSource{From: graph.Word{Text: d.name(from)}, To: graph.Word{Text: d.name(to)}, At: d.at()}
 	switch kind := d.IntN(12); {
-	case kind < 3:
+	case kind < 4:
 		d.onFailure(&e)
 		d.cast.risky[d.name(from)] = true
-	case kind < 7 || back:
+	case kind < 8 || back:
 		d.condition(&e, from, back)
 	}
 	d.edges = append(d.edges, e)
@@ -209,13 +210,13 @@ func (d *drawing) condition(e *graph.EdgeSource, from int, back bool) {
 }
 
 func (d *drawing) onFailure(e *graph.EdgeSource) {
-	e.AnyError = d.odds(2, 3)
+	e.AnyError = d.odds(3, 4)
 	if !e.AnyError {
 		for _, i := range d.Perm(len(codes))[:1+d.IntN(3)] {
 			e.On = append(e.On, graph.Word{Text: codes[i], At: e.At})
 		}
 	}
-	switch d.IntN(6) {
+	switch d.IntN(9) {
 	case 0:
 		e.When.Text = `error.reason == "busy"`
 	case 1:
@@ -230,6 +231,7 @@ var codes = []string{"node_error", "trap", "invalid_output", "capability_error",
 
 // inputs are what nodes ask for besides the default input.
 var inputs = []string{
+	`{"in": input, "of": inputs, "state": state}`,
 	`{"in": input, "of": inputs, "state": state}`,
 	`{"in": input, "of": inputs, "state": state}`,
 	`{"state": state, "run": run.input}`,
@@ -248,10 +250,16 @@ func (d *drawing) node() int {
 	if d.odds(1, 3) {
 		n.Route = string(graph.RouteFirst)
 	}
-	switch d.IntN(5) {
-	case 0, 1:
+	how := d.IntN(6)
+	if d.cast.seeing {
+		how = 0
+	}
+	switch how {
+	case 0, 1, 3:
 		n.Input.Expression.Text = inputs[d.IntN(len(inputs))]
-		if n.Foreach.Text != "" {
+		if d.cast.seeing {
+			n.Input.Expression.Text = inputs[0]
+		} else if n.Foreach.Text != "" {
 			n.Input.Expression.Text = elements[d.IntN(len(elements))]
 		}
 	case 2:
@@ -260,8 +268,8 @@ func (d *drawing) node() int {
 			{Key: "i", Expression: graph.Expression{Text: "input"}, At: d.at()},
 		}
 	}
-	for _, s := range d.states {
-		if d.odds(1, 2) {
+	for i, s := range d.states {
+		if d.odds(1, 2) || d.cast.seeing && i == 0 {
 			text := updates[s.Reduce][d.IntN(len(updates[s.Reduce]))]
 			if n.Foreach.Text != "" || n.Graph != "" {
 				text = wholes[s.Reduce]
@@ -366,8 +374,17 @@ func supported(names ...string) (list []string) {
 }
 
 func (d *drawing) state() {
-	for i := range d.IntN(4) {
+	keys := d.IntN(4)
+	if d.cast.seeing {
+		keys = max(keys, 1)
+	}
+	for i := range keys {
 		s := graph.StateSource{Name: fmt.Sprintf("k%d", i), At: d.at()}
+		if d.cast.seeing && i == 0 {
+			s.Reduce = "append"
+			d.states = append(d.states, s)
+			continue
+		}
 		if len(reducers) > 0 && d.odds(2, 3) {
 			s.Reduce = reducers[d.IntN(len(reducers))]
 		}
