@@ -40,6 +40,42 @@ func join(codes []failure.Code) string {
 	return strings.Join(texts, ", ")
 }
 
+// title is what stands in a node: its name, and what it is besides a module: run
+// for each element of a list, a graph of its own, a rest until a signal comes.
+func title(n *graph.Node) string {
+	t := plain(n.Name)
+	if n.Foreach != nil {
+		t += " [each]"
+	}
+	switch n.Kind {
+	case graph.KindGraph:
+		t += " {" + plain(n.Graph) + "}"
+	case graph.KindWait:
+		t += " (waits)"
+	case graph.KindModule:
+	}
+	return t
+}
+
+// maxInner bounds how many graphs within a graph are drawn.
+const maxInner = 50
+
+// inner lists the graphs that g and they have as nodes, each file once, outer
+// ones first.
+func inner(g *graph.Graph) []*graph.Graph {
+	seen := map[string]bool{g.File: true}
+	found := []*graph.Graph{g}
+	for i := 0; i < len(found); i++ {
+		for _, n := range found[i].Order {
+			if n.Sub != nil && !seen[n.Sub.File] && len(found) <= maxInner {
+				seen[n.Sub.File] = true
+				found = append(found, n.Sub)
+			}
+		}
+	}
+	return found[1:]
+}
+
 // plain makes a text safe for one line of a terminal or a label: space of any
 // kind becomes one blank, and what cannot be seen becomes its number.
 func plain(s string) string {

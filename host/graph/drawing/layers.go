@@ -97,10 +97,10 @@ func connect(e *graph.Edge, upper, lower *box) {
 func (b *box) title(s *signs) string {
 	for _, e := range b.node.Outgoing {
 		if e.To == b.node {
-			return plain(b.node.Name) + " " + s.repeat
+			return title(b.node) + " " + s.repeat
 		}
 	}
-	return plain(b.node.Name)
+	return title(b.node)
 }
 
 // arrange orders the boxes of each layer so that few lines cross, and places

@@ -2,6 +2,7 @@ package drawing
 
 import (
 	"fmt"
+	"iter"
 	"strings"
 
 	"github.com/chainrun/chainrun/host/graph"
@@ -12,15 +13,61 @@ import (
 func Mermaid(g *graph.Graph) string {
 	var b strings.Builder
 	b.WriteString("flowchart TD\n")
+	mermaid(&b, g, "")
+	subs := inner(g)
+	for i, sub := range subs {
+		fmt.Fprintf(&b, "    subgraph g%d [\"%s\"]\n", i+1, mermaidText(sub.File))
+		mermaid(&b, sub, prefix(i+1))
+		b.WriteString("    end\n")
+	}
+	for from, to := range links(g, subs) {
+		fmt.Fprintf(&b, "    %sn%d -.- g%d\n", prefix(from.graph), from.node.Index, to)
+	}
+	return b.String()
+}
+
+// prefix tells the names of one graph's nodes from those of another.
+func prefix(graph int) string {
+	if graph == 0 {
+		return ""
+	}
+	return fmt.Sprintf("g%d", graph)
+}
+
+// link is a node that is a graph; graphs count from 0, which is the outermost.
+type link struct {
+	graph int
+	node  *graph.Node
+}
+
+// links gives each node that is a graph, and the number of that graph.
+func links(g *graph.Graph, subs []*graph.Graph) iter.Seq2[link, int] {
+	return func(yield func(link, int) bool) {
+		number := map[string]int{}
+		for i, sub := range subs {
+			number[sub.File] = i + 1
+		}
+		for i, in := range append([]*graph.Graph{g}, subs...) {
+			for _, n := range in.Order {
+				if n.Sub != nil && number[n.Sub.File] > 0 && !yield(link{i, n}, number[n.Sub.File]) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// mermaid writes the nodes and edges of one graph, whose ids begin with id.
+func mermaid(b *strings.Builder, g *graph.Graph, id string) {
 	node := func(indent string, n *graph.Node) {
-		fmt.Fprintf(&b, "%sn%d[\"%s\"]\n", indent, n.Index, mermaidText(n.Name))
+		fmt.Fprintf(b, "%s%sn%d[\"%s\"]\n", indent, id, n.Index, mermaidText(title(n)))
 	}
 	count := 0
 	inLoops(g, node, func(indent string, l *graph.Loop, inside func(string)) {
 		count++
-		fmt.Fprintf(&b, "%ssubgraph loop%d [\"loop\"]\n", indent, count)
+		fmt.Fprintf(b, "%ssubgraph %sloop%d [\"loop\"]\n", indent, id, count)
 		inside(indent + "    ")
-		fmt.Fprintf(&b, "%send\n", indent)
+		fmt.Fprintf(b, "%send\n", indent)
 	})
 	for _, e := range g.Edges {
 		arrow := "-->"
@@ -31,9 +78,8 @@ func Mermaid(g *graph.Graph) string {
 		if s := label(e); s != "" {
 			text = `|"` + mermaidText(s) + `"|`
 		}
-		fmt.Fprintf(&b, "    n%d %s%s n%d\n", e.From.Index, arrow, text, e.To.Index)
+		fmt.Fprintf(b, "    %sn%d %s%s %[1]sn%[5]d\n", id, e.From.Index, arrow, text, e.To.Index)
 	}
-	return b.String()
 }
 
 // mermaidText escapes a text for quotes. What could be markup becomes an
@@ -55,13 +101,46 @@ func mermaidText(s string) string {
 func DOT(g *graph.Graph) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "digraph %s {\n    node [shape=box, style=rounded];\n", dotText(g.Name))
-	node := func(indent string, n *graph.Node) { fmt.Fprintf(&b, "%s%s;\n", indent, dotText(n.Name)) }
+	dot(&b, g, "")
+	subs := inner(g)
+	for i, sub := range subs {
+		fmt.Fprintf(&b, "    subgraph cluster_g%d {\n    label=%s;\n", i+1, dotText(sub.File))
+		dot(&b, sub, prefix(i+1))
+		b.WriteString("    }\n")
+	}
+	for from, to := range links(g, subs) {
+		first := subs[to-1].Start[0]
+		fmt.Fprintf(&b, "    %s -> %s [style=dotted, arrowhead=none];\n",
+			dotName(prefix(from.graph), from.node), dotName(prefix(to), first))
+	}
+	b.WriteString("}\n")
+	return b.String()
+}
+
+// dotName identifies a node. A slash is in no node's name, so that the nodes of
+// two graphs are two.
+func dotName(id string, n *graph.Node) string {
+	if id == "" {
+		return dotText(n.Name)
+	}
+	return dotText(id + "/" + n.Name)
+}
+
+// dot writes the nodes and edges of one graph, whose names begin with id.
+func dot(b *strings.Builder, g *graph.Graph, id string) {
+	node := func(indent string, n *graph.Node) {
+		label := ""
+		if t := title(n); t != plain(n.Name) || id != "" {
+			label = " [label=" + dotText(t) + "]"
+		}
+		fmt.Fprintf(b, "%s%s%s;\n", indent, dotName(id, n), label)
+	}
 	count := 0
 	inLoops(g, node, func(indent string, l *graph.Loop, inside func(string)) {
 		count++
-		fmt.Fprintf(&b, "%ssubgraph cluster_%d {\n%s    label=\"loop\";\n", indent, count, indent)
+		fmt.Fprintf(b, "%ssubgraph cluster_%sloop%d {\n%[1]s    label=\"loop\";\n", indent, id, count)
 		inside(indent + "    ")
-		fmt.Fprintf(&b, "%s}\n", indent)
+		fmt.Fprintf(b, "%s}\n", indent)
 	})
 	for _, e := range g.Edges {
 		var attributes []string
@@ -78,10 +157,8 @@ func DOT(g *graph.Graph) string {
 		if len(attributes) > 0 {
 			text = " [" + strings.Join(attributes, ", ") + "]"
 		}
-		fmt.Fprintf(&b, "    %s -> %s%s;\n", dotText(e.From.Name), dotText(e.To.Name), text)
+		fmt.Fprintf(b, "    %s -> %s%s;\n", dotName(id, e.From), dotName(id, e.To), text)
 	}
-	b.WriteString("}\n")
-	return b.String()
 }
 
 // dotText writes a quoted string. A backslash would begin an escape of

@@ -32,47 +32,52 @@ const svgStyle = `
 
 // SVG draws a graph as a picture: layers from the start at the top to the end at
 // the bottom, failure edges dashed, loops in frames where nothing else lies
-// between their nodes. A graph that is too large for that is written as a list.
+// between their nodes, and the graphs within the graph below. A graph that is too
+// large for that is written as a list.
 func SVG(g *graph.Graph) string {
+	var body strings.Builder
+	width, height := svgPicture(&body, g)
+	for _, sub := range inner(g) {
+		var picture strings.Builder
+		w, h := svgPicture(&picture, sub)
+		fmt.Fprintf(&body, `  <text x="%d" y="%d" style="text-anchor: start">%s:</text>`+"\n", svgMargin, height+svgMargin/2, svgText(sub.File))
+		fmt.Fprintf(&body, `  <svg y="%d" width="%d" height="%d">`+"\n%s  </svg>\n", height, w, h, picture.String())
+		width, height = max(width, w), height+h
+	}
+	return fmt.Sprintf(`<svg xmlns="http://www.w3.org/2000/svg" width="%[1]d" height="%[2]d" viewBox="0 0 %[1]d %[2]d">
+  <style>%[3]s</style>
+  <defs><marker id="arrow" viewBox="0 0 10 10" refX="9" refY="5" markerWidth="7" markerHeight="7" orient="auto-start-reverse"><path d="M0 0 10 5 0 10z" fill="#59636e"/></marker></defs>
+%[4]s</svg>
+`, width, height, svgStyle, body.String())
+}
+
+// svgPicture draws one graph and gives the size of it.
+func svgPicture(b *strings.Builder, g *graph.Graph) (width, height int) {
 	rows, ok := layers(g, &unicodeSigns)
 	if !ok || len(rows) == 0 {
-		return svgList(list(g, &unicodeSigns, defaultWidth))
+		return svgList(b, list(g, &unicodeSigns, defaultWidth))
 	}
 	arrange(rows)
-	var b strings.Builder
 	columns := 0
+	boxes := map[*graph.Node]*box{}
 	for _, row := range rows {
 		_, _ = route(row) // only the columns matter here: curves need no tracks
 		for _, x := range row {
 			columns = max(columns, x.x+x.width)
-		}
-	}
-	width := max(columns*svgColumn, svgLabel*svgColumn) + 2*svgMargin
-	svgOpen(&b, width, (len(rows)-1)*svgLayer+svgBox+2*svgMargin)
-	boxes := map[*graph.Node]*box{}
-	for _, row := range rows {
-		for _, x := range row {
 			if x.node != nil {
 				boxes[x.node] = x
 			}
 		}
 	}
-	svgLoops(&b, g.Loops, boxes)
+	width = max(columns, svgLabel)*svgColumn + 2*svgMargin
+	svgLoops(b, g.Loops, boxes)
 	for _, n := range g.Order {
-		svgEdges(&b, boxes[n], width)
+		svgEdges(b, boxes[n], width)
 	}
 	for _, n := range g.Order {
-		svgNode(&b, boxes[n])
+		svgNode(b, boxes[n])
 	}
-	b.WriteString("</svg>\n")
-	return b.String()
-}
-
-func svgOpen(b *strings.Builder, width, height int) {
-	fmt.Fprintf(b, `<svg xmlns="http://www.w3.org/2000/svg" width="%[1]d" height="%[2]d" viewBox="0 0 %[1]d %[2]d">
-  <style>%[3]s</style>
-  <defs><marker id="arrow" viewBox="0 0 10 10" refX="9" refY="5" markerWidth="7" markerHeight="7" orient="auto-start-reverse"><path d="M0 0 10 5 0 10z" fill="#59636e"/></marker></defs>
-`, width, height, svgStyle)
+	return width, (len(rows)-1)*svgLayer + svgBox + 2*svgMargin
 }
 
 func svgX(column int) int { return svgMargin + column*svgColumn + svgColumn/2 }
@@ -153,17 +158,14 @@ func svgLoops(b *strings.Builder, loops []*graph.Loop, boxes map[*graph.Node]*bo
 }
 
 // svgList sets lines of text, for what cannot be drawn.
-func svgList(text string) string {
-	const height = 18
+func svgList(b *strings.Builder, text string) (width, height int) {
+	const line = 18
 	lines := strings.Split(strings.TrimRight(text, "\n"), "\n")
-	var b strings.Builder
-	svgOpen(&b, defaultWidth*svgColumn+2*svgMargin, len(lines)*height+2*svgMargin)
-	for i, line := range lines {
-		fmt.Fprintf(&b, `  <text x="%d" y="%d" style="text-anchor: start; white-space: pre">%s</text>`+"\n",
-			svgMargin, svgMargin+(i+1)*height, svgText(line))
+	for i, text := range lines {
+		fmt.Fprintf(b, `  <text x="%d" y="%d" style="text-anchor: start; white-space: pre">%s</text>`+"\n",
+			svgMargin, svgMargin+(i+1)*line, svgText(text))
 	}
-	b.WriteString("</svg>\n")
-	return b.String()
+	return defaultWidth*svgColumn + 2*svgMargin, len(lines)*line + 2*svgMargin
 }
 
 var svgEscapes = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", `"`, "&quot;", "'", "&#39;")

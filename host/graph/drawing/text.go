@@ -71,8 +71,9 @@ var asciiSigns = signs{
 
 // Text draws a graph for a terminal: boxes and lines, from the start at the top
 // to the end at the bottom; lines of failure edges are dotted, edges back lead
-// up. Below stands when the edges are taken that are not taken always. A graph
-// that is too wide or too large for that is written as a list.
+// up. Below stands when the edges are taken that are not taken always, and below
+// that the graphs within the graph. A graph that is too wide or too large for
+// that is written as a list.
 func Text(g *graph.Graph, o TextOptions) string {
 	if o.Width == 0 {
 		o.Width = defaultWidth
@@ -82,10 +83,20 @@ func Text(g *graph.Graph, o TextOptions) string {
 	if o.ASCII {
 		s = &asciiSigns
 	}
-	if boxes, ok := drawBoxes(g, s, o.Width); ok {
-		return boxes + legend(g, s, o.Width)
+	var b strings.Builder
+	b.WriteString(one(g, s, o.Width))
+	for _, sub := range inner(g) {
+		b.WriteString("\n" + cut(plain(sub.File)+":", o.Width, s.ellipsis) + "\n\n" + one(sub, s, o.Width))
 	}
-	return list(g, s, o.Width)
+	return b.String()
+}
+
+// one draws a graph without those within it.
+func one(g *graph.Graph, s *signs, width int) string {
+	if boxes, ok := drawBoxes(g, s, width); ok {
+		return boxes + legend(g, s, width)
+	}
+	return list(g, s, width)
 }
 
 // sign gives the arrow that stands for an edge in a list.
@@ -123,7 +134,7 @@ func legend(g *graph.Graph, s *signs, width int) string {
 func list(g *graph.Graph, s *signs, width int) string {
 	var b strings.Builder
 	for _, n := range g.Order {
-		b.WriteString(cut(plain(n.Name), width, s.ellipsis) + "\n")
+		b.WriteString(cut(title(n), width, s.ellipsis) + "\n")
 		for _, e := range n.Outgoing {
 			line := fmt.Sprintf("  %s %s", s.sign(e), plain(e.To.Name))
 			if text := label(e); text != "" {
