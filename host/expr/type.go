@@ -76,13 +76,16 @@ func (t *Type) items() *Type {
 	return t.Items
 }
 
-// maxUnion is the depth to which unions are told apart.
-const maxUnion = 8
+// maxUnion is how many parts of a union are told apart.
+const maxUnion = 5_000
 
 // Union is the type of the values of both.
-func Union(a, b *Type) *Type { return union(a, b, 0) }
+func Union(a, b *Type) *Type {
+	left := maxUnion
+	return union(a, b, &left)
+}
 
-func union(a, b *Type, depth int) *Type {
+func union(a, b *Type, left *int) *Type {
 	switch {
 	case a == nil || b == nil:
 		return nil
@@ -92,7 +95,7 @@ func union(a, b *Type, depth int) *Type {
 		return b
 	}
 	u := &Type{Kinds: a.Kinds | b.Kinds}
-	if depth > maxUnion {
+	if *left--; *left < 0 {
 		return u // of any parts
 	}
 	switch {
@@ -101,7 +104,7 @@ func union(a, b *Type, depth int) *Type {
 	case !a.has(List):
 		u.Items = b.Items
 	default:
-		u.Items = union(a.Items, b.Items, depth+1)
+		u.Items = union(a.Items, b.Items, left)
 	}
 	switch {
 	case !b.has(Object):
@@ -109,11 +112,11 @@ func union(a, b *Type, depth int) *Type {
 	case !a.has(Object):
 		u.Members, u.Rest = b.Members, b.Rest
 	default:
-		u.Rest = union(a.Rest, b.Rest, depth+1)
+		u.Rest = union(a.Rest, b.Rest, left)
 		u.Members = map[string]*Type{}
 		for _, m := range []map[string]*Type{a.Members, b.Members} {
-			for name := range m {
-				u.Members[name] = union(a.member(name), b.member(name), depth+1)
+			for _, name := range slices.Sorted(maps.Keys(m)) {
+				u.Members[name] = union(a.member(name), b.member(name), left)
 			}
 		}
 	}
@@ -131,7 +134,7 @@ func valueType(v any, depth int) *Type {
 	case []any:
 		t := &Type{Kinds: List, Items: never}
 		for i, item := range v {
-			if i == maxConstant || depth > maxUnion {
+			if i == maxConstant || depth > maxConstantDepth {
 				t.Items = nil
 				break
 			}
@@ -140,7 +143,7 @@ func valueType(v any, depth int) *Type {
 		return t
 	case map[string]any:
 		t := &Type{Kinds: Object, Members: map[string]*Type{}, Rest: never}
-		if len(v) > maxConstant || depth > maxUnion {
+		if len(v) > maxConstant || depth > maxConstantDepth {
 			return &Type{Kinds: Object}
 		}
 		for name, member := range v {
@@ -159,8 +162,12 @@ func valueType(v any, depth int) *Type {
 	return &Type{Kinds: other}
 }
 
-// maxConstant is how many parts of a constant are looked at.
-const maxConstant = 100
+// maxConstant is how many items and members of a constant are looked at, and
+// maxConstantDepth how deep.
+const (
+	maxConstant      = 100
+	maxConstantDepth = 8
+)
 
 // describe says the kinds in words: "null or a string".
 func (k Kinds) describe() string {

@@ -4,6 +4,9 @@ package plan
 // as types for expressions.
 
 import (
+	"maps"
+	"slices"
+
 	"github.com/chainrun/chainrun/host/document"
 	"github.com/chainrun/chainrun/host/expr"
 	"github.com/chainrun/chainrun/host/graph"
@@ -144,8 +147,9 @@ func keyed(members map[string]*schema.Shape) *schema.Shape {
 func (v *prover) inputsType(n *graph.Node) *expr.Type {
 	t := &expr.Type{Kinds: expr.Object, Members: map[string]*expr.Type{}, Rest: &expr.Type{}}
 	for _, back := range []bool{false, true} {
-		for name, shape := range v.senders(n, back) {
-			member := v.typeOf(shape)
+		senders := v.senders(n, back)
+		for _, name := range slices.Sorted(maps.Keys(senders)) {
+			member := v.typeOf(senders[name])
 			if other, ok := t.Members[name]; ok {
 				member = expr.Union(other, member)
 			}
@@ -206,8 +210,24 @@ func (v *prover) updates(k *graph.StateKey) *schema.Shape {
 	return shape
 }
 
-// maxTypeDepth is how deep expressions are followed into documents.
-const maxTypeDepth = 16
+// maxTypeDepth is how deep expressions are followed into documents, and maxTypes
+// into how many parts of all of them.
+const (
+	maxTypeDepth = 16
+	maxTypes     = 50_000
+)
+
+// kinds are those of documents in the terms of expressions, but for booleans.
+var kinds = []struct {
+	document document.Kind
+	expr     expr.Kinds
+}{
+	{document.KindNull, expr.Null},
+	{document.KindNumber, expr.Number},
+	{document.KindString, expr.String},
+	{document.KindArray, expr.List},
+	{document.KindObject, expr.Object},
+}
 
 // typeOf says a shape in the terms of expressions.
 func (v *prover) typeOf(s *schema.Shape) *expr.Type { return v.convert(s, 0) }
@@ -219,13 +239,13 @@ func (v *prover) convert(s *schema.Shape, depth int) *expr.Type {
 	if t, ok := v.converted[s]; ok {
 		return t
 	}
+	if v.types++; v.types > maxTypes {
+		return nil
+	}
 	t := &expr.Type{}
-	for kind, k := range map[document.Kind]expr.Kinds{
-		document.KindNull: expr.Null, document.KindNumber: expr.Number, document.KindString: expr.String,
-		document.KindArray: expr.List, document.KindObject: expr.Object,
-	} {
-		if s.Has(kind) {
-			t.Kinds |= k
+	for _, k := range kinds {
+		if s.Has(k.document) {
+			t.Kinds |= k.expr
 		}
 	}
 	no, yes := s.Truths()
@@ -251,9 +271,12 @@ func (v *prover) convert(s *schema.Shape, depth int) *expr.Type {
 
 // shapeOf says a type in the terms of schemas. Which members an object always
 // has is not known of a type.
-func shapeOf(t *expr.Type) *schema.Shape {
+func (v *prover) shapeOf(t *expr.Type) *schema.Shape {
 	if t == nil {
 		return schema.AnyShape()
+	}
+	if shape, ok := v.shaped[t]; ok {
+		return shape
 	}
 	var parts []*schema.Shape
 	for _, k := range []struct {
@@ -271,14 +294,16 @@ func shapeOf(t *expr.Type) *schema.Shape {
 		}
 	}
 	if t.Kinds&expr.List != 0 {
-		parts = append(parts, schema.ListShape(shapeOf(t.Items)))
+		parts = append(parts, schema.ListShape(v.shapeOf(t.Items)))
 	}
 	if t.Kinds&expr.Object != 0 {
 		members := make(map[string]*schema.Shape, len(t.Members))
 		for name, m := range t.Members {
-			members[name] = shapeOf(m)
+			members[name] = v.shapeOf(m)
 		}
-		parts = append(parts, schema.ObjectShape(members, nil, shapeOf(t.Rest)))
+		parts = append(parts, schema.ObjectShape(members, nil, v.shapeOf(t.Rest)))
 	}
-	return schema.Union(parts...).Loosely()
+	shape := schema.Union(parts...).Loosely()
+	v.shaped[t] = shape
+	return shape
 }

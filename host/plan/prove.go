@@ -34,7 +34,7 @@ func proveAll(p *Plan, seen map[*Plan]bool) graph.Diagnostics {
 func prove(p *Plan) graph.Diagnostics {
 	v := &prover{
 		plan: p, byDigest: map[string]*schema.Shape{}, outputs: map[*graph.Node]*schema.Shape{},
-		arrivals: map[*graph.Node]*schema.Shape{}, converted: map[*schema.Shape]*expr.Type{},
+		arrivals: map[*graph.Node]*schema.Shape{}, converted: map[*schema.Shape]*expr.Type{}, shaped: map[*expr.Type]*schema.Shape{},
 		budget: schema.NewBudget(maxComparisons), met: map[pair]*schema.Shape{}, routed: map[routedCode]bool{},
 		inputs: map[*graph.Node]*expr.Type{}, taken: map[*Node]*expr.Type{}, start: map[*graph.Node]bool{},
 	}
@@ -71,6 +71,8 @@ type prover struct {
 	outputs   map[*graph.Node]*schema.Shape
 	arrivals  map[*graph.Node]*schema.Shape
 	converted map[*schema.Shape]*expr.Type
+	types     int // that were made
+	shaped    map[*expr.Type]*schema.Shape
 	inputs    map[*graph.Node]*expr.Type // the variable `inputs`
 	taken     map[*Node]*expr.Type       // the variable `input` after a success
 	start     map[*graph.Node]bool

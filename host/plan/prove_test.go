@@ -200,6 +200,80 @@ func TestProveLarge(t *testing.T) {
 	}
 }
 
+// Many wires between schemas that are hard to compare end as soon as the budget
+// is used up.
+func TestProveHostile(t *testing.T) {
+	const n = 40
+	files := map[string][]byte{}
+	for i := range 2 * n {
+		var branches []string
+		for j := range 60 {
+			branches = append(branches, fmt.Sprintf(`{"type":"object","required":["k","l"],"properties":{"k":{"anyOf":[{"minLength":%d,"type":"string"},{"minimum":%d,"type":"number"}]},"l":{"type":"array","items":{"const":%d}}}}`, j, i, j))
+		}
+		files[fmt.Sprintf("s%d.json", i)] = []byte(`{"anyOf":[` + strings.Join(branches, ",") + `]}`)
+	}
+	var nodes, edges strings.Builder
+	for i := range n * n {
+		fmt.Fprintf(&nodes, "[nodes.a%d]\nmodule = 'm'\noutput_schema = 's%d.json'\n[nodes.b%d]\nmodule = 'm'\ninput_schema = 's%d.json'\n", i, i%n, i, n+i/n)
+		fmt.Fprintf(&edges, "[[edges]]\nfrom = 'a%d'\nto = 'b%d'\n", i, i)
+	}
+	text := "version = 1\n" + nodes.String() + edges.String()
+	g, found := graphfile.Load("graph.toml", []byte(text), func(name string) ([]byte, error) { return files[name], nil })
+	if found.Failed() {
+		t.Fatal(found[0])
+	}
+	began := time.Now()
+	if _, found = Link(g, func(string) ([]byte, error) { return moduletest.Echo(), nil }); found.Failed() {
+		t.Error(found[0])
+	}
+	t.Logf("%v", time.Since(began))
+	if d := time.Since(began); d > 30*time.Second {
+		t.Errorf("it took %v", d)
+	}
+}
+
+// A schema whose parts refer to one another looks endless from an expression.
+func TestProveTangled(t *testing.T) {
+	const levels = 20
+	defs := make([]string, levels)
+	for i := range defs {
+		var members []string
+		for j := range 10 {
+			members = append(members, fmt.Sprintf(`"m%d":{"$ref":"#/$defs/s%d"}`, j, i+1))
+		}
+		object := `{"type":"object","required":["m1"],"properties":{` + strings.Join(members, ",") + `}}`
+		defs[i] = fmt.Sprintf(`"s%d":{"anyOf":[%s,%s]}`, i, object, strings.Replace(object, `"m1"`, `"m2"`, 1))
+	}
+	file := `{"$ref":"#/$defs/s0","$defs":{` + strings.Join(defs, ",") + fmt.Sprintf(`,"s%d":{"type":"string"}}}`, levels)
+	text := `
+version = 1
+[nodes.a]
+module = 'm'
+input_schema = 's.json'
+output_schema = 's.json'
+[nodes.b]
+module = 'm'
+input_schema = 's.json'
+input = 'input.m1.m2.m3 == input.m4 ? input.m2.m3 : (input.m1.m1.m9 == run.input ? input.m2 : inputs.a)'
+[[edges]]
+from = 'a'
+to = 'b'
+when = 'input.m1.m2 == output.m3.m4 && (true ? input : output) == output'
+`
+	g, found := graphfile.Load("graph.toml", []byte(text), func(string) ([]byte, error) { return []byte(file), nil })
+	if found.Failed() {
+		t.Fatal(found[0])
+	}
+	began := time.Now()
+	if _, found = Link(g, func(string) ([]byte, error) { return moduletest.Echo(), nil }); found.Failed() {
+		t.Error(found[0])
+	}
+	t.Logf("%v", time.Since(began))
+	if d := time.Since(began); d > 30*time.Second {
+		t.Errorf("it took %v", d)
+	}
+}
+
 // What is written in the repository passes: the graphs, the scenarios of the
 // stepper, the scripts of the command line; but for those whose very subject
 // must fail.

@@ -23,7 +23,7 @@ func (v *prover) input(n *Node) {
 		list := v.expression(n.Foreach, n.ForeachSource, vars, keyOf(n.Node, "foreach"), fmt.Sprintf("node %q: foreach", n.Name), v.severity(n.Node, failure.ExpressionError))
 		if list != nil && list.Kinds != 0 && list.Kinds&expr.List == 0 {
 			v.complain(v.severity(n.Node, failure.ExpressionError), keyOf(n.Node, "foreach"), CodeTypeError,
-				fmt.Sprintf("node %q: foreach: it gives no list: it is %s", n.Name, shapeOf(list)), "give the list of the elements")
+				fmt.Sprintf("node %q: foreach: it gives no list: it is %s", n.Name, v.shapeOf(list)), "give the list of the elements")
 		}
 		var items *expr.Type
 		if list != nil {
@@ -32,7 +32,7 @@ func (v *prover) input(n *Node) {
 		vars["item"], vars["index"] = items, &expr.Type{Kinds: expr.Number}
 		if n.Input == nil {
 			if list != nil && list.Kinds == expr.List {
-				v.fit(shapeOf(items), takes, refuse, keyOf(n.Node, "foreach"), fmt.Sprintf("node %q: foreach: no element can be its input", n.Name), wireHint)
+				v.fit(v.shapeOf(items), takes, refuse, keyOf(n.Node, "foreach"), fmt.Sprintf("node %q: foreach: no element can be its input", n.Name), wireHint)
 			}
 			return
 		}
@@ -72,12 +72,12 @@ func (v *prover) bound(n *Node, vars map[string]*expr.Type, takes *schema.Shape,
 	label := fmt.Sprintf("node %q: input", n.Name)
 	var given *schema.Shape
 	if n.Input.Expr != nil {
-		given = shapeOf(v.expression(n.Input.Expr, n.Input.Source, vars, at, label, fails))
+		given = v.shapeOf(v.expression(n.Input.Expr, n.Input.Source, vars, at, label, fails))
 	} else {
 		members := map[string]*schema.Shape{}
 		var names []string
 		for _, f := range n.Input.Fields {
-			members[f.Key] = shapeOf(v.expression(f.Expr, f.Source, vars, f.At, label+"."+f.Key, fails))
+			members[f.Key] = v.shapeOf(v.expression(f.Expr, f.Source, vars, f.At, label+"."+f.Key, fails))
 			names = append(names, f.Key)
 		}
 		given = schema.ObjectShape(members, names, nil) // empty where one of them always fails
@@ -127,7 +127,7 @@ func (v *prover) after(n *Node) map[string]*expr.Type {
 func (v *prover) writes(n *Node) {
 	for _, w := range n.Writes {
 		label := fmt.Sprintf("node %q: write.%s", n.Name, w.Key.Name)
-		given := shapeOf(v.expression(w.Expr, w.Source, v.after(n), w.At, label, v.severity(n.Node, failure.ExpressionError)))
+		given := v.shapeOf(v.expression(w.Expr, w.Source, v.after(n), w.At, label, v.severity(n.Node, failure.ExpressionError)))
 		v.fit(given, v.updates(w.Key), v.severity(n.Node, failure.InvalidState), w.At, label+" makes no update that the key can take",
 			fmt.Sprintf("correct the expression, or the schema or reducer of [state.%s]", w.Key.Name))
 	}
@@ -156,7 +156,7 @@ func (v *prover) condition(e *graph.Edge) {
 	switch {
 	case t == nil || t.Kinds == 0:
 	case t.Kinds&expr.Bool == 0:
-		v.complain(fails, at, CodeTypeError, fmt.Sprintf("%s: a condition must be true or false; this one is %s", label, shapeOf(t)), "compare it with something")
+		v.complain(fails, at, CodeTypeError, fmt.Sprintf("%s: a condition must be true or false; this one is %s", label, v.shapeOf(t)), "compare it with something")
 	case t.Kinds == expr.False && e.When.Normal() != "false": // who writes that means it
 		v.complain(graph.Warning, at, graph.CodeUnreachableEdge, label+": the condition is never true, whatever the documents are", "correct it, or remove the edge")
 	}
@@ -205,7 +205,7 @@ func (v *prover) output() {
 			given = schema.Union(outputs...)
 		}
 		vars := map[string]*expr.Type{"output": v.typeOf(given), "run": v.runType(), "state": v.state}
-		value := shapeOf(v.expression(g.OutputValue, g.OutputSource, vars, at, "output.value", graph.Error))
+		value := v.shapeOf(v.expression(g.OutputValue, g.OutputSource, vars, at, "output.value", graph.Error))
 		v.fit(value, wanted, graph.Error, at, "output.value makes nothing that output.schema allows", "correct the expression or the schema")
 		return
 	}
