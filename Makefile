@@ -55,6 +55,7 @@ fuzz: ## every fuzz target for FUZZTIME (10s)
 
 bench: build nodes tools ## figures as ratios, in one run
 	cd bench && go run .
+	go test -run '^$$' -bench 'Apply|Steps|Growth|Runs' ./host/stepper/...
 
 tools: ## assemblers and compilers that some tests use, where they can be installed
 	@.ci/tools
