@@ -5,6 +5,7 @@ package simulate
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"reflect"
 	"slices"
 	"strconv"
@@ -43,11 +44,7 @@ func (m *MismatchError) Error() string {
 // says, what happened.
 func (m *MismatchError) Transcript() string {
 	var b strings.Builder
-	text, err := graphfile.Format(m.Case.Source)
-	fmt.Fprintf(&b, "%v\n\n-- graph.toml --\n%s", m, text)
-	if err != nil {
-		fmt.Fprintf(&b, "(%v)\n", err)
-	}
+	fmt.Fprintf(&b, "%v\n\n%s", m, m.Case.files())
 	if m.Want != nil {
 		fmt.Fprintf(&b, "-- reference --\n%s", Describe(m.Want))
 	}
@@ -344,15 +341,30 @@ func facts(r *reference.Result, started event.RunStarted) (events []event.Event)
 	return events
 }
 
-// Transcript is the graph of the case and what the reference says of it.
+// Transcript is the graphs of the case and what the reference says of it.
 func (c *Case) Transcript() string {
-	text, err := graphfile.Format(c.Source)
-	if err != nil {
-		return err.Error()
-	}
 	want, err := reference.Run(c.Source, c.subs, c.Input, c.Nodes)
 	if err != nil {
 		return err.Error()
 	}
-	return fmt.Sprintf("seed %d, input %s\n-- graph.toml --\n%s-- reference --\n%s", c.Seed, c.Input, text, Describe(want))
+	return fmt.Sprintf("seed %d, input %s\n%s-- reference --\n%s", c.Seed, c.Input, c.files(), Describe(want))
+}
+
+// files are the graph and the subgraphs that it names, as files.
+func (c *Case) files() string {
+	var b strings.Builder
+	write := func(name string, src *graph.Source) {
+		text, err := graphfile.Format(src)
+		fmt.Fprintf(&b, "-- %s --\n%s", name, text)
+		if err != nil {
+			fmt.Fprintf(&b, "(%v)\n", err)
+		}
+	}
+	write("graph.toml", c.Source)
+	for _, name := range slices.Sorted(maps.Keys(c.subs)) {
+		if strings.Contains(b.String(), strconv.Quote(name)) {
+			write(name, c.subs[name])
+		}
+	}
+	return b.String()
 }
