@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -160,6 +162,30 @@ func splitWant(want string) []string {
 		return parts
 	}
 	return []string{want}
+}
+
+// The document of a failure has the members that the stepper gives it, which
+// this package cannot import.
+func TestFailureShape(t *testing.T) {
+	source, err := os.ReadFile("../stepper/fail.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, body, ok := strings.Cut(string(source), "\nfunc failureDocument(")
+	body, _, end := strings.Cut(body, "\n}\n")
+	if !ok || !end {
+		t.Fatal("the stepper's failureDocument is not where it was")
+	}
+	var given []string
+	for _, m := range regexp.MustCompile(`Key: "([a-z_]+)"`).FindAllStringSubmatch(body, -1) {
+		given = append(given, m[1])
+	}
+	known := append(failureShape.Names(), failureShape.Member("violations").Items().Names()...)
+	slices.Sort(given)
+	slices.Sort(known)
+	if !slices.Equal(given, known) {
+		t.Errorf("the stepper gives %q, the prover knows %q", given, known)
+	}
 }
 
 func TestMissingGrant(t *testing.T) {

@@ -35,12 +35,13 @@ type ElementCase struct {
 // Worst adds up the limits of a graph: visits and turns of loops, attempts and
 // their intervals, fuel, timeouts, max_steps, deadlines.
 func Worst(g *graph.Graph) WorstCase {
-	w := &adder{known: map[*graph.Graph]WorstCase{}}
+	w := &adder{known: map[*graph.Graph]WorstCase{}, turns: map[*graph.Loop]uint64{}}
 	return w.graph(g)
 }
 
 type adder struct {
 	known map[*graph.Graph]WorstCase
+	turns map[*graph.Loop]uint64
 }
 
 // share is what one activation of a node can cost, and how many there can be.
@@ -57,7 +58,7 @@ func (w *adder) graph(g *graph.Graph) WorstCase {
 	shares := make([]share, len(g.Nodes))
 	var total WorstCase
 	for i, n := range g.Nodes {
-		shares[i] = share{node: n, activations: activations(n), each: w.step(n)}
+		shares[i] = share{node: n, activations: w.activations(n), each: w.step(n)}
 		total.Elements = append(total.Elements, shares[i].each.Elements...)
 		total.Waits = append(total.Waits, shares[i].each.Waits...)
 	}
@@ -194,32 +195,37 @@ func intervals(r graph.RetryRule) uint64 {
 
 // activations is how often a node can be activated: max_visits for each time
 // that its innermost loop is entered, never more often than the loop has turns.
-func activations(n *graph.Node) int64 {
+func (w *adder) activations(n *graph.Node) int64 {
 	if n.Loop == nil {
 		return 1
 	}
-	return int64(min(times(min(uint64(n.MaxVisits), turns(n.Loop)), entries(n.Loop)), math.MaxInt64))
+	return int64(min(times(min(uint64(n.MaxVisits), w.turnsOf(n.Loop)), w.entries(n.Loop)), math.MaxInt64))
 }
 
 // entries is how often a loop can be entered: once in each turn of the loop
 // around it.
-func entries(l *graph.Loop) uint64 {
+func (w *adder) entries(l *graph.Loop) uint64 {
 	if l.Parent == nil {
 		return 1
 	}
-	return times(turns(l.Parent), entries(l.Parent))
+	return times(w.turnsOf(l.Parent), w.entries(l.Parent))
 }
 
-// turns is how many turns a loop can have each time that it is entered. Its
+// turnsOf is how many turns a loop can have each time that it is entered. Its
 // header is part of each, so that its max_visits is the bound, unless a failure
 // edge goes on inside the loop when that is reached; then max_steps alone is.
-func turns(l *graph.Loop) uint64 {
-	for _, e := range l.Header.Outgoing {
-		if e.Covers(failure.MaxVisits) && !slices.Contains(e.Leaves, l) {
-			return math.MaxUint64
+func (w *adder) turnsOf(l *graph.Loop) uint64 {
+	n, ok := w.turns[l]
+	if !ok {
+		n = uint64(l.Header.MaxVisits)
+		if slices.ContainsFunc(l.Header.Outgoing, func(e *graph.Edge) bool {
+			return e.Covers(failure.MaxVisits) && !slices.Contains(e.Leaves, l)
+		}) {
+			n = math.MaxUint64
 		}
+		w.turns[l] = n
 	}
-	return uint64(l.Header.MaxVisits)
+	return n
 }
 
 func plus(a, b uint64) uint64 {
