@@ -46,6 +46,8 @@ func TestViewOfWhatIsInside(t *testing.T) {
 		"foreach_empty":    "done: a done 0/0; b done 1/1",
 		"foreach_subgraph": "done: sub done 5/3 of 3; after done 1/1",
 		"subgraph_fails":   "done: sub failed 0/0; sub/a failed 1/0; sub/b canceled 1/0; never skipped 0/0; sorry done 1/1",
+		"wait_deadline":    "done: sub failed 0/0; sub/inner canceled 1/0; each failed 2/0 of 2; sorry done 1/1",
+		"wait_canceled":    "waiting: ask waiting 2/0 of 2; sub waiting 0/0; sub/inner waiting 1/0; own waiting 1/0",
 		"wait":             "waiting: draft done 1/1; approve waiting 1/0",
 		"wait_beside":      "waiting: ask waiting 2/0 of 2; work done 1/0",
 	} {
@@ -61,9 +63,14 @@ func TestViewOfWhatIsInside(t *testing.T) {
 					t.Fatal(err)
 				}
 				var events []event.Event
-				_, err = local.New(local.Config{Invoker: player{all[i].Script}, Journal: memory.New(), Parallel: 8}).Run(
-					t.Context(), &plan.Plan{Graph: g}, "r", event.RunStarted{Input: all[i].Script.Input},
-					func(e event.Event) { events = append(events, e) })
+				s := driver.Session{
+					Plan: &plan.Plan{Graph: g}, Run: "r", Started: event.RunStarted{Input: all[i].Script.Input},
+					Observe: []driver.Observer{func(e event.Event) { events = append(events, e) }},
+				}
+				if name == "wait_deadline" { // somebody might answer, and nobody does
+					s.Signals = make(chan driver.Signal)
+				}
+				_, err = local.New(local.Config{Invoker: player{all[i].Script}, Journal: memory.New(), Parallel: 8}).Carry(t.Context(), s)
 				if err != nil && !errors.Is(err, driver.ErrWaiting) {
 					t.Fatal(err)
 				}

@@ -179,17 +179,53 @@ func (f *folder) end(s *track, outcome event.Body, fuel uint64, now time.Time) {
 	f.view.Fuel += fuel
 }
 
+// await says of the steps with others inside that they wait, where nothing inside
+// does anything else.
+func (f *folder) await(tracks []*track) {
+	busy, waits := map[string]bool{}, map[string]bool{}
+	for _, s := range tracks {
+		marks := busy
+		switch {
+		case s.Status == StepWaiting:
+			marks = waits
+		case s.Status != StepRunning || s.hasInside():
+			continue
+		}
+		for _, outer := range around(s.Step.Step) {
+			marks[outer] = true
+		}
+	}
+	for _, s := range tracks {
+		if id := s.Step.Step; s.Status == StepRunning && waits[id] && !busy[id] {
+			s.Status = StepWaiting
+		}
+	}
+}
+
+// hasInside reports whether other steps are inside of the step.
+func (s *track) hasInside() bool {
+	last := s.Step.Step[strings.LastIndexByte(s.Step.Step, '/')+1:]
+	return s.node != nil && (s.node.Sub != nil || s.node.Foreach != nil && !strings.Contains(last, "#"))
+}
+
+// over reports whether a step that has not ended never will: the run has, or a
+// step around it.
+func (f *folder) over(s *track) bool {
+	return f.finished != nil || slices.ContainsFunc(around(s.Step.Step), func(outer string) bool { return !f.steps[outer].ended.IsZero() })
+}
+
 func (f *folder) finish() View {
 	tracks := make([]*track, 0, len(f.steps))
 	for _, s := range f.steps {
 		if !s.ended.IsZero() {
 			s.DurationMS = float64(s.ended.Sub(s.began).Microseconds()) / 1000
 		}
-		if f.finished != nil && (s.Status == StepRunning || s.Status == StepWaiting) {
+		if (s.Status == StepRunning || s.Status == StepWaiting) && f.over(s) {
 			s.Status = StepCanceled
 		}
 		tracks = append(tracks, s)
 	}
+	f.await(tracks)
 	slices.SortFunc(tracks, inOrder)
 	v := f.view
 	v.Steps = make([]Step, 0, len(tracks))
@@ -209,9 +245,6 @@ func (f *folder) finish() View {
 		}
 		last.Attempts += s.Attempts
 		last.Fuel += s.Fuel
-		if last.Status == StepRunning && s.Status == StepWaiting {
-			last.Status = StepWaiting
-		}
 	}
 	if f.finished != nil {
 		v.Status = string(f.finished.Status)
