@@ -2,20 +2,36 @@ package document
 
 // Taking a document apart by one level, without decoding it.
 
+import (
+	"iter"
+	"slices"
+)
+
+// All gives the elements of an array, one after another, as they are written;
+// nothing for everything else.
+func (d Document) All() iter.Seq[Document] {
+	return func(yield func(Document) bool) {
+		if d.Kind() != KindArray {
+			return
+		}
+		b := d.Bytes()
+		for i := skipSpace(b, 1); i < len(b) && b[i] != ']'; {
+			end := valueEnd(b, i)
+			if !yield(Trusted(b[i:end:end])) {
+				return
+			}
+			i = skipPast(b, end, ',')
+		}
+	}
+}
+
 // Items are the elements of an array, as they are written; nil for everything
 // else.
 func (d Document) Items() []Document {
 	if d.Kind() != KindArray {
 		return nil
 	}
-	b := d.Bytes()
-	list := []Document{}
-	for i := skipSpace(b, 1); i < len(b) && b[i] != ']'; {
-		end := valueEnd(b, i)
-		list = append(list, Trusted(b[i:end:end]))
-		i = skipPast(b, end, ',')
-	}
-	return list
+	return slices.AppendSeq([]Document{}, d.All())
 }
 
 // Fields are the members of an object, in their order, the values as they are

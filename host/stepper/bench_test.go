@@ -56,8 +56,14 @@ func BenchmarkApply(b *testing.B) {
 		name string
 		src  *graph.Source
 	}{
-		{"chain10", chain(10)}, {"chain1000", chain(1000)}, {"loop100", loop(100)}, {"loop10000", loop(10_000)},
-		{"fan1000", fan(1000)}, {"fan10000", fan(10_000)}, {"each1000", each(1000)}, {"each8000", each(8000)},
+		{"chain10", chain(10)},
+		{"chain1000", chain(1000)},
+		{"loop100", loop(100)},
+		{"loop10000", loop(10_000)},
+		{"fan1000", fan(1000)},
+		{"fan10000", fan(10_000)},
+		{"each1000", each(1000)},
+		{"each8000", each(8000)},
 	} {
 		g, found := graph.Build(c.src, nil)
 		if found.Failed() {

@@ -15,6 +15,9 @@ import (
 // the author nor the run's start says it.
 const defaultConcurrency = 8
 
+// maxElements bounds a foreach: a list of 16 MiB could have eight million.
+const maxElements = 1_000_000
+
 // each is a foreach under way. What it keeps of an element that has not begun or
 // is through is its document's bytes.
 type each struct {
@@ -36,7 +39,10 @@ func (m *Machine) beginEach(s *step) error {
 		return fmt.Errorf("foreach: it must give a list; this is %s", list.Kind())
 	}
 	s.each = &each{places: cmp.Or(s.node.Concurrency, m.parallel, defaultConcurrency)}
-	for _, item := range list.Items() {
+	for item := range list.All() {
+		if len(s.each.items) == maxElements {
+			return fmt.Errorf("foreach: the list has more than %d elements", maxElements)
+		}
 		s.each.items = append(s.each.items, item.Bytes())
 	}
 	s.each.outputs = make([][]byte, len(s.each.items))

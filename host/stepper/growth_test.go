@@ -3,6 +3,7 @@ package stepper_test
 import (
 	"fmt"
 	"runtime"
+	"strings"
 	"testing"
 	"time"
 
@@ -137,6 +138,18 @@ concurrency = 16
 	t.Logf("%d bytes an element", many/100_000)
 	if ratio := float64(many) / float64(few); ratio > 4.6 {
 		t.Errorf("four times the elements took %.1f times the memory (%d and %d bytes)", ratio, few, many)
+	}
+}
+
+// TestTooManyElements: a list of more elements than can be kept is refused.
+func TestTooManyElements(t *testing.T) {
+	g, found := graphfile.Load("graph.toml", []byte("[nodes.a]\nmodule = 'n.wasm'\nforeach = 'input'\n"), nil)
+	if found.Failed() {
+		t.Fatal(found)
+	}
+	end := runPlainly(t, stepper.New(g), document.MustParse("["+strings.Repeat("0,", 1_000_000)+"0]"))
+	if end.Failure == nil || end.Failure.Code != failure.ExpressionError {
+		t.Errorf("%s, %v", end.Status, end.Failure)
 	}
 }
 
