@@ -130,3 +130,42 @@ fule = 100
 	// graph.toml:3:19: chain: "scor": no such node (did you mean "score"?)
 	// graph.toml:8:1: node "score": fule: no such key (did you mean "fuel"?)
 }
+
+// A run that waits for somebody rests until it is answered.
+func ExampleRun_Signal() {
+	h, err := host.New()
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer h.Close()
+
+	g, err := h.LoadFS(files(`
+		version = 1
+		chain = ["draft", "approve", "publish"]
+		[nodes.draft]
+		module = "echo.wasm"
+		[nodes.approve]
+		wait = true
+		output_schema = { type = "object", required = ["ok"] }
+		[nodes.publish]
+		module = "echo.wasm"
+		input = { published = "input.ok" }
+	`), "graph.toml")
+	if err != nil {
+		log.Fatal(err)
+	}
+
+	ctx := context.Background()
+	run, err := h.Run(ctx, g, map[string]any{"text": "Hello"})
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(run.Status(), run.Waits())
+	if err := run.Signal(ctx, "approve", map[string]any{"ok": true}); err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(run.Status(), run.Output())
+	// Output:
+	// waiting [approve]
+	// done {"published":true}
+}
