@@ -125,6 +125,15 @@ func (v *prover) severity(n *graph.Node, c failure.Code) graph.Severity {
 	return graph.Error
 }
 
+// bindSeverity is that of what fails before a node is called with its input: where
+// the failures of a foreach's elements are collected, its step does not fail.
+func (v *prover) bindSeverity(n *graph.Node, c failure.Code) graph.Severity {
+	if n.OnError == graph.OnErrorCollect {
+		return graph.Warning
+	}
+	return v.severity(n, c)
+}
+
 // capabilities complains about what a module needs and its node is not granted.
 func (v *prover) capabilities(n *Node) {
 	if n.Manifest == nil {

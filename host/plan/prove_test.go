@@ -52,6 +52,21 @@ func TestProve(t *testing.T) {
 			pair("", "") + "[nodes.c]\nmodule = 'c.wasm'\ninput_schema = { type = 'string' }\n[[edges]]\nfrom = 'b'\nto = 'c'\non = 'error'\n",
 			`12 error incompatible_wire the failure edge from "b" to "c"`,
 		},
+		"a wire to elements": {
+			pair(`output_schema = { type = "array", items = { type = "string" } }`, "foreach = 'input'\ninput_schema = { type = 'number' }"),
+			`8 error incompatible_wire no element can be its input`,
+		},
+		"a wire to elements whose failures are collected": {
+			pair(`output_schema = { type = "array", items = { type = "string" } }`, "foreach = 'input'\non_error = 'collect'\ninput_schema = { type = 'number' }"),
+			`8 warning incompatible_wire no element can be its input`,
+		},
+		"an input of elements whose failures are collected": {
+			pair(`output_schema = { type = "array", items = { type = "string" } }`, "foreach = 'input'\non_error = 'collect'\ninput = 'item * 2'"),
+			`10 warning type_error cannot apply *`,
+		},
+		"a wire that is switched off": {
+			pair(`output_schema = { type = "string" }`, "") + "[nodes.c]\nmodule = 'c.wasm'\ninput_schema = { type = 'number' }\n[[edges]]\nfrom = 'a'\nto = 'c'\nwhen = 'false'\n", "",
+		},
 		"the run's input": {
 			pair(`input_schema = { type = "object" }`, "") + "[input]\nschema = { type = 'array' }\n",
 			`10 error incompatible_wire no input of the run can be the input of node "a": it is a list`,

@@ -18,7 +18,7 @@ const wireHint = "correct one of the two schemas, or write an `input` that makes
 func (v *prover) input(n *Node) {
 	takes := v.takes(n)
 	vars := v.variables(n.Node)
-	refuse := v.severity(n.Node, failure.InvalidInput)
+	refuse := v.bindSeverity(n.Node, failure.InvalidInput)
 	if n.Foreach != nil {
 		list := v.expression(n.Foreach, n.ForeachSource, vars, keyOf(n.Node, "foreach"), fmt.Sprintf("node %q: foreach", n.Name), v.severity(n.Node, failure.ExpressionError))
 		if list != nil && list.Kinds != 0 && list.Kinds&expr.List == 0 {
@@ -55,16 +55,20 @@ func (v *prover) input(n *Node) {
 			continue
 		}
 		for _, e := range n.Incoming {
-			if e.Back != nil == back {
+			if e.Back != nil == back && !off(e) {
 				v.fit(v.carried(e), takes, refuse, e.At, fmt.Sprintf("%s carries nothing that %q can take", e, n.Name), wireHint)
 			}
 		}
 	}
 }
 
+// off reports whether the author has switched an edge off: who writes "false"
+// means it.
+func off(e *graph.Edge) bool { return e.When != nil && e.When.Normal() == "false" }
+
 // bound looks at a node's `input`.
 func (v *prover) bound(n *Node, vars map[string]*expr.Type, takes *schema.Shape, refuse graph.Severity) {
-	fails := v.severity(n.Node, failure.ExpressionError)
+	fails := v.bindSeverity(n.Node, failure.ExpressionError)
 	at := n.Input.At
 	if at.Line == 0 {
 		at = keyOf(n.Node, "input")
@@ -157,7 +161,7 @@ func (v *prover) condition(e *graph.Edge) {
 	case t == nil || t.Kinds == 0:
 	case t.Kinds&expr.Bool == 0:
 		v.complain(fails, at, CodeTypeError, fmt.Sprintf("%s: a condition must be true or false; this one is %s", label, v.shapeOf(t)), "compare it with something")
-	case t.Kinds == expr.False && e.When.Normal() != "false": // who writes that means it
+	case t.Kinds == expr.False && !off(e):
 		v.complain(graph.Warning, at, graph.CodeUnreachableEdge, label+": the condition is never true, whatever the documents are", "correct it, or remove the edge")
 	}
 }
