@@ -2,6 +2,7 @@ package drawing
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/chainrun/chainrun/host/graph"
@@ -71,8 +72,9 @@ func svgPicture(b *strings.Builder, g *graph.Graph) (width, height int) {
 	}
 	width = max(columns, svgLabel)*svgColumn + 2*svgMargin
 	svgLoops(b, g.Loops, boxes)
+	taken := labels{}
 	for _, n := range g.Order {
-		svgEdges(b, boxes[n], width)
+		svgEdges(b, boxes[n], width, taken)
 	}
 	for _, n := range g.Order {
 		svgNode(b, boxes[n])
@@ -93,7 +95,7 @@ func svgNode(b *strings.Builder, x *box) {
 // svgEdges draws the lines that begin at a node's lower side: its edges out, and
 // edges back to it, whose arrow is at this end. An edge from the node to itself
 // is a sign in its title, and only has its condition to tell.
-func svgEdges(b *strings.Builder, x *box, width int) {
+func svgEdges(b *strings.Builder, x *box, width int, taken labels) {
 	for _, l := range x.down {
 		class, arrow := "edge", "end"
 		if l.edge.Failure {
@@ -122,10 +124,29 @@ func svgEdges(b *strings.Builder, x *box, width int) {
 		if text != "" {
 			short := cut(plain(label(l.edge)), svgLabel, "…")
 			half := cells(short) * svgColumn * 3 / 8 // a label's letters are smaller
-			fmt.Fprintf(b, `<text x="%d" y="%d">%s</text>`, min(max(at, half), width-half), y-svgBox/2, svgText(short))
+			middle := min(max(at, half), width-half)
+			fmt.Fprintf(b, `<text x="%d" y="%d">%s</text>`, middle, taken.find(y-svgBox/2, middle-half, middle+half), svgText(short))
 		}
 		b.WriteString("</g>\n")
 	}
+}
+
+// labels are the stretches of labels, by their height.
+type labels map[int][][2]int
+
+// find gives a label a height at which it does not lie on another one: the one
+// that it is given, or one above that is still between the layers.
+func (l labels) find(y, left, right int) int {
+	const line, lines = 14, 3
+	at := y
+	for range lines {
+		if !slices.ContainsFunc(l[at], func(s [2]int) bool { return left < s[1] && s[0] < right }) {
+			l[at] = append(l[at], [2]int{left, right})
+			return at
+		}
+		at -= line
+	}
+	return y
 }
 
 // svgLoops frames the loops whose frame would hold no other node; outer ones
