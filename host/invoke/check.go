@@ -28,7 +28,7 @@ func (v *Invoker) checkInput(ctx context.Context, n *plan.Node, d document.Docum
 	}
 	found, err := validate(ctx, n.InSchemas, d)
 	if err != nil {
-		return canceled(err)
+		return canceled("while the document was checked", err)
 	}
 	if found != nil {
 		return &failure.Failure{
@@ -50,7 +50,7 @@ func (v *Invoker) conclude(ctx context.Context, n *plan.Node, r Request, result 
 	}
 	found, err := validate(ctx, n.OutSchemas, d)
 	if err != nil {
-		return outcome(r, canceled(err))
+		return outcome(r, canceled("while the document was checked", err))
 	}
 	if found != nil {
 		o := outcome(r, &failure.Failure{
@@ -103,10 +103,9 @@ func validate(ctx context.Context, schemas []*schema.Schema, d document.Document
 	return found, nil
 }
 
-// canceled is the failure of an attempt that was ended while its document was
-// checked.
-func canceled(cause error) *failure.Failure {
-	return &failure.Failure{Code: failure.Canceled, Message: "ended while the document was checked: " + cause.Error()}
+// canceled is the failure of an attempt that was ended outside of the sandbox.
+func canceled(when string, cause error) *failure.Failure {
+	return &failure.Failure{Code: failure.Canceled, Message: "ended " + when + ": " + cause.Error()}
 }
 
 // feedbackDocument is what the next attempt reads: why the last was refused.

@@ -129,7 +129,11 @@ func (v *Invoker) Invoke(ctx context.Context, p *plan.Plan, r Request) (event.Ou
 		return outcome(r, f), err
 	}
 	program, err := v.engine.Compile(ctx, n.Linked)
-	if err != nil {
+	switch {
+	case err == nil:
+	case ctx.Err() != nil: // aborted before it began
+		return outcome(r, canceled("before the module was called", err)), nil
+	default:
 		return event.Outcome{}, fmt.Errorf("invoking step %q: %w", r.Step, err)
 	}
 	result, err := program.Call(ctx, call)

@@ -185,6 +185,26 @@ func TestCanceled(t *testing.T) {
 	}
 }
 
+// An attempt that is aborted in the moment in which it begins is canceled, and no
+// error of chainrun.
+func TestCanceledAtOnce(t *testing.T) {
+	v := newInvoker(t, invoke.Limits{})
+	p := link(t, "module = 'echo.wasm'\ninput_schema = { type = 'object' }")
+	ctx, cancel := context.WithCancel(t.Context())
+	for i := range 64 { // once the module is there, chance decides what is seen first
+		if i == 32 {
+			try(t, v, p, `{}`)
+		}
+		cancel()
+		o, err := v.Invoke(ctx, p, invoke.Request{
+			Attempt: event.Attempt{Step: "a", Node: "a", Number: 1}, Input: document.MustParse(`{}`),
+		})
+		if err != nil || o.Step != "a" || o.Failure == nil || o.Failure.Code != failure.Canceled {
+			t.Fatalf("%+v, %v; want canceled", o, err)
+		}
+	}
+}
+
 // A module that the sandbox refuses is a diagnostic at the node's module line.
 func TestPrepareRefuses(t *testing.T) {
 	invalid := moduletest.Echo()
