@@ -191,11 +191,11 @@ func TestCanceledAtOnce(t *testing.T) {
 	v := newInvoker(t, invoke.Limits{})
 	p := link(t, "module = 'echo.wasm'\ninput_schema = { type = 'object' }")
 	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
 	for i := range 64 { // once the module is there, chance decides what is seen first
 		if i == 32 {
 			try(t, v, p, `{}`)
 		}
-		cancel()
 		o, err := v.Invoke(ctx, p, invoke.Request{
 			Attempt: event.Attempt{Step: "a", Node: "a", Number: 1}, Input: document.MustParse(`{}`),
 		})
