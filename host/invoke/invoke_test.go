@@ -189,7 +189,7 @@ func TestCanceled(t *testing.T) {
 // error of chainrun.
 func TestCanceledAtOnce(t *testing.T) {
 	v := newInvoker(t, invoke.Limits{})
-	p := link(t, "module = 'echo.wasm'\ninput_schema = { type = 'object' }")
+	p := link(t, "module = 'echo.wasm'")
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	for i := range 64 { // once the module is there, chance decides what is seen first
