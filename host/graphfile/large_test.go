@@ -22,8 +22,9 @@ func largeFile(n int) []byte {
 	return []byte(b.String())
 }
 
-// TestLargeFile: 10,000 nodes load in well under a second; the bound is above
-// that, so that a busy machine does not fail.
+// TestLargeFile: 10,000 nodes load in well under a second. The bound is far above
+// that: it tells near linear from quadratic, not a fast machine from a busy one
+// under the race detector. How fast it is, BenchmarkLoad10000 says.
 func TestLargeFile(t *testing.T) {
 	text := largeFile(10_000)
 	begin := time.Now()
@@ -33,7 +34,7 @@ func TestLargeFile(t *testing.T) {
 		t.Fatal(found)
 	}
 	t.Logf("%d bytes in %v", len(text), took)
-	if took > 5*time.Second {
+	if took > time.Minute {
 		t.Errorf("took %v", took)
 	}
 }
@@ -78,7 +79,7 @@ func TestHostileFiles(t *testing.T) {
 		if !found.Failed() && name != "a long string" && name != "parallel edges" {
 			t.Errorf("%s: accepted", name)
 		}
-		if took > 8*time.Second {
+		if took > time.Minute {
 			t.Errorf("%s: %d bytes took %v", name, len(text), took)
 		}
 		t.Logf("%s: %d bytes, %d diagnostics, %v", name, len(text), len(found), took)
