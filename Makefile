@@ -34,7 +34,8 @@ test: tools build nodes ## every test but the long hunts
 	for m in $(MODULES); do (cd $$m && echo "== $$m" && go test ./...); done
 
 race: nodes ## the tests that have goroutines, under the race detector
-	go test -race ./host/... ./runtime/sandbox/... ./cmd/...
+	go test -race $$(go list ./host/... | grep -v /simulate) ./runtime/sandbox/... ./cmd/...
+	go test -race ./host/stepper/simulate -seeds 300
 
 vet:
 	for m in $(MODULES); do (cd $$m && go vet ./...); done
