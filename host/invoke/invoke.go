@@ -132,7 +132,7 @@ func (v *Invoker) Invoke(ctx context.Context, p *plan.Plan, r Request) (event.Ou
 	switch {
 	case err == nil:
 	case ctx.Err() != nil: // aborted before it began
-		return outcome(r, canceled("before the module was called", err)), nil
+		return outcome(r, canceled("before the module was called", err)), nil //nolint:nilerr // the outcome says it
 	default:
 		return event.Outcome{}, fmt.Errorf("invoking step %q: %w", r.Step, err)
 	}
