@@ -24,6 +24,7 @@ type place struct {
 	items    []*place        // of an array, and of an [[array of tables]]
 	text     string          // of a string, decoded
 	segments []graph.Segment // of a string: what of it stands where
+	twice    *spot           // of the whole text: a key that has a value already
 }
 
 func (p *place) child(name string) *place {
@@ -55,12 +56,18 @@ type depthError struct{ at spot }
 
 func (e *depthError) Error() string { return fmt.Sprintf("nested deeper than %d", maxDepth) }
 
+// twiceError says where a key is given a value that it has already. The parser
+// lets "a.b = 1" be followed by "a = 0".
+type twiceError struct{ at spot }
+
+func (e *twiceError) Error() string { return "not TOML: the key has a value already" }
+
 // scanLayout finds the places of a TOML text. The text need not be valid: where
 // it is not, the scanner stops, and what it found so far is what it returns. The
 // only error is a *[depthError].
 func scanLayout(text string) (root *place, err error) {
-	s := &scanner{text: text, line: 1}
 	root = &place{key: spot{1, 1}, value: spot{1, 1}}
+	s := &scanner{text: text, line: 1, root: root}
 	defer func() {
 		// A scan ends early by a panic of one of these two; see give and value.
 		switch r := recover().(type) {
@@ -83,6 +90,7 @@ type scanner struct {
 	pos   int
 	line  int
 	start int // where the line begins
+	root  *place
 }
 
 func (s *scanner) here() spot { return spot{s.line, s.pos - s.start + 1} }
@@ -254,6 +262,9 @@ func (s *scanner) pair(table *place, depth int) {
 	}
 	v := s.value(depth + len(parts))
 	v.key = parts[last].at
+	if table.children[parts[last].name] != nil && s.root.twice == nil {
+		s.root.twice = &v.key
+	}
 	table.put(parts[last].name, v)
 }
 

@@ -105,6 +105,14 @@ func TestDisagreement(t *testing.T) {
 	}
 }
 
+// TestTwice: the parser lets a table of dotted keys be written over.
+func TestTwice(t *testing.T) {
+	src, found := Parse("g.toml", []byte("a.b = 1\n  a = 0"))
+	if src != nil || len(found) != 1 || found[0].Code != graph.CodeSyntax || found[0].Line != 2 || found[0].Column != 3 {
+		t.Error(found)
+	}
+}
+
 func TestPositions(t *testing.T) {
 	_, layout, err := decode("a = 1\n[t.\"u v\"]\n  key = { x = 'é', y = [1,\n 22] }\n[[l]]\n[[l]]\nz = \"\"\"\n\\u00e9\nab\"\"\"\n")
 	if err != nil {

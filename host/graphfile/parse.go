@@ -88,12 +88,19 @@ func decode(text string) (values map[string]any, layout *place, err error) {
 	if _, err := toml.Decode(text, &values); err != nil {
 		return nil, nil, err
 	}
+	if layout.twice != nil {
+		return nil, nil, &twiceError{*layout.twice}
+	}
 	return values, layout, nil
 }
 
 func (r *reader) syntax(err error) {
 	if deep, ok := errors.AsType[*depthError](err); ok {
 		r.complain(deep.at, graph.CodeTooLarge, deep.Error(), "")
+		return
+	}
+	if twice, ok := errors.AsType[*twiceError](err); ok {
+		r.complain(twice.at, graph.CodeSyntax, twice.Error(), "a key or table can be written once")
 		return
 	}
 	bad, ok := errors.AsType[toml.ParseError](err)
