@@ -32,7 +32,9 @@
 // The run's graph is a frame: its scopes, its state, its limits. A step of a node
 // that runs another graph has a frame of its own inside; a foreach has elements,
 // which are steps with places in it. Both are areas: what comes to an end as a
-// whole, at once or as if steps ran one at a time. When all that is inside is
+// whole, at once or as if steps ran one at a time. An element inside of which there
+// are only waits, and steps before their next attempt, gives its place back; what
+// becomes due inside is held until it has one again. When all that is inside is
 // through, the step is: StepSucceeded, or StepFailed, says so. A step that waits has
 // an attempt like others, which nobody is asked to carry out: its signal is what the
 // attempt gives.

@@ -26,7 +26,7 @@ type each struct {
 	outputs [][]byte // of those that are through
 	next    int      // the first that has not begun
 	places  int      // that are free
-	rested  []*step  // elements that have rested and want a place again, by index
+	rested  []*step  // elements that have rested and want a place again, by index; some may be through
 }
 
 // beginEach begins the elements of a step.
@@ -54,13 +54,13 @@ func (m *Machine) beginEach(s *step) error {
 func (m *Machine) lookAtEach(s *step) {
 	e := s.each
 	for e.places > 0 && s.stopped() == nil {
-		element := e.take(s)
+		element := m.nextElement(s)
 		if element == nil || element.stopped() != nil {
 			break // it, and all after it
 		}
 		e.places--
 		element.placed = true
-		m.enqueue(due{mark: element.mark, turn: s.turn, element: element})
+		m.enqueue(due{mark: element.mark, turn: s.turn, step: element})
 	}
 	if e.open > 0 {
 		return
@@ -84,12 +84,15 @@ func (m *Machine) lookAtEach(s *step) {
 	}
 }
 
-// take gives the next element that wants a place: one that has rested first.
-func (e *each) take(s *step) *step {
-	if len(e.rested) > 0 {
+// nextElement gives the next element that wants a place: one that has rested first.
+func (m *Machine) nextElement(s *step) *step {
+	e := s.each
+	for len(e.rested) > 0 {
 		element := e.rested[0]
 		e.rested = e.rested[1:]
-		return element
+		if !m.over(element) {
+			return element
+		}
 	}
 	if e.next == len(e.items) {
 		return nil
@@ -109,7 +112,7 @@ func (e *each) take(s *step) *step {
 	return element
 }
 
-// rests gives the place of an element back while it waits.
+// rests gives the place of an element back while it waits, or all that is inside.
 func (m *Machine) rests(s *step) {
 	if s.placed {
 		s.placed = false
@@ -121,8 +124,10 @@ func (m *Machine) rests(s *step) {
 // wants puts an element that has rested among those that want a place.
 func (m *Machine) wants(s *step) {
 	e := s.of.each
-	i, _ := slices.BinarySearchFunc(e.rested, s, func(a, b *step) int { return cmp.Compare(a.index, b.index) })
-	e.rested = slices.Insert(e.rested, i, s)
+	i, wanted := slices.BinarySearchFunc(e.rested, s, func(a, b *step) int { return cmp.Compare(a.index, b.index) })
+	if !wanted {
+		e.rested = slices.Insert(e.rested, i, s)
+	}
 	m.touch(s.of)
 }
 

@@ -37,7 +37,7 @@ func (m *Machine) attemptFailed(e event.AttemptFailed, now time.Time) error {
 	if !e.Failure.Code.Known() {
 		return fmt.Errorf("no failure has the code %q", e.Failure.Code)
 	}
-	s.running = false
+	m.runs(s, false)
 	f := e.Failure
 	if s.stopped() != nil {
 		m.through(s)
@@ -174,7 +174,9 @@ func (m *Machine) stopIn(a *area, why *stop, cause failure.Code) {
 		return
 	}
 	a.stop = why
-	m.abortLater(cause)
+	if a.open > 0 {
+		m.abortLater(cause)
+	}
 }
 
 // stopFrame ends all of a run, or of a subgraph, at once.
@@ -187,9 +189,10 @@ func (m *Machine) stopFrame(f *frame, status event.Status, why failure.Failure) 
 }
 
 // abortLater aborts the attempts that a stop reaches and forgets the steps that
-// wait for another one, or for a signal.
+// wait for another one, or for a signal, and what is held.
 func (m *Machine) abortLater(cause failure.Code) {
 	for _, s := range m.inOrder() {
+		m.release(s) // what the stop does not reach is held again
 		switch {
 		case s.stopped() == nil:
 		case s.running:

@@ -104,8 +104,8 @@ func (s *step) stopped() *stop {
 
 // stopped is the same for what is due.
 func (d due) stopped() bool {
-	if d.element != nil {
-		return d.element.stopped() != nil
+	if d.step != nil {
+		return d.step.stopped() != nil
 	}
 	f := d.turn.frame
 	return f.stop.reaches(d.mark.place) || f.step != nil && f.step.stopped() != nil

@@ -27,6 +27,7 @@ type Machine struct {
 	due      []due            // in canonical order
 	active   map[string]*step // begun and not through, by id
 	touched  []*step          // with others inside of which one is through
+	idle     []*step          // elements inside of which there may be no attempt, in canonical order
 	timers   map[string]timer
 	answered map[string]bool // waits that have got their signal
 
@@ -239,6 +240,8 @@ func (m *Machine) next() {
 			d := m.due[0]
 			m.due = m.due[1:]
 			m.take(d)
+		case len(m.idle) > 0:
+			m.settleIdle()
 		default:
 			m.end()
 			return
@@ -248,19 +251,25 @@ func (m *Machine) next() {
 
 // take decides what becomes of what is due.
 func (m *Machine) take(d due) {
-	switch {
-	case d.stopped() && d.element != nil:
-		m.through(d.element)
-	case d.stopped():
+	switch stopped, rests := d.stopped(), d.resting(); {
+	case d.step != nil && m.over(d.step):
+		// It came to its end while it was held.
+	case stopped && d.step == nil:
 		m.left(&d.turn.frame.area, d.turn.frame.step)
+	case stopped && !d.step.hasBegun():
+		m.through(d.step)
+	case stopped:
+		// It is through when all inside is.
+	case rests != nil:
+		m.hold(rests, d)
 	case d.conflict:
 		m.owe(owed{due: d, body: event.StepFailed{
 			Step: d.mark.id, Node: d.mark.node.Name, Failure: conflict(d.mark),
 		}})
 	case d.skip:
 		m.owe(owed{due: d, body: event.StepSkipped{Step: d.mark.id, Node: d.mark.node.Name}})
-	case d.element != nil:
-		m.beginElement(d.element)
+	case d.step != nil:
+		m.goOn(d.step)
 	default:
 		m.begin(d)
 	}

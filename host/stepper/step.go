@@ -39,13 +39,15 @@ type step struct {
 	touched   bool   // it is among those to look at
 	waiting   bool   // for a signal
 	composite bool   // it has, or had, one of the two
+	busy      int    // attempts under way inside
 
-	// Of an element: the foreach, which element it is, its document, and whether
-	// it has one of the places.
+	// Of an element: the foreach, which element it is, its document, whether it
+	// has one of the places, and what is due inside but held until it has one.
 	of     *step
 	index  int
 	item   document.Document
 	placed bool
+	held   []due
 }
 
 // begin activates a node: it decides on AttemptStarted, or on StepFailed where
@@ -88,16 +90,22 @@ func (m *Machine) compose(s *step) {
 	s.composite = true
 	m.composites++
 	m.touch(s)
+	m.mayRest(s)
 }
 
-// beginElement begins an element of a foreach, or its next attempt.
-func (m *Machine) beginElement(s *step) {
-	if s.attempt > 0 {
+// goOn begins a step's next attempt, or an element of a foreach, or lets one that
+// has rested go on.
+func (m *Machine) goOn(s *step) {
+	switch {
+	case s.attempt > 0:
 		m.owe(owed{step: s, body: event.AttemptStarted{Attempt: s.name(s.attempt + 1)}})
-		return
+	case s.composite:
+		m.release(s)
+		m.mayRest(s)
+	default:
+		s.input = s.item
+		m.beginCall(s)
 	}
-	s.input = s.item
-	m.beginCall(s)
 }
 
 // beginCall makes the input of a step or an element, and calls its node.
@@ -191,7 +199,7 @@ func (m *Machine) attemptStarted(o *owed, now time.Time) {
 		m.beginWait(s)
 		return
 	}
-	s.running = true
+	m.runs(s, true)
 	m.tell(m.invoke(s))
 }
 
@@ -288,7 +296,8 @@ func (m *Machine) through(s *step) {
 			m.composites--
 		}
 	}
-	s.running, s.waiting = false, false
+	m.runs(s, false)
+	s.waiting = false
 	if s.of != nil {
 		m.rests(s)
 	}

@@ -79,7 +79,7 @@ func (m *Machine) timerFired(e event.TimerFired, now time.Time) error {
 			m.wants(s)
 			return nil
 		}
-		m.owe(owed{step: s, body: event.AttemptStarted{Attempt: s.name(s.attempt + 1)}})
+		m.enqueue(due{mark: s.mark, turn: s.turn, step: s})
 	}
 	return nil
 }

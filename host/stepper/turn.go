@@ -62,7 +62,7 @@ type due struct {
 	seat     seat
 	skip     bool
 	conflict bool
-	element  *step // of a foreach: it wants its next attempt, or to be begun
+	step     *step // that exists: it wants its next attempt; an element also to be begun, or to go on
 }
 
 // group says which edges a step was reached by.
@@ -142,15 +142,20 @@ func (m *Machine) await(t *turn, u *unit, d due) {
 	m.enqueue(d)
 }
 
-// enqueue keeps what is due in canonical order.
+// enqueue makes something due.
 func (m *Machine) enqueue(d due) {
+	m.keepDue(d)
+	if d.step == nil {
+		d.turn.frame.open++ // until it is left
+	}
+}
+
+// keepDue keeps what is due in canonical order.
+func (m *Machine) keepDue(d due) {
 	i, _ := slices.BinarySearchFunc(m.due, d.mark.place, func(d due, p place) int {
 		return slices.Compare(d.mark.place, p)
 	})
 	m.due = slices.Insert(m.due, i, d)
-	if d.element == nil {
-		d.turn.frame.open++ // until it is left
-	}
 }
 
 // leave decides all edges of a node that is through, and closes it.

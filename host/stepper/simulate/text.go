@@ -4,6 +4,7 @@ package simulate
 
 import (
 	"hash/fnv"
+	"iter"
 	"strconv"
 	"strings"
 
@@ -41,12 +42,20 @@ func nodeOf(step string) string {
 	return name
 }
 
-// foreachOf is the step that an element is of; "" where the step is none.
-func foreachOf(step string) string {
-	if i := strings.LastIndexAny(step, "#/"); i >= 0 && step[i] == '#' {
-		return step[:i]
+// elementsOf gives the elements of a foreach that a step is, or is inside of, each
+// with the step that it is an element of.
+func elementsOf(step string) iter.Seq2[string, string] {
+	return func(yield func(of, element string) bool) {
+		for i := range step {
+			if step[i] != '#' {
+				continue
+			}
+			number, _, _ := strings.Cut(step[i:], "/")
+			if !yield(step[:i], step[:i]+number) {
+				return
+			}
+		}
 	}
-	return ""
 }
 
 // worded leaves the messages of failures out of a document: how they are worded

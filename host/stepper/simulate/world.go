@@ -38,9 +38,9 @@ type world struct {
 	machine *stepper.Machine
 	events  []event.Event
 	inputs  map[event.Attempt]stepper.Invoke
-	asked   map[string]bool // steps whose signal is under way
-	crowd   map[string]int  // elements of a foreach that are called
-	crowded bool            // more than their author allows
+	asked   map[string]bool           // steps whose signal is under way
+	crowd   map[string]map[string]int // attempts under way, by foreach and element, also inside of it
+	crowded bool                      // more than their author allows
 	pending []pending
 	order   int
 	luck    *rand.Rand
@@ -60,7 +60,7 @@ type pending struct {
 func (w *world) run() error {
 	w.luck = rand.New(rand.NewPCG(w.Seed, w.schedule))
 	w.machine = stepper.New(w.graph)
-	w.inputs, w.asked, w.crowd = map[event.Attempt]stepper.Invoke{}, map[string]bool{}, map[string]int{}
+	w.inputs, w.asked, w.crowd = map[event.Attempt]stepper.Invoke{}, map[string]bool{}, map[string]map[string]int{}
 	if w.cancelAt > 0 {
 		w.wait(pending{at: epoch.Add(w.cancelAt), cancel: true})
 	}
@@ -86,8 +86,10 @@ func (w *world) run() error {
 		var err error
 		switch {
 		case p.outcome != nil:
-			if of := foreachOf(p.outcome.Step); of != "" {
-				w.crowd[of]--
+			for of, element := range elementsOf(p.outcome.Step) {
+				if w.crowd[of][element]--; w.crowd[of][element] == 0 {
+					delete(w.crowd[of], element)
+				}
 			}
 			err = w.commit(p.at, w.machine.Judge(*p.outcome))
 		case p.cancel:
@@ -125,7 +127,7 @@ func (w *world) crash() error {
 		}
 	}
 	w.pending = slices.DeleteFunc(w.pending, func(p pending) bool { return !p.cancel })
-	w.crowd = map[string]int{}
+	w.crowd = map[string]map[string]int{}
 	for _, c := range w.machine.Open() {
 		w.do(now, c)
 	}
@@ -191,9 +193,12 @@ func (w *world) do(at time.Time, c stepper.Command) {
 	switch c := c.(type) {
 	case stepper.Invoke:
 		w.inputs[c.Attempt] = c
-		if of := foreachOf(c.Step); of != "" {
-			w.crowd[of]++
-			w.crowded = w.crowded || w.crowd[of] > w.foreach[c.Node]
+		for of, element := range elementsOf(c.Step) {
+			if w.crowd[of] == nil {
+				w.crowd[of] = map[string]int{}
+			}
+			w.crowd[of][element]++
+			w.crowded = w.crowded || len(w.crowd[of]) > w.foreach[nodeOf(of)]
 		}
 		o := w.Nodes(c.Attempt, c.Input, c.Feedback)
 		w.wait(pending{at: at.Add(w.Took(w.schedule, c.Attempt)), outcome: &o})
