@@ -15,6 +15,9 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/chainrun/chainrun/runtime/module"
+	"github.com/chainrun/chainrun/runtime/module/moduletest"
 )
 
 // hostile assembles testdata/hostile/NAME.wat.
@@ -281,6 +284,33 @@ func TestHostileNames(t *testing.T) {
 					t.Errorf("%s, %.30q: %v %+v", engine.name, name, err, r.Stop)
 				}
 			}
+		}
+	}
+}
+
+// A name section may announce four billion names. wazero would make room for
+// them, and a process that runs out of memory cannot recover; it never sees that
+// section, because the meter writes it anew.
+func TestNamesAnnounced(t *testing.T) {
+	engine, err := New(t.Context(), Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = engine.Close(t.Context()) }()
+	for _, kind := range []byte{1, 2} { // functions, locals
+		section := append([]byte("\x04name"), kind, 5, 0xff, 0xff, 0xff, 0xff, 0x0f)
+		wasm := append(moduletest.Echo(), 0, byte(len(section)))
+		m, err := module.Read(append(wasm, section...))
+		if err != nil {
+			t.Fatal(err)
+		}
+		p, err := engine.Compile(t.Context(), m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, err := p.Call(t.Context(), Call{Input: []byte(`{}`)})
+		if err != nil || string(r.Output) != `{}` {
+			t.Errorf("names of kind %d: %+v, %v", kind, r, err)
 		}
 	}
 }
