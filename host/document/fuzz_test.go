@@ -157,8 +157,8 @@ func same(a, b any) bool {
 		}
 		x, okX := new(big.Rat).SetString(string(a))
 		y, okY := new(big.Rat).SetString(string(b))
-		if !okX || !okY {
-			return okX == okY // beyond what big.Rat expands
+		if !okX || !okY { // beyond what big.Rat expands, which zero need not be
+			return okX == okY || zero(string(a)) && zero(string(b))
 		}
 		return x.Cmp(y) == 0
 	case []any:
@@ -187,9 +187,16 @@ func same(a, b any) bool {
 	return a == b
 }
 
+// zero says that a number has no digit but zeros before its exponent.
+func zero(s string) bool {
+	mantissa, _, _ := strings.Cut(strings.ToLower(s), "e")
+	return !strings.ContainsAny(mantissa, "123456789")
+}
+
 var seeds = []string{
 	`{"a":[1,2.50,-0,1e400,"x\u00e9\ud83d\ude00\n"],"b":{"c":null,"d":true}}`,
 	`{"a":1,"\u0061":2}`, `"\ud800"`, "\"\xff\"", `[1,]`, `01`, `1e+999999999999999999999`, ` [ ] `, `{"":{"":""}}`, `"\u0000"`, "\ufeff1",
+	`0e000077777777777777777777`,
 }
 
 func FuzzParse(f *testing.F) {
