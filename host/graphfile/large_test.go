@@ -23,8 +23,8 @@ func largeFile(n int) []byte {
 }
 
 // TestLargeFile: 10,000 nodes load in well under a second. The bound is far above
-// that: it tells near linear from quadratic, not a fast machine from a busy one
-// under the race detector. How fast it is, BenchmarkLoad10000 says.
+// that: it tells near linear from quadratic, not a fast machine from a busy one.
+// How fast it is, BenchmarkLoad10000 says.
 func TestLargeFile(t *testing.T) {
 	text := largeFile(10_000)
 	begin := time.Now()
@@ -34,7 +34,7 @@ func TestLargeFile(t *testing.T) {
 		t.Fatal(found)
 	}
 	t.Logf("%d bytes in %v", len(text), took)
-	if took > time.Minute {
+	if took > 5*time.Second {
 		t.Errorf("took %v", took)
 	}
 }

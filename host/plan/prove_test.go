@@ -236,7 +236,7 @@ func TestProveLarge(t *testing.T) {
 		t.Error(found[0])
 	}
 	t.Logf("%v", time.Since(began))
-	if d := time.Since(began); d > time.Minute {
+	if d := time.Since(began); d > 20*time.Second {
 		t.Errorf("it took %v", d)
 	}
 }
@@ -268,7 +268,7 @@ func TestProveHostile(t *testing.T) {
 		t.Error(found[0])
 	}
 	t.Logf("%v", time.Since(began))
-	if d := time.Since(began); d > time.Minute {
+	if d := time.Since(began); d > 30*time.Second {
 		t.Errorf("it took %v", d)
 	}
 }
@@ -310,7 +310,7 @@ when = 'input.m1.m2 == output.m3.m4 && (true ? input : output) == output'
 		t.Error(found[0])
 	}
 	t.Logf("%v", time.Since(began))
-	if d := time.Since(began); d > time.Minute {
+	if d := time.Since(began); d > 30*time.Second {
 		t.Errorf("it took %v", d)
 	}
 }
