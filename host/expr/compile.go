@@ -5,6 +5,7 @@ package expr
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -97,7 +98,7 @@ func (e *Env) compile(src string, condition bool) (*Program, error) {
 		return nil, c.explain(list)
 	}
 	p := &Program{source: src}
-	if err := p.normalise(tree); err != nil {
+	if err := p.normalise(parse, tree); err != nil {
 		return nil, &SyntaxError{Line: 1, Column: 1, Text: err.Error()}
 	}
 	if n := names(tree.Expr()); n > MaxNames { // the checker takes long for deep types
@@ -179,17 +180,34 @@ func oneNumber(tree *ast.AST) map[int64]any {
 
 // normalise makes the texts by which expressions are compared, before the check
 // changes the tree.
-func (p *Program) normalise(tree *ast.AST) error {
+func (p *Program) normalise(parse *parser.Parser, tree *ast.AST) error {
 	var err error
-	if p.normal, err = parser.Unparse(tree.Expr(), tree.SourceInfo(), parser.EscapeIdentifiers(true)); err != nil {
+	if p.normal, err = normal(parse, tree.Expr(), tree.SourceInfo()); err != nil {
 		return fmt.Errorf("the expression has no normal form: %w", err)
 	}
 	if e := tree.Expr(); e.Kind() == ast.CallKind && e.AsCall().FunctionName() == operators.LogicalNot {
-		if p.negated, err = parser.Unparse(e.AsCall().Args()[0], tree.SourceInfo(), parser.EscapeIdentifiers(true)); err != nil {
+		if p.negated, err = normal(parse, e.AsCall().Args()[0], tree.SourceInfo()); err != nil {
 			return fmt.Errorf("the expression has no normal form: %w", err)
 		}
 	}
 	return nil
+}
+
+// normal is e as text. The unparser writes the negation of a zero as the literal
+// -0, which is read back as 0: such a text is read again until it stays the same.
+func normal(parse *parser.Parser, e ast.Expr, info *ast.SourceInfo) (string, error) {
+	text, err := parser.Unparse(e, info, parser.EscapeIdentifiers(true))
+	for err == nil && strings.Contains(text, "-0") {
+		again, errs := parse.Parse(common.NewTextSource(text))
+		if len(errs.GetErrors()) > 0 {
+			return "", errors.New(errs.ToDisplayString())
+		}
+		before := text
+		if text, err = parser.Unparse(again.Expr(), again.SourceInfo(), parser.EscapeIdentifiers(true)); text == before {
+			break
+		}
+	}
+	return text, err
 }
 
 // compilation is what complaints need to know.

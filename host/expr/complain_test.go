@@ -83,6 +83,7 @@ func TestNormal(t *testing.T) {
 		{`'a' + "b"`, `"a"+'b'`},
 		{`input.list.all(x, x > 1)`, `input.list.all( x,x>1 )`},
 		{`has(input.a.b)`, `has( (input.a).b )`},
+		{`[0].all(x, x == 0)`, `[0].all(x, x == -(0))`, `[-0].all(x, x == -(-(-0)))`},
 	} {
 		normal := ""
 		for i, src := range same {
