@@ -83,7 +83,7 @@ func (h *Host) Close() error {
 type invoker struct{ *invoke.Invoker }
 
 // Invoke implements driver.Invoker.
-func (v invoker) Invoke(ctx context.Context, p *plan.Plan, c stepper.Invoke) (_ event.Outcome, err error) {
+func (v invoker) Invoke(ctx context.Context, p *plan.Plan, c stepper.Invoke, _ driver.Calls) (_ event.Outcome, err error) {
 	defer guard(&err)
 	return v.Invoker.Invoke(ctx, p, invoke.Request{
 		Attempt: c.Attempt, Time: c.Time, Seed: c.Seed, Input: c.Input, Feedback: c.Feedback,

@@ -36,7 +36,24 @@ type Invoker interface {
 	// ends the attempt soon, with a failure. An error means that chainrun
 	// itself could not do its work; it ends the run without a result. Called
 	// from many goroutines at once.
-	Invoke(ctx context.Context, p *plan.Plan, c stepper.Invoke) (event.Outcome, error)
+	//
+	// Capability calls that the attempt makes go through calls.
+	Invoke(ctx context.Context, p *plan.Plan, c stepper.Invoke, calls Calls) (event.Outcome, error)
+}
+
+// Calls is where an attempt's calls of capabilities meet its run. A driver gives
+// one to each attempt. Its methods may be called until Invoke has returned.
+type Calls interface {
+	// Admit asks whether the run's budget has room for one call more. false: it
+	// has not; record the call with failure code budget, which ends the run. Each
+	// call that was admitted is recorded, or not made because the attempt ended.
+	Admit(ctx context.Context) (bool, error)
+	// Record makes a call durable. The node may see the answer only after it.
+	// The error means that the run is over, or cannot be recorded: the attempt
+	// ends with it.
+	Record(ctx context.Context, c event.CapabilityAnswered) error
+	// Partial shows a part of an answer to whoever watches. It may drop it.
+	Partial(p event.Partial)
 }
 
 // Observer sees each event of a run, in order, after it is durable. The run
@@ -59,6 +76,11 @@ type Session struct {
 	Run     string // its id
 	Started event.RunStarted
 	Observe []Observer
+	// Partial sees the parts of answers as they come, from the goroutines of the
+	// attempts: several at once. nil: nobody watches.
+	Partial func(event.Partial)
+	// Invoker makes the attempts of this run; nil: the driver's own.
+	Invoker Invoker
 
 	// Signals answer the steps that wait. With nil, or once it is closed, a run of
 	// which only waits are left is not carried on: that is ErrWaiting.

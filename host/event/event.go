@@ -33,17 +33,18 @@ type Type string
 
 // The types of events.
 const (
-	TypeRunStarted       Type = "run_started"
-	TypeAttemptStarted   Type = "attempt_started"
-	TypeAttemptSucceeded Type = "attempt_succeeded"
-	TypeAttemptFailed    Type = "attempt_failed"
-	TypeStepSkipped      Type = "step_skipped"
-	TypeStepFailed       Type = "step_failed"
-	TypeStepSucceeded    Type = "step_succeeded"
-	TypeSignalReceived   Type = "signal_received"
-	TypeCancelRequested  Type = "cancel_requested"
-	TypeTimerFired       Type = "timer_fired"
-	TypeRunFinished      Type = "run_finished"
+	TypeRunStarted         Type = "run_started"
+	TypeAttemptStarted     Type = "attempt_started"
+	TypeAttemptSucceeded   Type = "attempt_succeeded"
+	TypeAttemptFailed      Type = "attempt_failed"
+	TypeStepSkipped        Type = "step_skipped"
+	TypeStepFailed         Type = "step_failed"
+	TypeStepSucceeded      Type = "step_succeeded"
+	TypeSignalReceived     Type = "signal_received"
+	TypeCapabilityAnswered Type = "capability_answered"
+	TypeCancelRequested    Type = "cancel_requested"
+	TypeTimerFired         Type = "timer_fired"
+	TypeRunFinished        Type = "run_finished"
 )
 
 // Seed makes a run's randomness. Everything random is a hash of it.
@@ -78,6 +79,15 @@ type AttemptSucceeded struct {
 	Attempt
 	Output document.Document
 	Fuel   uint64
+	// Stored is what the attempt keeps beyond the run (see capability kv): stored
+	// by the journal together with this event.
+	Stored []Stored
+}
+
+// Stored is one value that an attempt keeps beyond its run.
+type Stored struct {
+	Space, Key string
+	Value      document.Document // absent: the key is deleted
 }
 
 // AttemptFailed says that an attempt ended without success.
@@ -105,6 +115,39 @@ type StepFailed struct {
 // subgraph, a foreach. Its output is made of what is inside it.
 type StepSucceeded struct {
 	Step, Node string
+}
+
+// CapabilityAnswered says that the host answered a call of a node, before the
+// node has seen the answer. Secrets have been taken out of it.
+type CapabilityAnswered struct {
+	Attempt
+	Ordinal            int // of the attempt's calls, from 1
+	Capability, Method string
+	Key                string            // idempotency key
+	Request            document.Document // absent: there was none
+	Answer             document.Document // absent: nothing to say, or a failure
+	Failure            *failure.Failure  // nil: answered
+	Usage              Usage
+}
+
+// Usage is what calls of capabilities used up.
+type Usage struct {
+	Calls        int64
+	Bytes        int64 // of requests and answers
+	InputTokens  int64
+	OutputTokens int64
+	Cost         int64 // billionths of the unit in which prices and budgets are written
+}
+
+// Partial is a part of an answer that is still being made. It is no fact: it is
+// shown to whoever watches the run, never recorded, and may be repeated by a
+// later attempt.
+type Partial struct {
+	Run string
+	Attempt
+	Ordinal            int
+	Capability, Method string
+	Document           document.Document
 }
 
 // SignalReceived says that a step that waits got its answer, which holds to the
@@ -163,6 +206,9 @@ func (StepFailed) Type() Type { return TypeStepFailed }
 func (StepSucceeded) Type() Type { return TypeStepSucceeded }
 
 // Type implements [Body].
+func (CapabilityAnswered) Type() Type { return TypeCapabilityAnswered }
+
+// Type implements [Body].
 func (SignalReceived) Type() Type { return TypeSignalReceived }
 
 // Type implements [Body].
@@ -174,14 +220,15 @@ func (CancelRequested) Type() Type { return TypeCancelRequested }
 // Type implements [Body].
 func (RunFinished) Type() Type { return TypeRunFinished }
 
-func (RunStarted) fact()       {}
-func (AttemptStarted) fact()   {}
-func (AttemptSucceeded) fact() {}
-func (AttemptFailed) fact()    {}
-func (StepSkipped) fact()      {}
-func (StepFailed) fact()       {}
-func (StepSucceeded) fact()    {}
-func (SignalReceived) fact()   {}
-func (TimerFired) fact()       {}
-func (CancelRequested) fact()  {}
-func (RunFinished) fact()      {}
+func (RunStarted) fact()         {}
+func (AttemptStarted) fact()     {}
+func (AttemptSucceeded) fact()   {}
+func (AttemptFailed) fact()      {}
+func (StepSkipped) fact()        {}
+func (StepFailed) fact()         {}
+func (StepSucceeded) fact()      {}
+func (SignalReceived) fact()     {}
+func (CapabilityAnswered) fact() {}
+func (TimerFired) fact()         {}
+func (CancelRequested) fact()    {}
+func (RunFinished) fact()        {}

@@ -14,4 +14,5 @@ type Outcome struct {
 	Output  document.Document
 	Failure *failure.Failure
 	Fuel    uint64
+	Stored  []Stored // what a success stores; dropped where it does not stay one
 }

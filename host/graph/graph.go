@@ -35,6 +35,10 @@ type Graph struct {
 	Deadline     time.Duration // 0: none
 	MaxSteps     int
 
+	Capabilities []*Settings // [capabilities.NAME], in file order
+	Secrets      []*Secret   // [secrets.NAME], in file order
+	Budget       *Budget     // nil: none
+
 	byName map[string]*Node
 }
 
@@ -118,6 +122,8 @@ type Node struct {
 	MaxVisits   int
 	Route       Route
 	Retry       []RetryRule // in file order; the last word on unlisted codes is Failure.Retryable
+
+	Grants []*Grant // by name of the capability
 
 	Incoming []*Edge // in the order of Graph.Edges
 	Outgoing []*Edge

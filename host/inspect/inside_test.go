@@ -23,7 +23,7 @@ import (
 // player does what a scenario says.
 type player struct{ script *scenario.Script }
 
-func (p player) Invoke(ctx context.Context, _ *plan.Plan, c stepper.Invoke) (event.Outcome, error) {
+func (p player) Invoke(ctx context.Context, _ *plan.Plan, c stepper.Invoke, _ driver.Calls) (event.Outcome, error) {
 	o, took := p.script.Invoke(c)
 	select {
 	case <-time.After(took):

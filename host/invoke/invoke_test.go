@@ -50,7 +50,7 @@ func link(t *testing.T, keys string) *plan.Plan {
 			return m, nil
 		}
 		return nil, fmt.Errorf("opening %s: %w", name, fs.ErrNotExist)
-	})
+	}, nil)
 	if found.Failed() {
 		t.Fatal(found)
 	}

@@ -16,9 +16,10 @@ import (
 
 // Link reads every module that g names, once, and binds nodes to modules and
 // schemas. All complaints are returned at once; the plan is nil if one of them
-// is an error. Modules are not compiled: that is the invoker's part.
-func Link(g *graph.Graph, read Reader) (*Plan, graph.Diagnostics) {
-	l := &linker{read: read, modules: map[string]*linked{}, plans: map[inner]*Plan{}}
+// is an error. Modules are not compiled: that is the invoker's part. The offers
+// are what grants may name; nil: nothing.
+func Link(g *graph.Graph, read Reader, offers Offers) (*Plan, graph.Diagnostics) {
+	l := &linker{read: read, offers: offers, modules: map[string]*linked{}, plans: map[inner]*Plan{}}
 	p := l.plan(g, ".")
 	if !l.diagnostics.Failed() {
 		l.diagnostics = append(l.diagnostics, proveAll(p, map[*Plan]bool{})...)
@@ -70,6 +71,7 @@ func (l *linker) without(n *graph.Node, folder string) *Node {
 
 type linker struct {
 	read        Reader
+	offers      Offers
 	modules     map[string]*linked // by the name in the graph, so that a shared file is read once
 	plans       map[inner]*Plan
 	diagnostics graph.Diagnostics

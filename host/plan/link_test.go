@@ -49,7 +49,7 @@ chain = ["a"]
 module = "scale.wasm"
 input_schema = { required = ["n"] }
 config = { factor = 2 }
-`), read)
+`), read, nil)
 	if len(found) > 0 {
 		t.Fatal(found)
 	}
@@ -65,7 +65,7 @@ config = { factor = 2 }
 		"type":    {`config = { factor = "two" }`, `/factor`},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, found := Link(build(t, "version = 1\nchain = ['a']\n[nodes.a]\nmodule = 'scale.wasm'\n"+c.config), read)
+			_, found := Link(build(t, "version = 1\nchain = ['a']\n[nodes.a]\nmodule = 'scale.wasm'\n"+c.config), read, nil)
 			if len(found) != 1 || found[0].Code != "invalid_config" || !strings.Contains(found.Error(), c.want) {
 				t.Errorf("got %v, want invalid_config about %s", found, c.want)
 			}
@@ -96,7 +96,7 @@ module = "broken.wasm"
 			return nil, errors.New("input/output error")
 		}
 		return nil, fs.ErrNotExist
-	})
+	}, nil)
 	want := []struct {
 		line int
 		code string
@@ -140,7 +140,7 @@ func TestDigest(t *testing.T) {
 	read := func(string) ([]byte, error) { return moduletest.Echo(), nil }
 	digestOf := func(text string) string {
 		t.Helper()
-		p, found := Link(build(t, text), read)
+		p, found := Link(build(t, text), read, nil)
 		if found.Failed() {
 			t.Fatal(found)
 		}
@@ -221,7 +221,7 @@ wait = true
 		p, found := Link(g, func(name string) ([]byte, error) {
 			names = append(names, name)
 			return moduletest.Echo(), nil
-		})
+		}, nil)
 		if found.Failed() {
 			t.Fatal(found)
 		}

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/chainrun/chainrun/host/capability"
+	"github.com/chainrun/chainrun/host/document"
 	"github.com/chainrun/chainrun/host/graph"
 	"github.com/chainrun/chainrun/host/schema"
 	"github.com/chainrun/chainrun/runtime/module"
@@ -33,9 +35,32 @@ type Node struct {
 	// InSchemas and OutSchemas must all hold: the author's first, then the
 	// module's own.
 	InSchemas, OutSchemas []*schema.Schema
+	// Granted are the node's grants, by name of the capability.
+	Granted []*Grant
 	// Sub is the plan of the graph that the node runs; nil where it runs none.
 	Sub *Plan
 }
+
+// Grant is a grant with the capability that it is of.
+type Grant struct {
+	*graph.Grant
+	Offer *capability.Offer
+	// Own are the terms that are the capability's own, an object.
+	Own document.Document
+}
+
+// Grant looks up what the node is granted of a capability; nil: nothing.
+func (n *Node) Grant(capability string) *Grant {
+	for _, g := range n.Granted {
+		if g.Capability == capability {
+			return g
+		}
+	}
+	return nil
+}
+
+// Offers are the capabilities that a host offers, by name.
+type Offers map[string]*capability.Offer
 
 // Step finds the node of a step by the step's id: "score[2]#17", or, inside
 // subgraphs, "sub/score". nil where there is none.

@@ -137,7 +137,7 @@ func TestPropertyProve(t *testing.T) {
 		if found.Failed() {
 			t.Skip() // an expression that does not even compile
 		}
-		_, found = Link(g, func(string) ([]byte, error) { return moduletest.Echo(), nil })
+		_, found = Link(g, func(string) ([]byte, error) { return moduletest.Echo(), nil }, nil)
 		for range 8 {
 			run := interpretation{t: t, g: g}
 			run.do()

@@ -24,7 +24,7 @@ func proved(t *testing.T, text string) graph.Diagnostics {
 	if found.Failed() {
 		t.Fatal(found)
 	}
-	_, found = Link(g, func(string) ([]byte, error) { return moduletest.Echo(), nil })
+	_, found = Link(g, func(string) ([]byte, error) { return moduletest.Echo(), nil }, nil)
 	return found
 }
 
@@ -205,7 +205,7 @@ func TestFailureShape(t *testing.T) {
 
 func TestMissingGrant(t *testing.T) {
 	wasm := withManifest(t, `{"name":"ask","capabilities":["llm","fetch"]}`)
-	_, found := Link(build(t, "version = 1\nchain = ['a']\n[nodes.a]\nmodule = 'ask.wasm'\n"), func(string) ([]byte, error) { return wasm, nil })
+	_, found := Link(build(t, "version = 1\nchain = ['a']\n[nodes.a]\nmodule = 'ask.wasm'\n"), func(string) ([]byte, error) { return wasm, nil }, nil)
 	if len(found) != 2 || found[0].Code != CodeMissingGrant || found[0].Line != 4 || !strings.Contains(found.Error(), "[nodes.a.grants.fetch]") {
 		t.Errorf("found %v", found)
 	}
@@ -232,7 +232,7 @@ func TestProveLarge(t *testing.T) {
 		t.Skip(found[0])
 	}
 	began := time.Now()
-	if _, found = Link(g, func(string) ([]byte, error) { return moduletest.Echo(), nil }); len(found) > 0 {
+	if _, found = Link(g, func(string) ([]byte, error) { return moduletest.Echo(), nil }, nil); len(found) > 0 {
 		t.Error(found[0])
 	}
 	t.Logf("%v", time.Since(began))
@@ -264,7 +264,7 @@ func TestProveHostile(t *testing.T) {
 		t.Fatal(found[0])
 	}
 	began := time.Now()
-	if _, found = Link(g, func(string) ([]byte, error) { return moduletest.Echo(), nil }); found.Failed() {
+	if _, found = Link(g, func(string) ([]byte, error) { return moduletest.Echo(), nil }, nil); found.Failed() {
 		t.Error(found[0])
 	}
 	t.Logf("%v", time.Since(began))
@@ -306,7 +306,7 @@ when = 'input.m1.m2 == output.m3.m4 && (true ? input : output) == output'
 		t.Fatal(found[0])
 	}
 	began := time.Now()
-	if _, found = Link(g, func(string) ([]byte, error) { return moduletest.Echo(), nil }); found.Failed() {
+	if _, found = Link(g, func(string) ([]byte, error) { return moduletest.Echo(), nil }, nil); found.Failed() {
 		t.Error(found[0])
 	}
 	t.Logf("%v", time.Since(began))
@@ -368,7 +368,7 @@ func TestProveTheRepository(t *testing.T) {
 						return b, nil
 					}
 					return moduletest.Echo(), nil
-				})
+				}, nil)
 				files++
 				var got []string
 				for _, d := range found {

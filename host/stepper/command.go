@@ -32,6 +32,18 @@ type Invoke struct {
 	Seed     event.Seed // of the node's randomness
 	Input    document.Document
 	Feedback []failure.Violation // why the attempt before was refused; nil: nothing to say
+	// Used is what earlier attempts of the step used of each capability, by name
+	// in order: the limits of a grant count over all attempts of a step.
+	Used []Used
+	// Rejected is how many answers of the step were rejected as invalid_output so
+	// far. It is part of the idempotency keys.
+	Rejected int
+}
+
+// Used is what a step used of one capability.
+type Used struct {
+	Capability string
+	event.Usage
 }
 
 // Wake asks the driver for a TimerFired with this name, not before At.

@@ -120,7 +120,7 @@ func sorted(transcript string) string {
 type invoker struct{ script *scenario.Script }
 
 // Invoke implements [driver.Invoker].
-func (v invoker) Invoke(ctx context.Context, _ *plan.Plan, c stepper.Invoke) (event.Outcome, error) {
+func (v invoker) Invoke(ctx context.Context, _ *plan.Plan, c stepper.Invoke, _ driver.Calls) (event.Outcome, error) {
 	o, took := v.script.Invoke(c)
 	timer := time.NewTimer(took)
 	defer timer.Stop()

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/chainrun/chainrun/host/document"
+	"github.com/chainrun/chainrun/host/driver"
 	"github.com/chainrun/chainrun/host/driver/local"
 	"github.com/chainrun/chainrun/host/event"
 	"github.com/chainrun/chainrun/host/graph"
@@ -17,7 +18,7 @@ import (
 type tens struct{}
 
 // Invoke implements driver.Invoker.
-func (tens) Invoke(_ context.Context, _ *plan.Plan, c stepper.Invoke) (event.Outcome, error) {
+func (tens) Invoke(_ context.Context, _ *plan.Plan, c stepper.Invoke, _ driver.Calls) (event.Outcome, error) {
 	output, err := document.Parse([]byte(c.Input.String()+"0"), document.Limits{})
 	return event.Outcome{Attempt: c.Attempt, Output: output, Fuel: 1}, err
 }

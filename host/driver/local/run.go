@@ -231,7 +231,7 @@ func (r *run) begin() {
 	ctx, cancel := context.WithCancelCause(r.ctx)
 	r.attempts[c.Attempt] = cancel
 	r.workers.Go(func() {
-		o, err := r.d.invoker.Invoke(ctx, r.s.Plan, c)
+		o, err := r.d.invoker.Invoke(ctx, r.s.Plan, c, nil)
 		<-r.d.places
 		o.Attempt = c.Attempt
 		r.results <- result{o, err}

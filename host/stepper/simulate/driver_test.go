@@ -87,7 +87,7 @@ type invoker struct {
 }
 
 // Invoke implements driver.Invoker.
-func (v invoker) Invoke(ctx context.Context, _ *plan.Plan, c stepper.Invoke) (event.Outcome, error) {
+func (v invoker) Invoke(ctx context.Context, _ *plan.Plan, c stepper.Invoke, _ driver.Calls) (event.Outcome, error) {
 	timer := time.NewTimer(v.Took(v.schedule, c.Attempt))
 	defer timer.Stop()
 	select {
