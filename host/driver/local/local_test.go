@@ -26,7 +26,7 @@ import (
 )
 
 // nodes is an invoker of Go functions, by node.
-type nodes map[string]func(ctx context.Context, c stepper.Invoke, _ driver.Calls) (event.Outcome, error)
+type nodes map[string]func(ctx context.Context, c stepper.Invoke) (event.Outcome, error)
 
 func (n nodes) Invoke(ctx context.Context, _ *plan.Plan, c stepper.Invoke, _ driver.Calls) (event.Outcome, error) {
 	return n[c.Node](ctx, c)
@@ -95,7 +95,7 @@ func TestChainRunsToItsEnd(t *testing.T) {
 	var input document.Document
 	d := local.New(local.Config{Journal: j, Invoker: nodes{
 		"parse": gives(`{"a":1}`), "score": gives(`2`),
-		"report": func(ctx context.Context, c stepper.Invoke, _ driver.Calls) (event.Outcome, error) {
+		"report": func(ctx context.Context, c stepper.Invoke) (event.Outcome, error) {
 			input = c.Input
 			return gives(`"end"`)(ctx, c)
 		},
@@ -158,7 +158,7 @@ func (c *counting) Append(ctx context.Context, events ...event.Event) error {
 func TestNothingBeginsBeforeItIsDurable(t *testing.T) {
 	p := chain(t, "a", "b")
 	var ran atomic.Int32
-	count := func(ctx context.Context, c stepper.Invoke, _ driver.Calls) (event.Outcome, error) {
+	count := func(ctx context.Context, c stepper.Invoke) (event.Outcome, error) {
 		ran.Add(1)
 		return gives(`1`)(ctx, c)
 	}
@@ -180,7 +180,7 @@ func TestRetryWaitsByTheClock(t *testing.T) {
 		tries := 0
 		j := memory.New()
 		d := local.New(local.Config{Journal: j, Invoker: nodes{
-			"a": func(ctx context.Context, c stepper.Invoke, _ driver.Calls) (event.Outcome, error) {
+			"a": func(ctx context.Context, c stepper.Invoke) (event.Outcome, error) {
 				if tries++; tries < 3 {
 					return fails(failure.Failure{Code: failure.CapabilityError, Retryable: true})(ctx, c)
 				}
@@ -291,7 +291,7 @@ func TestParallelBoundsAttemptsOverAllRuns(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := chain(t, "a", "b")
 		var now, most atomic.Int32
-		work := func(ctx context.Context, c stepper.Invoke, _ driver.Calls) (event.Outcome, error) {
+		work := func(ctx context.Context, c stepper.Invoke) (event.Outcome, error) {
 			n := now.Add(1)
 			for {
 				m := most.Load()
