@@ -1,0 +1,163 @@
+package cassette_test
+
+import (
+	"bytes"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/chainrun/chainrun/host/cassette"
+	"github.com/chainrun/chainrun/host/document"
+	"github.com/chainrun/chainrun/host/event"
+	"github.com/chainrun/chainrun/host/failure"
+)
+
+func call(step string, attempt, ordinal int, request string) event.CapabilityAnswered {
+	c := event.CapabilityAnswered{
+		Attempt: event.Attempt{Step: step, Node: "n", Number: attempt}, Ordinal: ordinal, Capability: "llm", Method: "chat",
+	}
+	if request != "" {
+		c.Request = document.MustParse(request)
+	}
+	return c
+}
+
+func record(t *testing.T, calls ...event.CapabilityAnswered) string {
+	t.Helper()
+	var b bytes.Buffer
+	w := cassette.NewWriter(&b, "g")
+	w.Observe(event.Event{Body: event.RunStarted{}})
+	for _, c := range calls {
+		w.Observe(event.Event{Body: c})
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}
+
+// What was recorded comes back, byte for byte, for the same question in other
+// words.
+func TestRoundTrip(t *testing.T) {
+	first := call("a[2]#1", 1, 1, `{"q":"<é>\u2028","n":1.0}`)
+	first.Answer = document.MustParse("{ \"x\": [1,\n2.50] }")
+	first.Usage = event.Usage{Calls: 1, Bytes: 30, InputTokens: 5, OutputTokens: 7, Cost: 11}
+	second := call("a[2]#1", 1, 2, "")
+	second.Failure = &failure.Failure{
+		Code: failure.CapabilityError, Reason: "http_429", Message: "slow down", Retryable: true, RetryAfter: 2 * time.Second,
+	}
+	second.Usage = event.Usage{Calls: 1}
+	third := call("b", 3, 1, `null`)
+	third.Usage = event.Usage{Calls: 1}
+	denied := call("b", 3, 2, `null`)
+	denied.Failure = &failure.Failure{Code: failure.CapabilityDenied, Message: "no"}
+
+	text := record(t, first, second, third, denied)
+	c, err := cassette.Read(strings.NewReader(text))
+	if err != nil {
+		t.Fatalf("%v\n%s", err, text)
+	}
+	if c.Graph != "g" {
+		t.Errorf("graph %q", c.Graph)
+	}
+	got, err := c.Answer(call("a[2]#1", 1, 1, `{"n": 1, "q": "<\u00e9>\u2028"}`))
+	if err != nil || string(got.Answer.Bytes()) != string(first.Answer.Bytes()) || got.Usage != first.Usage || got.Failure != nil {
+		t.Errorf("%+v, %v", got, err)
+	}
+	got, err = c.Answer(call("a[2]#1", 1, 2, ""))
+	if err != nil || got.Failure == nil || got.Failure.RetryAfter != 2*time.Second || got.Failure.Reason != "http_429" || !got.Failure.Retryable {
+		t.Errorf("%+v, %v", got.Failure, err)
+	}
+	if got, err = c.Answer(call("b", 3, 1, "null")); err != nil || !got.Answer.IsZero() || got.Failure != nil {
+		t.Errorf("%+v, %v", got, err)
+	}
+	// The host refuses the fourth by itself again: it is not on the cassette.
+	if _, err = c.Answer(denied); err == nil {
+		t.Error("a call that the host refused was recorded")
+	}
+}
+
+// A question that was not recorded is an error that shows the difference.
+func TestDiverged(t *testing.T) {
+	recorded := call("a", 1, 1, `{"model":"m","messages":[{"role":"user","content":"hello"}],"a/b":1}`)
+	recorded.Usage.Calls = 1
+	c, err := cassette.Read(strings.NewReader(record(t, recorded)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	other := func(change func(*event.CapabilityAnswered)) event.CapabilityAnswered {
+		asked := recorded
+		change(&asked)
+		return asked
+	}
+	request := func(text string) event.CapabilityAnswered {
+		return other(func(c *event.CapabilityAnswered) { c.Request = document.MustParse(text) })
+	}
+	for name, one := range map[string]struct {
+		asked event.CapabilityAnswered
+		says  []string
+	}{
+		"nothing there": {other(func(c *event.CapabilityAnswered) { c.Ordinal = 2 }), []string{`step "a", attempt 1, call 2`, "nothing was recorded", "llm.chat"}},
+		"method":        {other(func(c *event.CapabilityAnswered) { c.Method = "embed" }), []string{"recorded llm.chat", "asked llm.embed"}},
+		"text":          {request(`{"model":"m","messages":[{"role":"user","content":"hi"}],"a/b":1}`), []string{"/messages/0/content", `"hello"`, `"hi"`}},
+		"a key less":    {request(`{"model":"m","messages":[{"role":"user","content":"hello"}]}`), []string{"/a~1b", "recorded 1", "asked    nothing"}},
+		"a key more":    {request(`{"model":"m","messages":[{"role":"user","content":"hello"}],"a/b":1,"x":2}`), []string{"/x", "recorded nothing", "asked    2"}},
+		"an item more":  {request(`{"model":"m","messages":[{"role":"user","content":"hello"},1],"a/b":1}`), []string{"/messages/1", "recorded nothing"}},
+		"another kind":  {request(`[]`), []string{"the document"}},
+		"no request":    {other(func(c *event.CapabilityAnswered) { c.Request = document.Document{} }), []string{"asked    nothing"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := c.Answer(one.asked)
+			if _, ok := errors.AsType[*cassette.DivergedError](err); !ok {
+				t.Fatalf("%v", err)
+			}
+			for _, text := range one.says {
+				if !strings.Contains(err.Error(), text) {
+					t.Errorf("%q is not said in: %v", text, err)
+				}
+			}
+		})
+	}
+}
+
+func TestFilesThatAreNone(t *testing.T) {
+	head := `{"chainrun_cassette":1,"graph":"g"}` + "\n"
+	one := `{"step":"a","attempt":1,"ordinal":1,"capability":"c","method":"m","usage":{}}` + "\n"
+	for name, c := range map[string]struct {
+		text string
+		line int
+	}{
+		"empty":          {"", 1},
+		"another file":   {"version = 1\n", 1},
+		"another object": {"{}\n", 1},
+		"a later one":    {`{"chainrun_cassette":2,"graph":"g"}`, 1},
+		"no JSON":        {head + "{", 2},
+		"unknown key":    {head + `{"steps":"a"}`, 2},
+		"key twice":      {head + `{"step":"a","step":"b"}`, 2},
+		"twice":          {head + one + one, 3},
+		"both":           {head + `{"step":"a","attempt":1,"ordinal":1,"capability":"c","method":"m","answer":1,"failure":{"code":"trap","message":""},"usage":{}}`, 2},
+		"unknown code":   {head + `{"step":"a","attempt":1,"ordinal":1,"capability":"c","method":"m","failure":{"code":"x","message":""},"usage":{}}`, 2},
+		"bad text":       {head + `{"step":"a","attempt":1,"ordinal":1,"capability":"c","method":"m","answer_text":"{","usage":{}}`, 2},
+		"negative":       {head + `{"step":"a","attempt":1,"ordinal":1,"capability":"c","method":"m","usage":{"bytes":-1}}`, 2},
+	} {
+		_, err := cassette.Read(strings.NewReader(c.text))
+		if e, ok := errors.AsType[*cassette.FormatError](err); !ok || e.Line != c.line {
+			t.Errorf("%s: %v, want a complaint about line %d", name, err, c.line)
+		}
+	}
+	if _, err := cassette.Read(strings.NewReader(head + one)); err != nil {
+		t.Error(err)
+	}
+}
+
+func FuzzRead(f *testing.F) {
+	f.Add(`{"chainrun_cassette":1,"graph":"g"}` + "\n" + `{"step":"a","attempt":1,"ordinal":1,"capability":"c","method":"m","request":{},"answer_text":"[ 1]","usage":{"cost_billionths":3}}`)
+	f.Fuzz(func(t *testing.T, text string) {
+		if _, err := cassette.Read(strings.NewReader(text)); err != nil {
+			if _, ok := errors.AsType[*cassette.FormatError](err); !ok {
+				t.Fatalf("not a FormatError: %v", err)
+			}
+		}
+	})
+}
