@@ -51,9 +51,9 @@ func newBuilder(src *Source, load Loader) *builder {
 }
 
 func (b *builder) build() {
-	b.later()
 	b.readState()
 	b.readTop()
+	b.readWorld()
 	b.readNodes()
 	b.readEdges()
 	b.connect()
@@ -140,22 +140,6 @@ func (b *builder) readTop() {
 	g.Input = b.wire(s.Input.Schema, "input.schema")
 	g.Output = b.wire(s.Output.Schema, "output.schema")
 	g.OutputValue, g.OutputSource = b.expression(s.Output.Value, inOutput, "output.value"), s.Output.Value
-}
-
-// later refuses the tables of later versions.
-func (b *builder) later() {
-	refuse := func(name string, at Position) {
-		b.complain(at, CodeNotSupportedYet, name+" is not supported yet", "remove it")
-	}
-	for _, s := range b.src.Capabilities {
-		refuse("capabilities."+s.Name, s.At)
-	}
-	for _, s := range b.src.Secrets {
-		refuse("secrets."+s.Name, s.At)
-	}
-	if b.src.Budget != nil {
-		refuse("budget", b.src.Budget.At)
-	}
 }
 
 // connect asks what is about paths: start, loops, order, what is exclusive.

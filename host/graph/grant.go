@@ -9,10 +9,15 @@ type Grant struct {
 	Capability string
 	// Terms is the whole table as it was written, an object. What its keys beside
 	// the common ones mean is the capability's business, see package plan.
-	Terms  document.Document
+	Terms document.Document
+	// Limits are the common keys as far as they hold good. Package plan says what
+	// is wrong with the others: it knows which keys are the capability's own.
 	Limits Limits
-	At     Position
-	Places Positions // of the values in Terms, by JSON Pointer
+	// Inherited says that [defaults] grants it, not the node itself.
+	Inherited bool
+	At        Position
+	Places    Positions // of the values in Terms, by JSON Pointer
+	Keys      Positions // of the keys in Terms, by JSON Pointer
 }
 
 // Limits are the keys that every grant may have. They count over all attempts of
@@ -35,7 +40,9 @@ type Settings struct {
 	Kind   string
 	Value  document.Document // the table without `kind`, an object
 	At     Position
-	Places Positions
+	KindAt Position  // of `kind`, or of the table
+	Places Positions // of the values in the table, by JSON Pointer
+	Keys   Positions // of the keys in the table, by JSON Pointer
 }
 
 // Secret is a reference to a value that the host alone reads: [secrets.NAME].

@@ -103,6 +103,8 @@ type Node struct {
 	Encoding Encoding
 	Input    *Binding // nil: the default input
 	Config   document.Document
+	// ConfigPlaces are those of the values in Config, by JSON Pointer.
+	ConfigPlaces Positions
 	Writes   []Write // in the order of Graph.State
 
 	Graph string // KindGraph: the file, relative to this graph's folder

@@ -28,7 +28,7 @@ func (b *builder) readGraph(n *Node, s *NodeSource, owner string) {
 }
 
 // meaningless are the keys that say how a module is called.
-var meaningless = []string{"entry", "encoding", "config", "fuel", "memory", "retry", "cache", "grants"}
+var meaningless = []string{"entry", "encoding", "config", "fuel", "memory", "retry", "cache"}
 
 // noModule refuses the keys that mean nothing to a node without a module, and
 // takes away what [defaults] says of them.
@@ -46,8 +46,20 @@ func (b *builder) noModule(n *Node, s *NodeSource, owner string) {
 		b.complain(s.Keys["timeout"], CodeBadValue, fmt.Sprintf("%s: timeout means nothing to %s, which has no attempts", owner, what),
 			"deadline bounds the whole step")
 	}
-	n.Module, n.Entry, n.Encoding, n.Retry = "", "", EncodingJSON, nil
-	n.Fuel, n.MemoryBytes, n.Config = 0, 0, document.Document{}
+	if len(s.Grants) > 0 || has(s.Keys, "grants") {
+		hint := "a step that waits asks nothing: remove it"
+		if n.Kind == KindGraph {
+			hint = fmt.Sprintf("grant it in %s, to the node that asks: [nodes.NODE.grants.CAPABILITY]", s.Graph)
+		}
+		for _, g := range s.Grants {
+			b.complain(g.At, CodeBadValue, fmt.Sprintf("%s: grants.%s: %s cannot be granted anything", owner, g.Name, what), hint)
+		}
+		if len(s.Grants) == 0 {
+			b.complain(at(s.Keys, "grants", s.At), CodeBadValue, fmt.Sprintf("%s: grants: %s cannot be granted anything", owner, what), "remove it")
+		}
+	}
+	n.Module, n.Entry, n.Encoding, n.Retry, n.Grants = "", "", EncodingJSON, nil, nil
+	n.Fuel, n.MemoryBytes, n.Config, n.ConfigPlaces = 0, 0, document.Document{}, nil
 	// A default for calls is none for people who think.
 	n.Timeout = s.Timeout
 }

@@ -87,10 +87,6 @@ func (b *builder) kind(n *Node, s *NodeSource, owner string) {
 	}
 }
 
-func (b *builder) notYet(s *NodeSource, key, owner string) {
-	b.complain(at(s.Keys, key, s.At), CodeNotSupportedYet, fmt.Sprintf("%s: %s is not supported yet", owner, key), "remove it")
-}
-
 // policies resolves the keys that were written and leaves the others as they
 // are, so that a node's own key replaces its default, tables whole.
 func (b *builder) policies(n *Node, s *NodeSource, owner string, foreach, defaults bool) {
@@ -108,7 +104,7 @@ func (b *builder) policies(n *Node, s *NodeSource, owner string, foreach, defaul
 		n.Input = b.binding(i, input, label("input"))
 	}
 	if !s.Config.Document.IsZero() {
-		n.Config = s.Config.Document
+		n.Config, n.ConfigPlaces = s.Config.Document, s.Config.Places
 	}
 	if s.Write != nil || has(s.Keys, "write") {
 		n.Writes = b.writes(s.Write, write, owner)
@@ -128,16 +124,11 @@ func (b *builder) policies(n *Node, s *NodeSource, owner string, foreach, defaul
 		n.Retry = b.retry(s.Retry, owner)
 	}
 	b.foreach(n, s, owner, defaults)
-	for _, later := range []struct {
-		key string
-		set bool
-	}{
-		{"cache", s.Cache},
-		{"grants", len(s.Grants) > 0},
-	} {
-		if later.set || has(s.Keys, later.key) && later.key != "cache" {
-			b.notYet(s, later.key, owner)
-		}
+	if len(s.Grants) > 0 || has(s.Keys, "grants") {
+		n.Grants = b.grants(s.Grants, owner, defaults)
+	}
+	if s.Cache {
+		b.complain(at(s.Keys, "cache", s.At), CodeNotSupportedYet, owner+": cache is not supported yet", "remove it")
 	}
 }
 

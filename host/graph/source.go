@@ -51,6 +51,21 @@ type Source struct {
 // is zero was written with that value, which a missing key was not.
 type Positions map[string]Position
 
+// Find gives the place of the value at a JSON Pointer, or of the nearest one
+// around it that is known, or else otherwise.
+func (p Positions) Find(pointer string, otherwise Position) Position {
+	for {
+		if at, ok := p[pointer]; ok {
+			return at
+		}
+		i := strings.LastIndexByte(pointer, '/')
+		if i < 0 {
+			return otherwise
+		}
+		pointer = pointer[:i]
+	}
+}
+
 // Word is one string with its place: a node's name, a code.
 type Word struct {
 	Text string
@@ -61,8 +76,9 @@ type Word struct {
 type Value struct {
 	Document document.Document // absent: not written
 	At       Position
-	// Places are those of the values inside, by JSON Pointer. May be nil.
-	Places Positions
+	// Places are those of the values inside, Keys those of their keys, by JSON
+	// Pointer. May be nil.
+	Places, Keys Positions
 }
 
 // Expression is an expression's text with its place.

@@ -333,7 +333,7 @@ func (w *writer) node(path []string, n graph.NodeSource) {
 	w.schema("output_schema", n.OutputSchema)
 	w.integer("fuel", n.Fuel, n.Keys)
 	if n.Memory != 0 || written(n.Keys, "memory") {
-		w.line("memory = %s", formatSize(n.Memory))
+		w.line("memory = %s", graph.FormatSize(n.Memory))
 	}
 	w.duration("timeout", n.Timeout, n.Keys)
 	w.duration("deadline", n.Deadline, n.Keys)

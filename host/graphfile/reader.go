@@ -23,6 +23,8 @@ type reader struct {
 	file     string
 	found    graph.Diagnostics
 	searches int
+
+	placesBytes int // of the pointers that were noted
 }
 
 func (r *reader) complain(at spot, code, text, hint string) {
@@ -271,7 +273,7 @@ func (t *table) size(key string) int64 {
 		t.written(key, i)
 		return v
 	case string:
-		n, hint, ok := parseSize(v)
+		n, hint, ok := graph.ParseSize(v)
 		if ok {
 			t.written(key, i)
 			return n

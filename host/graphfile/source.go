@@ -52,7 +52,7 @@ func (r *reader) source(root item) *graph.Source {
 	src.Capabilities = r.sections(t, "capabilities")
 	src.Secrets = r.sections(t, "secrets")
 	if i, ok := t.take("budget"); ok {
-		src.Budget = &graph.Section{Name: "budget", Value: r.value(i, "budget"), At: r.keyAt(i)}
+		src.Budget = &graph.Section{Name: "budget", Value: r.placed(i, "budget"), At: r.keyAt(i)}
 	}
 	before = len(r.found)
 	t.finish()
@@ -80,7 +80,7 @@ func (r *reader) each(t *table, key, expected string, read func(string, item)) {
 
 func (r *reader) sections(t *table, key string) (list []graph.Section) {
 	r.each(t, key, "tables: ["+key+".NAME]", func(name string, i item) {
-		list = append(list, graph.Section{Name: name, Value: r.value(i, key+"."+printable(name)), At: r.keyAt(i)})
+		list = append(list, graph.Section{Name: name, Value: r.placed(i, key+"."+printable(name)), At: r.keyAt(i)})
 	})
 	return list
 }
@@ -147,7 +147,7 @@ func (r *reader) node(name string, i item, label, prefix string) graph.NodeSourc
 	n.Cache = t.boolean("cache")
 	n.Retry = t.retry(label)
 	r.each(t, "grants", "tables: [nodes.NAME.grants.CAPABILITY]", func(capability string, g item) {
-		n.Grants = append(n.Grants, graph.Section{Name: capability, Value: r.value(g, prefix+"grants."+printable(capability)), At: r.keyAt(g)})
+		n.Grants = append(n.Grants, graph.Section{Name: capability, Value: r.placed(g, prefix+"grants."+printable(capability)), At: r.keyAt(g)})
 	})
 	t.finish()
 	return n

@@ -18,7 +18,7 @@ func (t *table) value(key string) graph.Value {
 	if !ok {
 		return graph.Value{}
 	}
-	return t.r.value(i, t.label+key)
+	return t.r.placed(i, t.label+key)
 }
 
 func (r *reader) value(i item, label string) graph.Value {
@@ -88,8 +88,7 @@ func (t *table) schema(key string) graph.SchemaSource {
 	case map[string]any, bool:
 		t.written(key, i)
 		s := graph.SchemaSource{Inline: t.r.value(i, t.label+key), At: t.r.valueAt(i)}
-		s.Inline.Places = graph.Positions{}
-		t.r.places(s.Inline.Places, "", i.place)
+		t.r.note(&s.Inline, i)
 		return s
 	}
 	t.r.wrong(i, t.label+key, "a file's name or a table with the schema", "")
@@ -98,14 +97,41 @@ func (t *table) schema(key string) graph.SchemaSource {
 
 var pointerToken = strings.NewReplacer("~", "~0", "/", "~1")
 
+// placed reads a value together with the places of everything in it.
+func (r *reader) placed(i item, label string) graph.Value {
+	v := r.value(i, label)
+	if !v.Document.IsZero() {
+		r.note(&v, i)
+	}
+	return v
+}
+
+// maxPlacesBytes bounds the places that are kept: a pointer repeats the keys
+// around it, so that they could be far larger than the file. What is beyond has
+// the place of what is around it.
+const maxPlacesBytes = 16 << 20
+
+// placeBytes is about what a place takes beside its pointer.
+const placeBytes = 64
+
+// note keeps where an item's values and keys stand.
+func (r *reader) note(v *graph.Value, i item) {
+	v.Places, v.Keys = graph.Positions{}, graph.Positions{}
+	r.places(v, "", i.place)
+}
+
 // places notes where the values of an item stand, by JSON Pointer.
-func (r *reader) places(into graph.Positions, pointer string, p *place) {
-	if p == nil {
+func (r *reader) places(into *graph.Value, pointer string, p *place) {
+	if r.placesBytes += len(pointer) + placeBytes; p == nil || r.placesBytes > maxPlacesBytes {
 		return
 	}
-	into[pointer] = r.position(p.value)
+	into.Places[pointer] = r.position(p.value)
 	for _, name := range p.names {
-		r.places(into, pointer+"/"+pointerToken.Replace(name), p.children[name])
+		inner := pointer + "/" + pointerToken.Replace(name)
+		if c := p.children[name]; c != nil {
+			into.Keys[inner] = r.position(c.key)
+			r.places(into, inner, c)
+		}
 	}
 	for n, c := range p.items {
 		r.places(into, fmt.Sprintf("%s/%d", pointer, n), c)

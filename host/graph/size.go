@@ -1,4 +1,4 @@
-package graphfile
+package graph
 
 import (
 	"fmt"
@@ -7,18 +7,19 @@ import (
 	"strings"
 )
 
-// units are the units of sizes, the largest first.
-var units = []struct {
+// sizeUnits are the units of sizes, the largest first.
+var sizeUnits = []struct {
 	name  string
 	bytes int64
 }{
 	{"GiB", 1 << 30}, {"MiB", 1 << 20}, {"KiB", 1 << 10}, {"B", 1},
 }
 
-// parseSize reads "16MiB". Where it cannot, it says what was probably meant.
-func parseSize(s string) (n int64, hint string, ok bool) {
+// ParseSize reads "16MiB" as a number of bytes. Where it cannot, hint is what was
+// probably meant.
+func ParseSize(s string) (n int64, hint string, ok bool) {
 	text := strings.TrimSpace(s)
-	for _, u := range units {
+	for _, u := range sizeUnits {
 		digits, found := strings.CutSuffix(text, u.name)
 		if !found {
 			continue
@@ -37,7 +38,7 @@ func parseSize(s string) (n int64, hint string, ok bool) {
 	digits := strings.TrimRight(lower, "bikmgyte ")
 	if _, err := strconv.ParseInt(digits, 10, 64); err == nil {
 		unit := strings.TrimSpace(lower[len(digits):])
-		for _, u := range units[:3] {
+		for _, u := range sizeUnits[:3] {
 			if strings.HasPrefix(unit, strings.ToLower(u.name[:1])) {
 				return 0, fmt.Sprintf("write %q", digits+u.name), false
 			}
@@ -46,9 +47,10 @@ func parseSize(s string) (n int64, hint string, ok bool) {
 	return 0, "the units are B, KiB, MiB and GiB", false
 }
 
-// formatSize writes a size in the largest unit that divides it.
-func formatSize(n int64) string {
-	for _, u := range units {
+// FormatSize writes a size in the largest unit that divides it, as it stands in a
+// graph file: in quotes where it has a unit.
+func FormatSize(n int64) string {
+	for _, u := range sizeUnits {
 		if n >= u.bytes && n%u.bytes == 0 && u.bytes > 1 {
 			return strconv.Quote(strconv.FormatInt(n/u.bytes, 10) + u.name)
 		}
