@@ -18,7 +18,8 @@ import (
 )
 
 // Run tests the store that open gives. Each call of open must give an empty
-// journal, and close it, where it needs to be, when its test ends.
+// journal, and close it, where it needs to be, when its test ends. What a
+// [journal.Values] promises is tested where it is one, and else skipped.
 func Run(t *testing.T, open func(t *testing.T) journal.Journal) {
 	t.Helper()
 	for name, test := range map[string]func(*testing.T, journal.Journal){
@@ -39,6 +40,26 @@ func Run(t *testing.T, open func(t *testing.T) journal.Journal) {
 		"OneWriterWins":            oneWriter,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, open(t)) })
+	}
+	for name, test := range map[string]func(*testing.T, journal.Values){
+		"ValuesComeBackAsTheyWere":   valuesComeBack,
+		"ValuesAreListedInOrder":     valuesListed,
+		"ValuesAreDeleted":           valuesDeleted,
+		"TheLastWriteHolds":          lastWriteHolds,
+		"ValuesComeWithTheirAppend":  valuesWithAppend,
+		"ValuesOutliveTheirRun":      valuesOutlive,
+		"ValuesAreLikeAMap":          valuesLikeAMap,
+		"ValuesOfManyRunsAtOnce":     valuesOfManyRuns,
+		"ReadersSeeWholeStores":      wholeStores,
+		"ValuesAndAContextThatEnded": valuesContextDone,
+	} {
+		t.Run(name, func(t *testing.T) {
+			v, ok := open(t).(journal.Values)
+			if !ok {
+				t.Skip("the store keeps no values: it is no journal.Values")
+			}
+			test(t, v)
+		})
 	}
 }
 

@@ -13,19 +13,20 @@ import (
 	"github.com/chainrun/chainrun/host/journal"
 )
 
-// Journal is a [journal.Journal] without a disk. It grows with every event
-// until [Journal.Forget] is called.
+// Journal is a [journal.Values] without a disk. It grows with every event
+// until [Journal.Forget] is called, and with every value that runs store.
 type Journal struct {
-	mu    sync.RWMutex
-	runs  map[string][]event.Event
-	order []string
+	mu     sync.RWMutex
+	runs   map[string][]event.Event
+	order  []string
+	spaces map[string]*space
 }
 
-var _ journal.Journal = (*Journal)(nil)
+var _ journal.Values = (*Journal)(nil)
 
 // New makes an empty journal.
 func New() *Journal {
-	return &Journal{runs: map[string][]event.Event{}}
+	return &Journal{runs: map[string][]event.Event{}, spaces: map[string]*space{}}
 }
 
 // Append implements [journal.Journal].
@@ -36,6 +37,7 @@ func (j *Journal) Append(ctx context.Context, events ...event.Event) error {
 	if len(events) == 0 {
 		return nil
 	}
+	values := stored(events)
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	run := events[0].Run
@@ -48,6 +50,7 @@ func (j *Journal) Append(ctx context.Context, events ...event.Event) error {
 		j.order = append(j.order, run)
 	}
 	j.runs[run] = append(kept, events...)
+	j.store(values)
 	return nil
 }
 
@@ -93,7 +96,7 @@ func (j *Journal) Runs(ctx context.Context) iter.Seq2[string, error] {
 }
 
 // Forget drops a run that nobody appends to any more; one that is not there is
-// no error.
+// no error. The values that it stored stay.
 func (j *Journal) Forget(run string) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
