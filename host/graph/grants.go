@@ -23,8 +23,9 @@ const (
 	maxVariableBytes = 256
 )
 
-// hostCapability is the one that every node has, without a grant.
-const hostCapability = "node"
+// HostCapability is the one that every node has without a grant: its config, its
+// feedback.
+const HostCapability = "node"
 
 var (
 	variable   = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
@@ -95,7 +96,7 @@ func (b *builder) unknownKey(s *Section, owner, key string, known []string) {
 
 // capabilityFault says why a capability cannot have a name.
 func capabilityFault(name string) string {
-	if name == hostCapability {
+	if name == HostCapability {
 		return "the name is the host's own; every node has that capability"
 	}
 	return nameFault(name)

@@ -105,7 +105,7 @@ type Node struct {
 	Config   document.Document
 	// ConfigPlaces are those of the values in Config, by JSON Pointer.
 	ConfigPlaces Positions
-	Writes   []Write // in the order of Graph.State
+	Writes       []Write // in the order of Graph.State
 
 	Graph string // KindGraph: the file, relative to this graph's folder
 	Sub   *Graph // KindGraph: the graph itself

@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"bytes"
 	"slices"
 	"strconv"
 	"time"
@@ -41,14 +42,59 @@ func digest(p *Plan) string {
 			"name", document.String(k.Name), "initial", present(k.Initial),
 			"schema", schemaDigest(k.Schema), "reduce", document.String(string(k.Reduce))))
 	}
-	return object(
+	return object(append([]any{
 		"chainrun", number(digestVersion), "fuel_rule", number(meter.Version),
 		"nodes", document.Array(nodes...), "edges", document.Array(edges...),
 		"start", document.Array(start...), "state", document.Array(state...),
 		"input", schemaDigest(g.Input.Schema), "output", schemaDigest(g.Output.Schema),
 		"output_value", program(g.OutputValue),
 		"deadline", duration(g.Deadline), "max_steps", number(int64(g.MaxSteps)),
-	).Digest()
+	}, describeWorld(p)...)...).Digest()
+}
+
+// describeWorld is what a graph asks of the world beside its grants; nothing where
+// it asks for nothing, so that such a graph has the digest that it always had.
+// Where a secret's value comes from is no part of it.
+func describeWorld(p *Plan) []any {
+	var more []any
+	var settings, secrets []document.Document
+	for _, s := range p.Graph.Capabilities {
+		if slices.ContainsFunc(p.Nodes, func(n *Node) bool { return n.Grant(s.Name) != nil }) {
+			settings = append(settings, object("name", document.String(s.Name), "kind", document.String(s.Kind), "settings", s.Value))
+		}
+	}
+	for _, s := range p.Secrets {
+		secrets = append(secrets, document.String(s.Name))
+	}
+	// Their order in the file means nothing.
+	byText := func(a, b document.Document) int { return bytes.Compare(a.Canonical(), b.Canonical()) }
+	slices.SortFunc(settings, byText)
+	slices.SortFunc(secrets, byText)
+	if len(settings) > 0 {
+		more = append(more, "capabilities", document.Array(settings...))
+	}
+	if len(secrets) > 0 {
+		more = append(more, "secrets", document.Array(secrets...))
+	}
+	if b := p.Graph.Budget; b != nil {
+		more = append(more, "budget", object("calls", number(b.Calls), "tokens", number(b.Tokens), "cost", number(b.Cost)))
+	}
+	return more
+}
+
+func describeGrants(granted []*Grant) document.Document {
+	list := make([]document.Document, len(granted))
+	for i, g := range granted {
+		methods := make([]document.Document, 0, len(g.Limits.Methods))
+		for _, m := range slices.Sorted(slices.Values(g.Limits.Methods)) {
+			methods = append(methods, document.String(m))
+		}
+		list[i] = object(
+			"capability", document.String(g.Capability), "terms", g.Own,
+			"calls", number(g.Limits.Calls), "bytes", number(g.Limits.Bytes), "tokens", number(g.Limits.Tokens),
+			"cost", number(g.Limits.Cost), "methods", document.Array(methods...))
+	}
+	return document.Array(list...)
 }
 
 func describeNode(n *Node) document.Document {
@@ -79,6 +125,9 @@ func describeNode(n *Node) document.Document {
 	if n.Foreach != nil {
 		// How many elements run at once changes no outcome.
 		more = []any{"foreach", program(n.Foreach), "on_error", document.String(string(n.OnError))}
+	}
+	if len(n.Granted) > 0 {
+		more = append(more, "grants", describeGrants(n.Granted))
 	}
 	return object(append([]any{
 		"name", document.String(n.Name), "kind", document.String(string(n.Kind)),

@@ -19,10 +19,10 @@ import (
 // is an error. Modules are not compiled: that is the invoker's part. The offers
 // are what grants may name; nil: nothing.
 func Link(g *graph.Graph, read Reader, offers Offers) (*Plan, graph.Diagnostics) {
-	l := &linker{read: read, offers: offers, modules: map[string]*linked{}, plans: map[inner]*Plan{}}
+	l := &linker{read: read, offers: offers, modules: map[string]*linked{}, plans: map[inner]*Plan{}, keys: map[string]*keys{}}
 	p := l.plan(g, ".")
 	if !l.diagnostics.Failed() {
-		l.diagnostics = append(l.diagnostics, proveAll(p, map[*Plan]bool{})...)
+		l.diagnostics = append(l.diagnostics, proveAll(p, offers, map[*Plan]bool{})...)
 	}
 	if l.diagnostics.Failed() {
 		return nil, l.diagnostics
@@ -45,14 +45,18 @@ func (l *linker) plan(g *graph.Graph, folder string) *Plan {
 	}
 	p := &Plan{Graph: g, Nodes: make([]*Node, len(g.Nodes))}
 	l.plans[key] = p
+	w := l.world(g)
 	for _, n := range g.Nodes {
 		switch n.Kind {
 		case graph.KindModule:
 			p.Nodes[n.Index] = l.link(n, folder)
+			p.Nodes[n.Index].Granted = w.grants(n)
 		case graph.KindGraph, graph.KindWait:
 			p.Nodes[n.Index] = l.without(n, folder)
 		}
 	}
+	w.exposed()
+	p.Secrets = w.usedSecrets()
 	if !l.diagnostics.Failed() {
 		p.Digest = digest(p)
 	}
@@ -74,6 +78,7 @@ type linker struct {
 	offers      Offers
 	modules     map[string]*linked // by the name in the graph, so that a shared file is read once
 	plans       map[inner]*Plan
+	keys        map[string]*keys // of schemas of capabilities, by their source
 	diagnostics graph.Diagnostics
 }
 
@@ -87,15 +92,16 @@ type linked struct {
 	code, text, hint string // the complaint, where it cannot be used
 }
 
+func (l *linker) report(severity graph.Severity, at graph.Position, code, text, hint string) {
+	l.diagnostics = append(l.diagnostics, graph.Diagnostic{Position: at, Code: code, Severity: severity, Text: text, Hint: hint})
+}
+
 func (l *linker) complain(n *graph.Node, key, code, text, hint string) {
 	at, ok := n.Position[key]
 	if !ok {
 		at = n.At
 	}
-	l.diagnostics = append(l.diagnostics, graph.Diagnostic{
-		Position: at, Code: code, Severity: graph.Error,
-		Text: fmt.Sprintf("node %q: %s: %s", n.Name, key, text), Hint: hint,
-	})
+	l.report(graph.Error, at, code, fmt.Sprintf("node %q: %s: %s", n.Name, key, text), hint)
 }
 
 func (l *linker) link(n *graph.Node, folder string) *Node {

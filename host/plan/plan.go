@@ -23,6 +23,9 @@ type Plan struct {
 	Graph  *graph.Graph
 	Nodes  []*Node // by graph.Node.Index
 	Digest string  // "sha256:<hex>"
+	// Secrets are those that a setting or a grant of this graph refers to, in
+	// the order of the file. A graph inside has its own.
+	Secrets []*graph.Secret
 }
 
 // Node is a node of the graph with what it was linked to.

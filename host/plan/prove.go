@@ -5,7 +5,6 @@ package plan
 // may.
 
 import (
-	"fmt"
 	"slices"
 
 	"github.com/chainrun/chainrun/host/expr"
@@ -15,15 +14,15 @@ import (
 )
 
 // proveAll proves a plan and those inside it, each once.
-func proveAll(p *Plan, seen map[*Plan]bool) graph.Diagnostics {
+func proveAll(p *Plan, offers Offers, seen map[*Plan]bool) graph.Diagnostics {
 	if seen[p] {
 		return nil
 	}
 	seen[p] = true
-	found := prove(p)
+	found := prove(p, offers)
 	for _, n := range p.Nodes {
 		if n.Sub != nil {
-			found = append(found, proveAll(n.Sub, seen)...)
+			found = append(found, proveAll(n.Sub, offers, seen)...)
 		}
 	}
 	return found
@@ -31,9 +30,9 @@ func proveAll(p *Plan, seen map[*Plan]bool) graph.Diagnostics {
 
 // prove looks at every wire, expression, loop and manifest of a plan. The
 // complaints are in the order of the file.
-func prove(p *Plan) graph.Diagnostics {
+func prove(p *Plan, offers Offers) graph.Diagnostics {
 	v := &prover{
-		plan: p, byDigest: map[string]*schema.Shape{}, outputs: map[*graph.Node]*schema.Shape{},
+		plan: p, offers: offers, byDigest: map[string]*schema.Shape{}, outputs: map[*graph.Node]*schema.Shape{},
 		arrivals: map[*graph.Node]*schema.Shape{}, converted: map[*schema.Shape]*expr.Type{}, shaped: map[*expr.Type]*schema.Shape{},
 		budget: schema.NewBudget(maxComparisons), met: map[pair]*schema.Shape{}, routed: map[routedCode]bool{},
 		inputs: map[*graph.Node]*expr.Type{}, taken: map[*Node]*expr.Type{}, start: map[*graph.Node]bool{},
@@ -62,8 +61,9 @@ func prove(p *Plan) graph.Diagnostics {
 // prover is one proof under way. What is asked of a node again and again is
 // kept.
 type prover struct {
-	plan  *Plan
-	found graph.Diagnostics
+	plan   *Plan
+	offers Offers // of the host
+	found  graph.Diagnostics
 
 	run       *schema.Shape // the run's input
 	state     *expr.Type
@@ -132,18 +132,6 @@ func (v *prover) bindSeverity(n *graph.Node, c failure.Code) graph.Severity {
 		return graph.Warning
 	}
 	return v.severity(n, c)
-}
-
-// capabilities complains about what a module needs and its node is not granted.
-func (v *prover) capabilities(n *Node) {
-	if n.Manifest == nil {
-		return
-	}
-	for _, c := range n.Manifest.Capabilities {
-		v.complain(graph.Error, keyOf(n.Node, "module"), CodeMissingGrant,
-			fmt.Sprintf("node %q: module: %q needs the capability %q, which is not granted to the node", n.Name, n.Module, c),
-			fmt.Sprintf("the line to write is [nodes.%s.grants.%s]; this version can grant nothing yet", n.Name, c))
-	}
 }
 
 // keyOf is the place of a node's key, or of its table.

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/chainrun/chainrun/host/capability"
 	"github.com/chainrun/chainrun/host/failure"
 	"github.com/chainrun/chainrun/host/graph"
 )
@@ -19,6 +20,11 @@ type WorstCase struct {
 	Attempts int64
 	Fuel     uint64        // executed instructions
 	Time     time.Duration // with one step at a time; waits for a signal without a timeout aside
+	// Calls, Tokens and Cost are what grants and budgets allow to be asked of
+	// capabilities; Cost is in billionths. capability.Unlimited: nothing bounds
+	// it. Tokens and Cost of a call are known when it was answered, so that the
+	// calls that are then under way may pass the bound.
+	Calls, Tokens, Cost int64
 	// Elements is what one element of each foreach can do, beside the figures
 	// above: how many there are is not known before the run.
 	Elements []ElementCase
@@ -33,15 +39,29 @@ type ElementCase struct {
 }
 
 // Worst adds up the limits of a graph: visits and turns of loops, attempts and
-// their intervals, fuel, timeouts, max_steps, deadlines.
+// their intervals, fuel, timeouts, max_steps, deadlines, grants and budgets. It
+// takes the common keys of every grant as limits; [Plan.Worst] knows where a
+// capability means something else by one of them.
 func Worst(g *graph.Graph) WorstCase {
 	w := &adder{known: map[*graph.Graph]WorstCase{}, turns: map[*graph.Loop]uint64{}}
 	return w.graph(g)
 }
 
+// Worst adds up the limits of a plan.
+func (p *Plan) Worst() WorstCase {
+	w := &adder{known: map[*graph.Graph]WorstCase{}, turns: map[*graph.Loop]uint64{}, granted: map[*graph.Node][]*Grant{}}
+	for _, inner := range p.All() {
+		for _, n := range inner.Nodes {
+			w.granted[n.Node] = n.Granted
+		}
+	}
+	return w.graph(p.Graph)
+}
+
 type adder struct {
-	known map[*graph.Graph]WorstCase
-	turns map[*graph.Loop]uint64
+	known   map[*graph.Graph]WorstCase
+	turns   map[*graph.Loop]uint64
+	granted map[*graph.Node][]*Grant // nil: nothing is known but the graph
 }
 
 // share is what one activation of a node can cost, and how many there can be.
@@ -73,8 +93,60 @@ func (w *adder) graph(g *graph.Graph) WorstCase {
 	if g.Deadline > 0 {
 		total.Time = min(total.Time, g.Deadline)
 	}
+	total.Calls = amount(shares, most, func(c WorstCase) int64 { return c.Calls })
+	total.Tokens = amount(shares, most, func(c WorstCase) int64 { return c.Tokens })
+	total.Cost = amount(shares, most, func(c WorstCase) int64 { return c.Cost })
+	if g.Budget != nil {
+		total.within(*g.Budget)
+		for i := range total.Elements {
+			total.Elements[i].within(*g.Budget)
+		}
+	}
 	w.known[g] = total
 	return total
+}
+
+// within keeps what a budget leaves.
+func (c *WorstCase) within(b graph.Budget) {
+	for _, one := range []struct {
+		figure *int64
+		most   int64
+	}{{&c.Calls, b.Calls}, {&c.Tokens, b.Tokens}, {&c.Cost, b.Cost}} {
+		if one.most > 0 {
+			*one.figure = min(*one.figure, one.most)
+		}
+	}
+}
+
+// amount is greedy for what may have no bound.
+func amount(shares []share, most int64, figure func(WorstCase) int64) int64 {
+	return int64(min(greedy(shares, most, func(c WorstCase) uint64 { return uint64(figure(c)) }), uint64(capability.Unlimited)))
+}
+
+// asks adds up what one step of a node, or one element of its foreach, is
+// granted: a grant's limits count over all its attempts.
+func (w *adder) asks(n *graph.Node) (calls, tokens, cost int64) {
+	limits := make([]graph.Limits, 0, len(n.Grants))
+	if w.granted == nil {
+		for _, g := range n.Grants {
+			limits = append(limits, g.Limits)
+		}
+	}
+	for _, g := range w.granted[n] {
+		limits = append(limits, g.Limits)
+	}
+	add := func(total *int64, limit int64) {
+		if limit == 0 {
+			limit = capability.Unlimited
+		}
+		*total = min(*total+limit, capability.Unlimited)
+	}
+	for _, l := range limits {
+		add(&calls, l.Calls)
+		add(&tokens, l.Tokens)
+		add(&cost, l.Cost)
+	}
+	return calls, tokens, cost
 }
 
 // sum is greedy for figures that are signed.
@@ -105,6 +177,7 @@ func (w *adder) step(n *graph.Node) WorstCase {
 	}
 	elements := slices.Concat([]ElementCase{{n.Name, WorstCase{
 		Steps: one.Steps, Attempts: one.Attempts, Fuel: one.Fuel, Time: one.Time, Waits: one.Waits,
+		Calls: one.Calls, Tokens: one.Tokens, Cost: one.Cost,
 	}}}, one.Elements)
 	return WorstCase{Steps: 1, Elements: elements, Time: n.Deadline}
 }
@@ -140,6 +213,7 @@ func (w *adder) once(n *graph.Node) WorstCase {
 	case graph.KindModule:
 		one.Attempts, one.Time = attempts(n)
 		one.Fuel = times(n.Fuel, uint64(one.Attempts))
+		one.Calls, one.Tokens, one.Cost = w.asks(n)
 	}
 	if n.Deadline > 0 && n.Foreach == nil {
 		one.Time = min(one.Time, n.Deadline)
