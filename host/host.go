@@ -17,6 +17,7 @@ package host
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
@@ -24,6 +25,7 @@ import (
 	"slices"
 	"sync"
 
+	"github.com/chainrun/chainrun/host/capability/secret"
 	"github.com/chainrun/chainrun/host/document"
 	"github.com/chainrun/chainrun/host/driver"
 	"github.com/chainrun/chainrun/host/driver/local"
@@ -41,6 +43,9 @@ type Host struct {
 	invoker *invoke.Invoker
 	driver  *local.Driver
 	limits  document.Limits
+	offered []offered
+	offers  plan.Offers
+	secrets secret.Resolver
 	forget  func(run string) // after a run has ended
 	running sync.Map         // ids of the runs under way
 }
@@ -61,32 +66,49 @@ func New(options ...Option) (*Host, error) {
 		m := memory.New()
 		c.journal, forget = m, m.Forget
 	}
+	offers, err := newOffers(c.offered)
+	if err != nil {
+		return nil, err
+	}
 	engine, err := sandbox.New(context.Background(), sandbox.Config{CacheDir: c.cacheDir, Interpreter: c.interpreter})
 	if err != nil {
 		return nil, fmt.Errorf("starting the sandbox: %w", err)
 	}
-	h := &Host{engine: engine, forget: forget, limits: document.Limits{Bytes: c.limits.DocumentBytes, Depth: c.limits.DocumentDepth}}
+	h := &Host{
+		engine: engine, forget: forget, limits: document.Limits{Bytes: c.limits.DocumentBytes, Depth: c.limits.DocumentDepth},
+		offered: c.offered, offers: offers, secrets: c.secrets,
+	}
 	h.invoker = invoke.New(engine, c.limits, nodeLog(c.logger))
-	h.driver = local.New(local.Config{Invoker: invoker{h.invoker}, Journal: c.journal, Parallel: c.parallel, Runs: c.runs})
+	h.driver = local.New(local.Config{Invoker: invoker{Invoker: h.invoker}, Journal: c.journal, Parallel: c.parallel, Runs: c.runs})
 	return h, nil
 }
 
-// Close frees the compiled modules. No run may be under way.
+// Close frees the compiled modules and closes the capabilities. No run may be
+// under way.
 func (h *Host) Close() error {
-	if err := h.engine.Close(context.Background()); err != nil {
-		return fmt.Errorf("closing the sandbox: %w", err)
+	err := closeOffers(h.offered)
+	if failed := h.engine.Close(context.Background()); failed != nil {
+		err = errors.Join(err, fmt.Errorf("closing the sandbox: %w", failed))
 	}
-	return nil
+	return err
 }
 
 // invoker lets the driver meet the invoker: neither knows the other.
-type invoker struct{ *invoke.Invoker }
+type invoker struct {
+	*invoke.Invoker
+	scope invoke.Scope
+}
 
 // Invoke implements driver.Invoker.
-func (v invoker) Invoke(ctx context.Context, p *plan.Plan, c stepper.Invoke, _ driver.Calls) (_ event.Outcome, err error) {
+func (v invoker) Invoke(ctx context.Context, p *plan.Plan, c stepper.Invoke, calls driver.Calls) (_ event.Outcome, err error) {
 	defer guard(&err)
+	used := make(map[string]event.Usage, len(c.Used))
+	for _, u := range c.Used {
+		used[u.Capability] = u.Usage
+	}
 	return v.Invoker.Invoke(ctx, p, invoke.Request{
 		Attempt: c.Attempt, Time: c.Time, Seed: c.Seed, Input: c.Input, Feedback: c.Feedback,
+		Used: used, Rejected: c.Rejected, Scope: v.scope, Calls: calls,
 	})
 }
 

@@ -135,7 +135,7 @@ func (h *Host) load(name string, text []byte, from files) (*Graph, error) {
 	if found.Failed() {
 		return nil, found
 	}
-	p, more := plan.Link(g, from.module, nil)
+	p, more := plan.Link(g, from.module, h.offers)
 	found = append(found, more...)
 	if found.Failed() {
 		return nil, found

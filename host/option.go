@@ -3,6 +3,8 @@ package host
 import (
 	"log/slog"
 
+	"github.com/chainrun/chainrun/host/capability/secret"
+	"github.com/chainrun/chainrun/host/cassette"
 	"github.com/chainrun/chainrun/host/event"
 	"github.com/chainrun/chainrun/host/invoke"
 	"github.com/chainrun/chainrun/host/journal"
@@ -23,6 +25,8 @@ type config struct {
 	runs        int
 	journal     journal.Journal
 	interpreter bool
+	offered     []offered
+	secrets     secret.Resolver
 }
 
 // WithLogger receives what nodes log, with the attributes step and attempt and
@@ -66,6 +70,8 @@ type runConfig struct {
 	id      string
 	seed    *event.Seed
 	observe []func(event.Event)
+	partial []func(event.Partial)
+	answers *cassette.Cassette
 }
 
 // WithRunID names the run. Default: an id that sorts by time.
@@ -80,4 +86,18 @@ func WithSeed(s event.Seed) RunOption { return func(c *runConfig) { c.seed = &s 
 // is durable. It must be quick: the run waits for it.
 func WithObserver(f func(event.Event)) RunOption {
 	return func(c *runConfig) { c.observe = append(c.observe, f) }
+}
+
+// WithPartials is called with the parts of capabilities' answers while they are
+// made, such as the words of a model: from several goroutines at once, and
+// without a promise that the whole answer comes, or is what the parts were.
+func WithPartials(f func(event.Partial)) RunOption {
+	return func(c *runConfig) { c.partial = append(c.partial, f) }
+}
+
+// WithCassette answers every call of a capability that a grant allows from a
+// recorded run, and asks nobody. A call that was not recorded ends the run with a
+// [*cassette.DivergedError].
+func WithCassette(recorded *cassette.Cassette) RunOption {
+	return func(c *runConfig) { c.answers = recorded }
 }

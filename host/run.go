@@ -71,6 +71,13 @@ func (h *Host) Start(ctx context.Context, g *Graph, input any, options ...RunOpt
 	if err != nil {
 		return nil, err
 	}
+	var open vault
+	if c.answers == nil { // recorded answers need no key, and hold none
+		if open, err = h.unlock(ctx, g); err != nil {
+			return nil, err
+		}
+	}
+	d = open.redact.Document(d)
 	if err := g.checkInput(ctx, d); err != nil {
 		return nil, err
 	}
@@ -96,7 +103,8 @@ func (h *Host) Start(ctx context.Context, g *Graph, input any, options ...RunOpt
 	go func() {
 		finished, err := h.drive(ctx, driver.Session{
 			Plan: g.plan, Run: c.id, Started: started, Observe: []driver.Observer{observe},
-			Signals: r.signals, Rests: r.rests,
+			Signals: r.signals, Rests: r.rests, Partial: c.partials(),
+			Invoker: invoker{h.invoker, c.scope(open)},
 		})
 		h.forget(c.id)
 		h.running.Delete(c.id)

@@ -21,8 +21,8 @@
 //     against the description's Grant schema, then given to CheckGrant;
 //  3. nodes run: Call, from many goroutines at once; or, of an Opener, one
 //     Session for each attempt that asks anything;
-//  4. the host is closed: Close, of what was registered and of what was
-//     configured.
+//  4. the host is closed: Close, of what was registered. What Configure made
+//     belongs to its maker and holds nothing that outlives it.
 //
 // The packages below are capabilities: fetch, kv, llm. Package secret holds what
 // none of them may let a node see.

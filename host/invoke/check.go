@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"unicode/utf8"
 
+	"github.com/chainrun/chainrun/host/capability/secret"
 	"github.com/chainrun/chainrun/host/document"
 	"github.com/chainrun/chainrun/host/event"
 	"github.com/chainrun/chainrun/host/failure"
@@ -40,27 +41,57 @@ func (v *Invoker) checkInput(ctx context.Context, n *plan.Node, d document.Docum
 }
 
 // conclude says what came of a call that the sandbox has ended.
-func (v *Invoker) conclude(ctx context.Context, n *plan.Node, r Request, result sandbox.Result) event.Outcome {
+func (v *Invoker) conclude(ctx context.Context, n *plan.Node, r Request, result sandbox.Result, asks *calls) event.Outcome {
+	redact := r.Scope.Redact
 	if result.Stop != nil {
-		return outcome(r, classify(result.Stop, v.documentLimits().Bytes))
+		f := classify(result.Stop, v.documentLimits().Bytes, asks.last)
+		f.Retryable = f.Retryable || answersDiffer(n, f)
+		return outcome(r, redact.Failure(f))
 	}
 	d, f := v.decode(n, result.Output)
 	if f != nil {
-		return outcome(r, f)
+		f.Retryable = answersDiffer(n, f)
+		return outcome(r, redact.Failure(f))
 	}
+	d = redact.Document(d)
 	found, err := validate(ctx, n.OutSchemas, d)
 	if err != nil {
 		return outcome(r, canceled("while the document was checked", err))
 	}
 	if found != nil {
-		o := outcome(r, &failure.Failure{
+		f := &failure.Failure{
 			Code: failure.InvalidOutput, Violations: found,
 			Message: "the node's output breaks its schema: " + failure.Summary(found),
-		})
+		}
+		f.Retryable = answersDiffer(n, f)
+		o := outcome(r, redact.Failure(f))
 		o.Output = d
 		return o
 	}
-	return event.Outcome{Attempt: r.Attempt, Output: d}
+	return event.Outcome{Attempt: r.Attempt, Output: d, Stored: asks.stored()}
+}
+
+// answersDiffer reports whether another attempt, with feedback, may end otherwise:
+// a node without capabilities would return the same again.
+func answersDiffer(n *plan.Node, f *failure.Failure) bool {
+	return f.Code == failure.InvalidOutput && len(n.Granted) > 0
+}
+
+// redactLog takes the secrets out of what a node logs.
+func redactLog(redact *secret.Redactor, l sandbox.LogRecord) sandbox.LogRecord {
+	if redact == nil {
+		return l
+	}
+	l.Message = redact.Text(l.Message)
+	if len(l.Attrs) > 0 {
+		d, err := document.Parse(l.Attrs, document.Limits{})
+		if err != nil {
+			l.Attrs = nil // what cannot be looked through is not shown
+			return l
+		}
+		l.Attrs = redact.Document(d).Bytes()
+	}
+	return l
 }
 
 // decode makes a document of the bytes that a node returned.

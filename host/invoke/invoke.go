@@ -11,6 +11,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/chainrun/chainrun/host/capability"
+	"github.com/chainrun/chainrun/host/capability/secret"
 	"github.com/chainrun/chainrun/host/document"
 	"github.com/chainrun/chainrun/host/event"
 	"github.com/chainrun/chainrun/host/failure"
@@ -111,6 +113,36 @@ type Request struct {
 	Seed     event.Seed
 	Input    document.Document
 	Feedback []failure.Violation
+
+	// Used is what earlier attempts of the step used, by capability; Rejected how
+	// many of the step's answers were rejected as invalid_output.
+	Used     map[string]event.Usage
+	Rejected int
+
+	Scope Scope
+	// Calls is where calls of capabilities are recorded. nil: they are not, and
+	// there is no budget.
+	Calls Calls
+}
+
+// Scope is what the attempts of one run have in common. The zero value is a run
+// without an id and without secrets.
+type Scope struct {
+	Run string
+	// Secrets gives the values behind the references of a plan: of the run's own
+	// or of a subgraph's. nil: there are none.
+	Secrets func(*plan.Plan) capability.Secrets
+	// Redact takes them out of whatever is recorded or shown. nil: there are none.
+	Redact *secret.Redactor
+	// Answers answers every call that a grant allows. nil: the world does.
+	Answers Answers
+}
+
+func (s Scope) secrets(p *plan.Plan) capability.Secrets {
+	if s.Secrets == nil {
+		return (*secret.Set)(nil)
+	}
+	return s.Secrets(p)
 }
 
 // Invoke makes the attempt. The outcome says what came of it; an error means
@@ -124,6 +156,7 @@ func (v *Invoker) Invoke(ctx context.Context, p *plan.Plan, r Request) (event.Ou
 	if f := v.checkInput(ctx, n, r.Input); f != nil {
 		return outcome(r, f), nil
 	}
+	asks := newCalls(v, p.Owner(r.Step), n, r)
 	call, f, err := v.call(n, r)
 	if f != nil || err != nil {
 		return outcome(r, f), err
@@ -136,11 +169,12 @@ func (v *Invoker) Invoke(ctx context.Context, p *plan.Plan, r Request) (event.Ou
 	default:
 		return event.Outcome{}, fmt.Errorf("invoking step %q: %w", r.Step, err)
 	}
+	call.Host = asks.answer
 	result, err := program.Call(ctx, call)
 	if err != nil {
 		return event.Outcome{}, fmt.Errorf("invoking step %q: %w", r.Step, err)
 	}
-	o := v.conclude(ctx, n, r, result)
+	o := v.conclude(ctx, n, r, result, asks)
 	o.Fuel = result.Fuel
 	return o, nil
 }
@@ -186,7 +220,7 @@ func (v *Invoker) call(n *plan.Node, r Request) (sandbox.Call, *failure.Failure,
 			HostCalls: v.limits.HostCalls, CallDepth: v.limits.CallDepth, TableElements: v.limits.TableElements,
 		},
 		Time: r.Time, Seed: r.Seed,
-		Log: func(l sandbox.LogRecord) { v.log(r.Attempt, l) },
+		Log: func(l sandbox.LogRecord) { v.log(r.Attempt, redactLog(r.Scope.Redact, l)) },
 	}, nil, nil
 }
 

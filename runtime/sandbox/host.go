@@ -57,7 +57,7 @@ func (a *attempt) ask(ctx context.Context, capability, method, payload []byte) h
 	case len(payload) > a.limits.OutputBytes:
 		return refusal("capability_error", "payload_too_large", fmt.Sprintf(
 			"a payload of %d bytes, the cap is %d", len(payload), a.limits.OutputBytes))
-	case string(capability) == "node":
+	case string(capability) == "node" && (string(method) != "batch" || a.call.Host == nil):
 		return a.askNode(string(method), payload)
 	case a.starting:
 		return refusal("capability_denied", "starting", "no capability can be asked while the module starts: every attempt begins from the state after the start")
@@ -107,7 +107,7 @@ func (a *attempt) askNode(method string, payload []byte) hostAnswer {
 	case "log":
 		return a.logCall(payload)
 	}
-	return refusal("capability_denied", "unknown_method", fmt.Sprintf("node has no method %q; it has config, feedback, log and answer", method))
+	return refusal("capability_denied", "unknown_method", fmt.Sprintf("node has no method %q; it has config, feedback, log, answer and, where a capability is granted, batch", method))
 }
 
 func (a *attempt) logCall(payload []byte) hostAnswer {

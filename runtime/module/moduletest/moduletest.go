@@ -9,9 +9,11 @@ import (
 
 // Where the modules keep things: a fixed reply, and the host's input after it.
 const (
-	replyAddress = 1024
-	inputAddress = 1 << 20
-	memoryPages  = 300 // room for the largest document there may be
+	replyAddress  = 1024
+	answerAddress = 1 << 16
+	answerBytes   = 15 << 16
+	inputAddress  = 1 << 20
+	memoryPages   = 300 // room for the largest document there may be
 )
 
 // Echo returns its input.
@@ -36,23 +38,57 @@ func Trap() []byte { return reactor("", 0x00) }
 // Spin never returns.
 func Spin() []byte { return reactor("", 0x03, 0x40, 0x0c, 0, 0x0b, 0x00) }
 
+// Ask calls a capability's method with its input as the payload, as many times,
+// and returns the last answer; a failure, which ends it, as its error document.
+func Ask(capability, method string, times int) []byte {
+	i32 := func(v int) []byte { return append([]byte{0x41}, signed(int64(v))...) }
+	get := func(local byte) []byte { return []byte{0x20, local} }
+	const turn, answer = 2, 3
+	status := slices.Concat(get(answer), constant(32), []byte{0x88}) // answer >> 32
+	code := slices.Concat(
+		[]byte{2, 1, 0x7f, 1, 0x7e}, // locals: turn i32, answer i64
+		[]byte{0x03, 0x40},          // loop
+		i32(replyAddress), i32(len(capability)), i32(replyAddress+len(capability)), i32(len(method)),
+		get(0), get(1), i32(answerAddress), i32(answerBytes), []byte{0x10, 0, 0x21, answer}, // answer = call(…)
+		status, []byte{0x50}, // answered
+		get(turn), i32(1), []byte{0x6a, 0x22, turn}, i32(times), []byte{0x49}, // turn+1 < times
+		[]byte{0x71, 0x0d, 0, 0x0b}, // and: once more
+		constant(answerAddress<<32), status, constant(31), []byte{0x86, 0x84},
+		get(answer), constant(1<<31-1), []byte{0x83, 0x84},
+	)
+	return assemble(capability+method, true, code)
+}
+
 // reply is where a fixed text lies, as a run function returns it.
 func reply(text string) int64 { return replyAddress<<32 | int64(len(text)) }
 
 func constant(v int64) []byte { return append([]byte{0x42}, signed(v)...) }
 
-// reactor assembles a module whose run function has the given body.
+// reactor assembles a module whose run function has the given body, without
+// locals.
 func reactor(data string, run ...byte) []byte {
+	return assemble(data, false, append([]byte{0}, run...))
+}
+
+// assemble makes a module of its run function's locals and body. With asks it
+// imports chainrun_v1.call as its function 0.
+func assemble(data string, asks bool, run []byte) []byte {
 	const i32, i64, function = 0x7f, 0x7e, 0x60
-	alloc := append([]byte{0x41}, signed(inputAddress)...)
+	alloc := slices.Concat([]byte{0, 0x41}, signed(inputAddress))
 	m := []byte("\x00asm\x01\x00\x00\x00")
 	m = append(m, section(1, vector(
 		[]byte{function, 1, i32, 1, i32},
-		[]byte{function, 2, i32, i32, 1, i64}))...)
+		[]byte{function, 2, i32, i32, 1, i64},
+		[]byte{function, 8, i32, i32, i32, i32, i32, i32, i32, i32, 1, i64}))...)
+	first := byte(0)
+	if asks {
+		m = append(m, section(2, vector(slices.Concat(name("chainrun_v1"), name("call"), []byte{0, 2})))...)
+		first = 1
+	}
 	m = append(m, section(3, vector([]byte{0}, []byte{1}))...)
 	m = append(m, section(5, vector(append([]byte{0}, unsigned(memoryPages)...)))...)
 	m = append(m, section(7, vector(
-		export("memory", 2, 0), export("chainrun_alloc", 0, 0), export("chainrun_run_v1", 0, 1)))...)
+		export("memory", 2, 0), export("chainrun_alloc", 0, first), export("chainrun_run_v1", 0, first+1)))...)
 	m = append(m, section(10, vector(body(alloc), body(run)))...)
 	if data != "" {
 		offset := append(append([]byte{0, 0x41}, signed(replyAddress)...), 0x0b)
@@ -69,13 +105,15 @@ func vector(items ...[]byte) []byte {
 	return append(unsigned(uint64(len(items))), slices.Concat(items...)...)
 }
 
-func export(name string, kind, index byte) []byte {
-	return slices.Concat([]byte{byte(len(name))}, []byte(name), []byte{kind, index})
+func name(s string) []byte { return append([]byte{byte(len(s))}, s...) }
+
+func export(of string, kind, index byte) []byte {
+	return slices.Concat(name(of), []byte{kind, index})
 }
 
-// body is a function's code: no locals, the instructions, end.
+// body is a function's code: its locals and instructions, end.
 func body(code []byte) []byte {
-	code = slices.Concat([]byte{0}, code, []byte{0x0b})
+	code = slices.Concat(code, []byte{0x0b})
 	return append(unsigned(uint64(len(code))), code...)
 }
 

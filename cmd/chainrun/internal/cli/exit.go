@@ -6,6 +6,7 @@ import (
 	"io/fs"
 
 	"github.com/chainrun/chainrun/host"
+	"github.com/chainrun/chainrun/host/cassette"
 	"github.com/chainrun/chainrun/host/graph"
 )
 
@@ -17,6 +18,7 @@ const (
 	exitInvalid     = 3 // the graph or a module is invalid
 	exitDocument    = 4 // the run's own input or output breaks its schema
 	exitWaiting     = 5 // the run rests until a signal comes
+	exitDiverged    = 6 // the run is not the one that was recorded
 	exitInternal    = 7
 	exitInterrupted = 130
 )
@@ -56,6 +58,7 @@ func codeOf(err error) int {
 	var diagnostics graph.Diagnostics
 	var input *host.InputError
 	var missing *fs.PathError
+	var diverged *cassette.DivergedError
 	switch {
 	case err == nil:
 		return exitDone
@@ -67,6 +70,8 @@ func codeOf(err error) int {
 		return exitDocument
 	case errors.Is(err, host.ErrInterrupted):
 		return exitInterrupted
+	case errors.As(err, &diverged):
+		return exitDiverged
 	case errors.As(err, &missing):
 		return exitInvalid
 	}

@@ -39,6 +39,8 @@ func newLive(w io.Writer) *live {
 func (p *live) event(e event.Event) { p.program.Send(e) }
 func (p *live) line(text string)    { p.program.Println(text) }
 
+func (p *live) partial(event.Partial) {}
+
 func (p *live) close() {
 	p.once.Do(func() {
 		p.program.Send(endOfRun{})

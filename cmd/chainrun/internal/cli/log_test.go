@@ -10,9 +10,10 @@ import (
 // lines is a progress that keeps what it is told.
 type lines struct{ text string }
 
-func (l *lines) event(event.Event) {}
-func (l *lines) line(text string)  { l.text += text + "\n" }
-func (l *lines) close()            {}
+func (l *lines) event(event.Event)     {}
+func (l *lines) partial(event.Partial) {}
+func (l *lines) line(text string)      { l.text += text + "\n" }
+func (l *lines) close()                {}
 
 // What a node logs can neither steer the terminal nor pass for another step's
 // line.

@@ -15,6 +15,7 @@ import (
 // concurrent use; close may be called more than once.
 type progress interface {
 	event(e event.Event)
+	partial(p event.Partial)
 	line(text string) // something that a node logged, or a warning
 	close()
 }
@@ -53,6 +54,16 @@ func (p *eventLines) event(e event.Event) {
 	_, _ = p.w.Write(append(text, '\n'))
 }
 
+func (p *eventLines) partial(part event.Partial) {
+	text, err := event.PartialLine(part)
+	if err != nil {
+		return // it is only a part; the whole comes as an event
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	_, _ = p.w.Write(append(text, '\n'))
+}
+
 func (p *eventLines) line(string) {}
 func (p *eventLines) close()      {}
 
@@ -80,4 +91,5 @@ func (p *plain) line(text string) {
 	fmt.Fprintln(p.w, text)
 }
 
-func (p *plain) close() {}
+func (p *plain) partial(event.Partial) {}
+func (p *plain) close()                {}

@@ -30,6 +30,8 @@ type runFlags struct {
 	log      string
 	parallel int
 	seed     string
+	record   string
+	cassette string
 }
 
 // patience is how long the operator sees nothing before it is said why.
@@ -46,8 +48,9 @@ that crosses a wire is checked, every call is limited.
 
 The run's output goes to stdout as JSON, progress and complaints go to stderr.
 Exit codes: 0 done, 1 the run failed, 2 usage, 3 the graph or a module is
-invalid, 4 the run's own input or output breaks its schema, 7 a bug in chainrun,
-130 interrupted.`,
+invalid, 4 the run's own input or output breaks its schema, 5 the run waits for a
+signal, 6 the run asked for something else than its cassette holds, 7 a bug in
+chainrun, 130 interrupted.`,
 		Example: `  chainrun graph.toml
   chainrun graph.toml --input '{"name": "Ada"}'
   chainrun graph.toml --input @films.json --json
@@ -61,6 +64,8 @@ invalid, 4 the run's own input or output breaks its schema, 7 a bug in chainrun,
 	c.Flags().StringVar(&f.log, "log", "info", "the least level of what nodes log to be shown: debug, info, warn, error, off")
 	c.Flags().IntVar(&f.parallel, "parallel", 0, "how many steps may run at once (default: the number of CPUs)")
 	c.Flags().StringVar(&f.seed, "seed", "", "text that seeds the nodes' randomness (default: derived from graph and input)")
+	c.Flags().StringVar(&f.record, "record", "", "write the answers of all capabilities to this file, a cassette")
+	c.Flags().StringVar(&f.cassette, "cassette", "", "take the answers of all capabilities from this file, and ask nobody")
 	return c
 }
 
@@ -136,11 +141,21 @@ func (a *app) run(name string, f runFlags) error {
 	}
 
 	runOptions := []host.RunOption{host.WithObserver(p.event)}
+	if f.events {
+		runOptions = append(runOptions, host.WithPartials(p.partial))
+	}
 	if f.seed != "" {
 		runOptions = append(runOptions, host.WithSeed(sha256.Sum256([]byte(f.seed))))
 	}
-	r, err := h.Run(ctx, g, input, runOptions...)
+	tapes, finish, err := f.tapes(g.Name())
+	if err != nil {
+		return err
+	}
+	r, err := h.Run(ctx, g, input, append(runOptions, tapes...)...)
 	p.close()
+	if failed := finish(r); failed != nil {
+		return failed
+	}
 	var refused *host.InputError
 	switch {
 	case errors.As(err, &refused):
