@@ -40,11 +40,9 @@ type Values interface {
 	Size(ctx context.Context, space string) (keys int, bytes int64, err error)
 }
 
-// Entry is a key with its value.
-type Entry struct {
-	Key   string
-	Value document.Document
-}
+// Entry is a key with its value. It is an alias so that capability kv, which
+// knows no journal, can ask for one with the same methods.
+type Entry = document.Field
 
 // Stored gives what the events of one append leave of each key: the last write
 // of it, sorted by space and key. A value that is absent deletes its key.
