@@ -19,9 +19,23 @@ import (
 // this one and all before it.
 const Version = 1
 
-// MaxEncodedBytes bounds one encoded event: two documents of the largest
-// size and what is said around them.
+// MaxEncodedBytes bounds one encoded event: two documents of the largest size (a
+// call's request and its answer, or an output and MaxStoredBytes of values) and
+// what is said around them.
 const MaxEncodedBytes = 48 << 20
+
+// MaxStoredBytes bounds what one success stores, as [StoredBytes] counts it.
+const MaxStoredBytes = 20 << 20
+
+// StoredBytes is the most that values to be stored take in an encoded event.
+func StoredBytes(list []Stored) int {
+	const around, escaped = len(`{"space":"","key":"","value":},`), len(`\u0000`)
+	n := 0
+	for _, s := range list {
+		n += around + escaped*(len(s.Space)+len(s.Key)) + len(s.Value.Bytes())
+	}
+	return n
+}
 
 // maxEncodedDepth leaves a document of the largest depth its room.
 const maxEncodedDepth = 512 + 8
@@ -59,6 +73,21 @@ type envelope struct {
 	// Since step_succeeded and signal_received.
 	Parallel *int            `json:"parallel"`
 	Document json.RawMessage `json:"document"`
+	// Since capability_answered.
+	Ordinal    *int            `json:"ordinal"`
+	Capability *string         `json:"capability"`
+	Method     *string         `json:"method"`
+	Key        *string         `json:"key"`
+	Request    json.RawMessage `json:"request"`
+	Answer     json.RawMessage `json:"answer"`
+	Usage      *Usage          `json:"usage"`
+	Stored     []storedValue   `json:"stored"`
+}
+
+type storedValue struct {
+	Space *string         `json:"space"`
+	Key   *string         `json:"key"`
+	Value json.RawMessage `json:"value"`
 }
 
 // Encode gives the event as one JSON object. Documents stand in it byte for
@@ -93,12 +122,36 @@ func Encode(e Event) ([]byte, error) {
 // `--events` prints. Only the space inside its documents differs from [Encode].
 func Line(e Event) ([]byte, error) {
 	b, err := Encode(e)
+	return oneLine(b), err
+}
+
+func oneLine(b []byte) []byte {
 	for i, c := range b {
 		if c == '\n' || c == '\r' {
 			b[i] = ' ' // between tokens: inside a JSON string neither can stand
 		}
 	}
-	return b, err
+	return b
+}
+
+// TypePartial is the type that [PartialLine] writes. It is no type of an event.
+const TypePartial Type = "capability_partial"
+
+// PartialLine gives a part of an answer as one line of JSON without the line
+// break: what `--events` prints between the events.
+func PartialLine(p Partial) ([]byte, error) {
+	w := writer{}
+	w.raw("{")
+	w.value("type", TypePartial)
+	w.text("run", p.Run)
+	w.attempt(p.Attempt)
+	w.call(p.Ordinal, p.Capability, p.Method)
+	w.document("document", p.Document)
+	w.raw("}")
+	if w.err != nil {
+		return nil, fmt.Errorf("encoding a part of an answer: %w", w.err)
+	}
+	return oneLine(w.buf.Bytes()), nil
 }
 
 // writer builds an encoded event. The first error stays.
@@ -115,7 +168,12 @@ func (w *writer) fail(format string, args ...any) {
 	}
 }
 
-func (w *writer) key(key string) { w.raw(`,"` + key + `":`) }
+func (w *writer) key(key string) {
+	if n := w.buf.Len(); n > 0 && w.buf.Bytes()[n-1] != '{' {
+		w.raw(",")
+	}
+	w.raw(`"` + key + `":`)
+}
 
 func (w *writer) text(key, s string) {
 	if !utf8.ValidString(s) {
@@ -173,6 +231,53 @@ func (w *writer) attempt(a Attempt) {
 	w.value("attempt", a.Number)
 }
 
+func (w *writer) call(ordinal int, capability, method string) {
+	w.value("ordinal", ordinal)
+	w.text("capability", capability)
+	w.text("method", method)
+}
+
+func (w *writer) stored(list []Stored) {
+	if len(list) == 0 {
+		return
+	}
+	w.key("stored")
+	for i, s := range list {
+		if i == 0 {
+			w.raw("[{")
+		} else {
+			w.raw(",{")
+		}
+		w.text("space", s.Space)
+		w.text("key", s.Key)
+		if !s.Value.IsZero() {
+			w.document("value", s.Value)
+		}
+		w.raw("}")
+	}
+	w.raw("]")
+}
+
+func (w *writer) answered(b CapabilityAnswered) {
+	w.attempt(b.Attempt)
+	w.call(b.Ordinal, b.Capability, b.Method)
+	w.text("key", b.Key)
+	if !b.Request.IsZero() {
+		w.document("request", b.Request)
+	}
+	if !b.Answer.IsZero() {
+		w.document("answer", b.Answer)
+	}
+	if b.Failure != nil {
+		w.failure(*b.Failure)
+	}
+	if !b.Usage.valid() {
+		w.fail("its usage is negative")
+	}
+	w.key("usage")
+	w.buf.Write(b.Usage.appendTo(w.buf.AvailableBuffer()))
+}
+
 func (w *writer) body(body Body) {
 	switch b := body.(type) {
 	case RunStarted:
@@ -189,6 +294,7 @@ func (w *writer) body(body Body) {
 		w.attempt(b.Attempt)
 		w.number("fuel", b.Fuel)
 		w.document("output", b.Output)
+		w.stored(b.Stored)
 	case AttemptFailed:
 		w.attempt(b.Attempt)
 		w.number("fuel", b.Fuel)
@@ -206,6 +312,8 @@ func (w *writer) body(body Body) {
 	case StepSucceeded:
 		w.text("step", b.Step)
 		w.text("node", b.Node)
+	case CapabilityAnswered:
+		w.answered(b)
 	case SignalReceived:
 		w.text("step", b.Step)
 		w.document("document", b.Document)

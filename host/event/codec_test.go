@@ -37,6 +37,23 @@ func TestEncodingIsWrittenDown(t *testing.T) {
 			event.AttemptFailed{Attempt: a, Failure: f, Output: document.Null(), Fuel: 2},
 			`"type":"attempt_failed",…,"step":"check[2]","node":"check","attempt":3,"fuel":2,"failure":{"code":"invalid_output","message":"no <title>","violations":[{"pointer":"/a","keyword":"type","message":"m","found":"1"}]},"output":null`,
 		},
+		{
+			event.AttemptSucceeded{Attempt: a, Output: document.Null(), Stored: []event.Stored{
+				{Space: "s", Key: "<k>", Value: document.MustParse(`{"n": 1}`)}, {Space: "s", Key: "gone"},
+			}},
+			`"type":"attempt_succeeded",…,"step":"check[2]","node":"check","attempt":3,"fuel":0,"output":null,"stored":[{"space":"s","key":"<k>","value":{"n": 1}},{"space":"s","key":"gone"}]`,
+		},
+		{
+			event.CapabilityAnswered{
+				Attempt: a, Ordinal: 2, Capability: "llm", Method: "chat", Key: "0f", Request: document.MustParse(`{"q": 1}`), Answer: document.MustParse(`[1.0]`),
+				Usage: event.Usage{Calls: 1, Bytes: 13, InputTokens: 20, OutputTokens: 30, Cost: 1_250_000},
+			},
+			`"type":"capability_answered",…,"step":"check[2]","node":"check","attempt":3,"ordinal":2,"capability":"llm","method":"chat","key":"0f","request":{"q": 1},"answer":[1.0],"usage":{"calls":1,"bytes":13,"input_tokens":20,"output_tokens":30,"cost":0.00125}`,
+		},
+		{
+			event.CapabilityAnswered{Attempt: a, Ordinal: 1, Capability: "x", Method: "y", Failure: &failure.Failure{Code: failure.CapabilityDenied, Message: "no"}},
+			`"type":"capability_answered",…,"step":"check[2]","node":"check","attempt":3,"ordinal":1,"capability":"x","method":"y","key":"","failure":{"code":"capability_denied","message":"no"},"usage":{"calls":0,"bytes":0,"input_tokens":0,"output_tokens":0,"cost":0}`,
+		},
 		{event.StepSkipped{Step: "a", Node: "a"}, `"type":"step_skipped",…,"step":"a","node":"a"`},
 		{
 			event.StepFailed{Step: "a", Node: "a", Failure: failure.Failure{Code: failure.MaxVisits, Message: "m"}},
@@ -101,7 +118,18 @@ func bare(e event.Event) []any {
 		return append(list, b)
 	case event.AttemptSucceeded:
 		list = append(list, text(b.Output))
-		b.Output = document.Document{}
+		for _, s := range b.Stored {
+			list = append(list, s.Space, s.Key, s.Value.IsZero(), text(s.Value))
+		}
+		b.Output, b.Stored = document.Document{}, nil
+		return append(list, b)
+	case event.CapabilityAnswered:
+		list = append(list, text(b.Request), text(b.Answer), b.Failure)
+		b.Request, b.Answer = document.Document{}, document.Document{}
+		return append(list, b)
+	case event.SignalReceived:
+		list = append(list, text(b.Document))
+		b.Document = document.Document{}
 		return append(list, b)
 	case event.AttemptFailed:
 		list = append(list, text(b.Output))
@@ -143,14 +171,24 @@ func drawEvent(t *rapid.T) event.Event {
 		Run: text.Draw(t, "run"), Seq: rapid.Uint64().Draw(t, "seq"),
 		Time: time.UnixMicro(rapid.Int64Range(-62135596800000000, 253402300799999999).Draw(t, "time")).UTC(),
 	}
-	switch rapid.IntRange(0, 8).Draw(t, "type") {
+	maybe := func(name string) (d document.Document) {
+		if rapid.Bool().Draw(t, "has "+name) {
+			d = documents.Draw(t, name)
+		}
+		return d
+	}
+	switch rapid.IntRange(0, 10).Draw(t, "type") {
 	case 0:
 		seed := rapid.SliceOfN(rapid.Byte(), 32, 32).Draw(t, "seed")
 		e.Body = event.RunStarted{Graph: text.Draw(t, "graph"), Plan: text.Draw(t, "plan"), Input: documents.Draw(t, "input"), Seed: event.Seed(seed)}
 	case 1:
 		e.Body = event.AttemptStarted{Attempt: a}
 	case 2:
-		e.Body = event.AttemptSucceeded{Attempt: a, Output: documents.Draw(t, "output"), Fuel: rapid.Uint64().Draw(t, "fuel")}
+		done := event.AttemptSucceeded{Attempt: a, Output: documents.Draw(t, "output"), Fuel: rapid.Uint64().Draw(t, "fuel")}
+		for range rapid.IntRange(0, 2).Draw(t, "stored") {
+			done.Stored = append(done.Stored, event.Stored{Space: text.Draw(t, "space"), Key: text.Draw(t, "key"), Value: maybe("value")})
+		}
+		e.Body = done
 	case 3:
 		failed := event.AttemptFailed{Attempt: a, Failure: failures.Draw(t, "failure"), Fuel: rapid.Uint64().Draw(t, "fuel")}
 		if rapid.Bool().Draw(t, "kept") {
@@ -174,6 +212,24 @@ func drawEvent(t *rapid.T) event.Event {
 			finished.Failure = &f
 		}
 		e.Body = finished
+	case 9:
+		n := rapid.Int64Min(0)
+		answered := event.CapabilityAnswered{
+			Attempt: a, Ordinal: rapid.IntRange(1, 1<<40).Draw(t, "ordinal"),
+			Capability: text.Draw(t, "capability"), Method: text.Draw(t, "method"), Key: text.Draw(t, "key"),
+			Request: maybe("request"), Answer: maybe("answer"),
+			Usage: event.Usage{
+				Calls: n.Draw(t, "calls"), Bytes: n.Draw(t, "bytes"),
+				InputTokens: n.Draw(t, "input"), OutputTokens: n.Draw(t, "output"), Cost: n.Draw(t, "cost"),
+			},
+		}
+		if rapid.Bool().Draw(t, "fails") {
+			f := failures.Draw(t, "failure")
+			answered.Failure = &f
+		}
+		e.Body = answered
+	case 10:
+		e.Body = event.SignalReceived{Step: a.Step, Document: documents.Draw(t, "document")}
 	}
 	return e
 }
@@ -185,6 +241,9 @@ func TestEncodeRefusesWhatCannotBeRead(t *testing.T) {
 		"nanoseconds":    {Time: at.Add(1), Body: event.TimerFired{}},
 		"a far year":     {Time: at.AddDate(9000, 0, 0), Body: event.TimerFired{}},
 		"not UTF-8":      {Time: at, Body: event.TimerFired{Timer: "\xff"}},
+		"a key's text":   {Time: at, Body: event.CapabilityAnswered{Key: "\xff"}},
+		"less than none": {Time: at, Body: event.CapabilityAnswered{Usage: event.Usage{Cost: -1}}},
+		"a space's text": {Time: at, Body: event.AttemptSucceeded{Output: document.Null(), Stored: []event.Stored{{Space: "\xff"}}}},
 		"no document":    {Time: at, Body: event.AttemptSucceeded{}},
 		"failure's text": {Time: at, Body: event.StepFailed{Failure: failure.Failure{Message: "\xff"}}},
 	} {
@@ -196,6 +255,8 @@ func TestEncodeRefusesWhatCannotBeRead(t *testing.T) {
 
 func TestDecodeRefuses(t *testing.T) {
 	const head = `"version":1,"run":"r","seq":1,"time":"2026-01-01T00:00:00.000000Z"`
+	const answered = `,"type":"capability_answered","step":"a","node":"a","attempt":1,"ordinal":1,"capability":"c","method":"m","key":""`
+	const succeeded = `,"type":"attempt_succeeded","step":"a","node":"a","attempt":1,"fuel":1,"output":1`
 	for _, c := range []struct {
 		text string
 		is   error
@@ -212,6 +273,19 @@ func TestDecodeRefuses(t *testing.T) {
 		{`{` + head + `,"type":"run_started","graph":"g","plan":"p","input":1,"seed":"` + strings.Repeat("zz", 32) + `"}`, nil, "seed"},
 		{`{"version":1,"run":"r","seq":1,"time":"yesterday","type":"timer_fired","timer":"t"}`, nil, "time"},
 		{`{` + head + `,"type":"run_finished","status":"asleep"}`, nil, "asleep"},
+		{`{` + head + answered + `,"usage":{"calls":1,"cost":-1}}`, nil, "cost"},
+		{`{` + head + answered + `,"usage":{"calls":-1}}`, nil, "negative"},
+		{`{` + head + answered + `,"usage":{"calls":1,"cost":0.0000000001}}`, nil, "billionths"},
+		{`{` + head + answered + `,"usage":{"calls":1,"cost":1e3}}`, nil, "billionths"},
+		{`{` + head + answered + `,"usage":{"calls":1,"cost":9999999999}}`, nil, "billionths"},
+		{`{` + head + answered + `,"usage":{"calls":1.5}}`, nil, "1.5"},
+		{`{` + head + answered + `,"usage":{"color":1}}`, nil, "color"},
+		{`{` + head + answered + `}`, nil, `needs "usage"`},
+		{`{` + head + answered + `,"usage":{},"output":1}`, nil, `has no "output"`},
+		{`{` + head + `,"type":"step_skipped","step":"a","node":"a","stored":[{"space":"s","key":"k"}]}`, nil, `has no "stored"`},
+		{`{` + head + succeeded + `,"stored":[{"space":"s"}]}`, nil, `needs "key"`},
+		{`{` + head + succeeded + `,"stored":[{"space":"s","key":"k","color":1}]}`, nil, "color"},
+		{`{` + head + succeeded + `,"stored":{}}`, nil, "stored"},
 		{`{` + head, nil, ""},
 		{``, nil, ""},
 		{`null`, nil, ""},
@@ -236,6 +310,13 @@ func FuzzDecode(f *testing.F) {
 		{Run: "r", Seq: 1, Body: event.RunStarted{Input: document.MustParse(`{"a":[1,"\n"]}`)}},
 		{Run: "r", Seq: 2, Body: event.AttemptFailed{Failure: failure.Failure{Code: failure.Trap, Violations: []failure.Violation{{}}}}},
 		{Run: "r", Seq: 3, Body: event.RunFinished{Status: event.Done, Output: document.Null()}},
+	}
+	for _, body := range []event.Body{
+		event.CapabilityAnswered{Ordinal: 1, Capability: "c", Method: "m", Request: document.Null(), Answer: document.MustParse("[\n]"), Usage: event.Usage{Calls: 1, Cost: 3}},
+		event.CapabilityAnswered{Failure: &failure.Failure{Code: failure.CapabilityError}},
+		event.AttemptSucceeded{Output: document.Null(), Stored: []event.Stored{{Space: "s", Key: "k", Value: document.Null()}, {}}},
+	} {
+		seeds = append(seeds, event.Event{Run: "r", Seq: 4, Body: body})
 	}
 	for _, e := range seeds {
 		b, err := event.Encode(e)

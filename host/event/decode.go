@@ -132,6 +132,38 @@ func (r *reader) status() Status {
 	return s
 }
 
+// stored moves the list of what is stored out of the envelope.
+func (r *reader) stored() []Stored {
+	var list []Stored
+	for i := range r.v.Stored {
+		s := &r.v.Stored[i]
+		list = append(list, Stored{
+			Space: take(r, "space", &s.Space),
+			Key:   take(r, "key", &s.Key),
+			Value: r.document("value", &s.Value, false),
+		})
+	}
+	r.v.Stored = nil
+	return list
+}
+
+func (r *reader) answered() CapabilityAnswered {
+	v := r.v
+	b := CapabilityAnswered{
+		Attempt:    r.attempt(),
+		Ordinal:    take(r, "ordinal", &v.Ordinal),
+		Capability: take(r, "capability", &v.Capability),
+		Method:     take(r, "method", &v.Method),
+		Key:        take(r, "key", &v.Key),
+		Request:    r.document("request", &v.Request, false),
+		Answer:     r.document("answer", &v.Answer, false),
+		Failure:    v.Failure,
+		Usage:      take(r, "usage", &v.Usage),
+	}
+	v.Failure = nil
+	return b
+}
+
 func (r *reader) body() Body {
 	v := r.v
 	switch v.Type {
@@ -156,6 +188,7 @@ func (r *reader) body() Body {
 			Attempt: r.attempt(),
 			Output:  r.document("output", &v.Output, true),
 			Fuel:    take(r, "fuel", &v.Fuel),
+			Stored:  r.stored(),
 		}
 	case TypeAttemptFailed:
 		return AttemptFailed{
@@ -174,6 +207,8 @@ func (r *reader) body() Body {
 		}
 	case TypeStepSucceeded:
 		return StepSucceeded{Step: take(r, "step", &v.Step), Node: take(r, "node", &v.Node)}
+	case TypeCapabilityAnswered:
+		return r.answered()
 	case TypeSignalReceived:
 		return SignalReceived{Step: take(r, "step", &v.Step), Document: r.document("document", &v.Document, true)}
 	case TypeTimerFired:
@@ -228,6 +263,22 @@ func (v *envelope) unused() string {
 		return "parallel"
 	case v.Document != nil:
 		return "document"
+	case v.Ordinal != nil:
+		return "ordinal"
+	case v.Capability != nil:
+		return "capability"
+	case v.Method != nil:
+		return "method"
+	case v.Key != nil:
+		return "key"
+	case v.Request != nil:
+		return "request"
+	case v.Answer != nil:
+		return "answer"
+	case v.Usage != nil:
+		return "usage"
+	case v.Stored != nil:
+		return "stored"
 	}
 	return ""
 }
