@@ -126,6 +126,8 @@ func (b *builder) readSettings() {
 	})
 }
 
+const secretHint = `write env = "VARIABLE" or file = "PATH": the secret itself never stands in a graph`
+
 // readSecrets reads [secrets.NAME].
 func (b *builder) readSecrets() {
 	fault := func(name string) string {
@@ -134,7 +136,15 @@ func (b *builder) readSecrets() {
 		}
 		return ""
 	}
-	b.tables(b.src.Secrets, "secrets", "secrets", maxSecrets, maxSettingsBytes, fault, func(s *Section, fields []document.Field) {
+	// What stands here by mistake may be the secret itself: no value is repeated.
+	list := slices.Clone(b.src.Secrets)
+	for i := range list {
+		if d := list[i].Value.Document; !d.IsZero() && d.Kind() != document.KindObject {
+			b.complain(list[i].Value.Places.Find("", list[i].At), CodeWrongType, fmt.Sprintf("secrets.%s: found %s, expected a table", list[i].Name, d.Kind()), secretHint)
+			list[i].Value = Value{At: Position{Line: 1}} // which is not complained about again
+		}
+	}
+	b.tables(list, "secrets", "secrets", maxSecrets, maxSettingsBytes, fault, func(s *Section, fields []document.Field) {
 		owner := "secrets." + s.Name
 		secret := &Secret{Name: s.Name, At: s.At}
 		written := 0
@@ -149,23 +159,23 @@ func (b *builder) readSecrets() {
 			}
 			v, ok := text(f.Value)
 			if !ok {
-				b.complain(where, CodeWrongType, fmt.Sprintf("%s.%s: found %s, expected a string", owner, f.Key, shown(f.Value)), "")
+				b.complain(where, CodeWrongType, fmt.Sprintf("%s.%s: found %s, expected a string", owner, f.Key, f.Value.Kind()), "")
 				continue
 			}
 			if f.Key == "env" {
 				secret.Env = v
 				if !variable.MatchString(v) || len(v) > maxVariableBytes {
-					b.complain(where, CodeBadValue, fmt.Sprintf("%s.env: %s is not the name of a variable", owner, shown(f.Value)), `write the name alone, such as "API_KEY": the value stays in the environment`)
+					b.complain(where, CodeBadValue, owner+".env: this is not the name of a variable", `write the name alone, such as "API_KEY": the value stays in the environment`)
 				}
 				continue
 			}
 			secret.File = v
 			if v == "" || len(v) > maxPathBytes || strings.ContainsRune(v, 0) {
-				b.complain(where, CodeBadValue, fmt.Sprintf("%s.file: %s is not the name of a file", owner, shown(f.Value)), "it is looked for from the graph's folder; an absolute path may stand here too")
+				b.complain(where, CodeBadValue, owner+".file: this is not the name of a file", "it is looked for from the graph's folder; an absolute path may stand here too")
 			}
 		}
 		if len(fields) == 0 {
-			b.complain(s.At, CodeMissingKey, owner+`: it needs one of "env" and "file"`, `write env = "VARIABLE": the secret itself never stands in a graph`)
+			b.complain(s.At, CodeMissingKey, owner+`: it needs one of "env" and "file"`, secretHint)
 		}
 		b.graph.Secrets = append(b.graph.Secrets, secret)
 	})

@@ -26,8 +26,9 @@ var emptyConfig = document.Object()
 func digest(p *Plan) string {
 	g := p.Graph
 	var nodes, edges, start, state []document.Document
+	known := map[*Grant]document.Document{}
 	for _, n := range p.Nodes {
-		nodes = append(nodes, describeNode(n))
+		nodes = append(nodes, describeNode(n, known))
 	}
 	for _, e := range g.Edges {
 		edges = append(edges, object(
@@ -58,8 +59,14 @@ func digest(p *Plan) string {
 func describeWorld(p *Plan) []any {
 	var more []any
 	var settings, secrets []document.Document
+	granted := map[string]bool{}
+	for _, n := range p.Nodes {
+		for _, g := range n.Granted {
+			granted[g.Capability] = true
+		}
+	}
 	for _, s := range p.Graph.Capabilities {
-		if slices.ContainsFunc(p.Nodes, func(n *Node) bool { return n.Grant(s.Name) != nil }) {
+		if granted[s.Name] {
 			settings = append(settings, object("name", document.String(s.Name), "kind", document.String(s.Kind), "settings", s.Value))
 		}
 	}
@@ -82,22 +89,31 @@ func describeWorld(p *Plan) []any {
 	return more
 }
 
-func describeGrants(granted []*Grant) document.Document {
+// describeGrants gives the digests of a node's grants. Those of [defaults] stand at
+// many nodes: known keeps what they are.
+func describeGrants(granted []*Grant, known map[*Grant]document.Document) document.Document {
 	list := make([]document.Document, len(granted))
 	for i, g := range granted {
-		methods := make([]document.Document, 0, len(g.Limits.Methods))
-		for _, m := range slices.Sorted(slices.Values(g.Limits.Methods)) {
-			methods = append(methods, document.String(m))
+		if _, ok := known[g]; !ok {
+			known[g] = document.String(describeGrant(g).Digest())
 		}
-		list[i] = object(
-			"capability", document.String(g.Capability), "terms", g.Own,
-			"calls", number(g.Limits.Calls), "bytes", number(g.Limits.Bytes), "tokens", number(g.Limits.Tokens),
-			"cost", number(g.Limits.Cost), "methods", document.Array(methods...))
+		list[i] = known[g]
 	}
 	return document.Array(list...)
 }
 
-func describeNode(n *Node) document.Document {
+func describeGrant(g *Grant) document.Document {
+	methods := make([]document.Document, 0, len(g.Limits.Methods))
+	for _, m := range slices.Sorted(slices.Values(g.Limits.Methods)) {
+		methods = append(methods, document.String(m))
+	}
+	return object(
+		"capability", document.String(g.Capability), "terms", g.Own,
+		"calls", number(g.Limits.Calls), "bytes", number(g.Limits.Bytes), "tokens", number(g.Limits.Tokens),
+		"cost", number(g.Limits.Cost), "methods", document.Array(methods...))
+}
+
+func describeNode(n *Node, known map[*Grant]document.Document) document.Document {
 	var in, out, writes, retry []document.Document
 	for _, s := range n.InSchemas {
 		in = append(in, schemaDigest(s))
@@ -127,7 +143,7 @@ func describeNode(n *Node) document.Document {
 		more = []any{"foreach", program(n.Foreach), "on_error", document.String(string(n.OnError))}
 	}
 	if len(n.Granted) > 0 {
-		more = append(more, "grants", describeGrants(n.Granted))
+		more = append(more, "grants", describeGrants(n.Granted, known))
 	}
 	return object(append([]any{
 		"name", document.String(n.Name), "kind", document.String(string(n.Kind)),

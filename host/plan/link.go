@@ -15,8 +15,8 @@ import (
 )
 
 // Link reads every module that g names, once, and binds nodes to modules and
-// schemas. All complaints are returned at once; the plan is nil if one of them
-// is an error. Modules are not compiled: that is the invoker's part. The offers
+// schemas. All complaints are returned at once, in the order of the files; the
+// plan is nil if one of them is an error. Modules are not compiled: that is the invoker's part. The offers
 // are what grants may name; nil: nothing.
 func Link(g *graph.Graph, read Reader, offers Offers) (*Plan, graph.Diagnostics) {
 	l := &linker{read: read, offers: offers, modules: map[string]*linked{}, plans: map[inner]*Plan{}, keys: map[string]*keys{}}
@@ -24,6 +24,7 @@ func Link(g *graph.Graph, read Reader, offers Offers) (*Plan, graph.Diagnostics)
 	if !l.diagnostics.Failed() {
 		l.diagnostics = append(l.diagnostics, proveAll(p, offers, map[*Plan]bool{})...)
 	}
+	l.diagnostics.Sort()
 	if l.diagnostics.Failed() {
 		return nil, l.diagnostics
 	}
@@ -255,8 +256,9 @@ func (l *linker) bindSchemas(p *Node, m *linked) {
 		config = emptyConfig
 	}
 	for _, v := range m.schemas.config.Validate(config) {
-		l.complain(p.Node, "config", CodeInvalidConfig,
-			fmt.Sprintf("%s breaks the module's schema at %q: %s, found %s", v.Keyword, v.Pointer, v.Message, v.Found),
+		at := p.ConfigPlaces.Find(v.Pointer, keyOf(p.Node, "config"))
+		l.report(graph.Error, at, CodeInvalidConfig,
+			fmt.Sprintf("node %q: config: %s breaks the module's schema at %q: %s, found %s", p.Name, v.Keyword, v.Pointer, v.Message, v.Found),
 			"the module's manifest says what it takes")
 	}
 }

@@ -56,9 +56,13 @@ func (v *prover) need(n *Node, need string) {
 	switch {
 	case g == nil && v.offer(name) == nil:
 		missing("which is not granted to the node, and which this host does not offer",
-			"run the graph with a host that offers it, then write "+n.GrantLines(name, nil))
+			"run the graph with a host that offers it, and write "+n.GrantLines(name, nil))
 	case g == nil:
-		missing("which is not granted to the node", "write "+n.GrantLines(name, v.offer(name)))
+		hint := "write " + n.GrantLines(name, v.offer(name))
+		if slices.ContainsFunc(n.Granted, func(g *Grant) bool { return g.Inherited }) {
+			hint += "; with grants of its own the node has none of [defaults]"
+		}
+		missing("which is not granted to the node", hint)
 	case method == "":
 	case g.Offer.Method(method) == nil:
 		missing(fmt.Sprintf("and %q has no method %q", name, method), near(method, methods(g.Offer), "it has"))

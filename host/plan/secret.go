@@ -73,19 +73,19 @@ func (w *world) exposed() {
 		w.exposedIn(k.Initial, nil, k.At, fmt.Sprintf("state.%s.initial", k.Name))
 	}
 	w.exposedText(g.OutputSource, g.Output.At, "output.value")
-	shared := map[string]bool{} // what [defaults] says is said of once
+	// What [defaults] says is looked at once.
+	shared, configs := map[graph.Position]bool{}, map[*byte]bool{}
 	for _, n := range g.Nodes {
-		at := keyOf(n, "config")
-		if key := at.String() + n.Config.String(); at.Line == 0 || !shared[key] {
-			shared[key] = true
-			w.exposedIn(n.Config, n.ConfigPlaces, at, fmt.Sprintf("node %q: config", n.Name))
+		if text := n.Config.Bytes(); len(text) > 0 && !configs[&text[0]] {
+			configs[&text[0]] = true
+			w.exposedIn(n.Config, n.ConfigPlaces, n.At, fmt.Sprintf("node %q: config", n.Name))
 		}
 		text := func(e graph.Expression, at graph.Position, key string) {
 			if at.Line == 0 {
 				at = n.At
 			}
-			if seen := e.At.String(); e.At.Line == 0 || !shared[seen] {
-				shared[seen] = true
+			if e.At.Line == 0 || !shared[e.At] {
+				shared[e.At] = true
 				w.exposedText(e, at, fmt.Sprintf("node %q: %s", n.Name, key))
 			}
 		}

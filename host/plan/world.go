@@ -76,10 +76,13 @@ func (w *world) configure(s *graph.Settings) *capability.Offer {
 	owner := "capabilities." + s.Name
 	base := w.linker.offers[s.Kind]
 	if base == nil {
-		what, hint := owner+".kind: ", w.nearOffer(s.Kind)
+		names := slices.Sorted(maps.Keys(w.linker.offers))
+		what, hint := owner+".kind: ", near(s.Kind, names, "it offers")
 		if s.Kind == s.Name && s.KindAt == s.At {
 			what = owner + ": "
-			hint += `; another name needs kind = "…", the capability that is set here`
+			if graph.Nearest(s.Kind, names) == "" && len(names) > 0 {
+				hint = fmt.Sprintf("kind says which capability it is that has this name: one of %s", strings.Join(names[:min(len(names), maxListed)], ", "))
+			}
 		}
 		w.refuse(s.KindAt, CodeUnknownCapability, fmt.Sprintf("%sthe host does not offer the capability %q", what, s.Kind), hint)
 		return nil
@@ -260,6 +263,9 @@ func near(name string, names []string, otherwise string) string {
 	if n := graph.Nearest(name, names); n != "" {
 		return fmt.Sprintf("did you mean %q?", n)
 	}
+	if len(names) == 0 {
+		return otherwise + " none"
+	}
 	return otherwise + " " + strings.Join(names[:min(len(names), maxListed)], ", ")
 }
 
@@ -273,9 +279,6 @@ func (w *world) nearOffer(name string) string {
 		if !slices.Contains(names, s.Name) && s.Name != name {
 			names = append(names, s.Name)
 		}
-	}
-	if len(names) == 0 {
-		return "it offers none"
 	}
 	return near(name, names, "it offers")
 }
