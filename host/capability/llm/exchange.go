@@ -1,0 +1,314 @@
+package llm
+
+// This file is one HTTP exchange: what the clients are given in place of an
+// http.Client. It looks at the answer's head before they do.
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+)
+
+const (
+	maxHeaderBytes = 64 << 10
+	maxErrorBytes  = 64 << 10
+	maxErrorText   = 500
+	// maxRetryAfter bounds what a server may ask for.
+	maxRetryAfter = 7 * 24 * time.Hour
+)
+
+// pool is what all graphs of a host have in common.
+type pool struct {
+	client *http.Client
+	lanes  lanes
+}
+
+func newPool(transport http.RoundTripper) *pool {
+	if transport == nil {
+		transport = &http.Transport{
+			Proxy:                  http.ProxyFromEnvironment,
+			DialContext:            (&net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}).DialContext,
+			ForceAttemptHTTP2:      true,
+			MaxIdleConns:           256,
+			MaxIdleConnsPerHost:    64,
+			IdleConnTimeout:        90 * time.Second,
+			TLSHandshakeTimeout:    10 * time.Second,
+			ExpectContinueTimeout:  time.Second,
+			MaxResponseHeaderBytes: maxHeaderBytes,
+		}
+	}
+	return &pool{client: &http.Client{
+		Transport: transport,
+		// A key must not follow a redirect to another place.
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}}
+}
+
+func (p *pool) close() { p.client.CloseIdleConnections() }
+
+// exchangeError says what went wrong between here and an endpoint.
+type exchangeError struct {
+	reason     string
+	text       string
+	retryable  bool
+	retryAfter time.Duration
+	err        error // beneath it; may be nil
+}
+
+func (e *exchangeError) Error() string { return e.text }
+func (e *exchangeError) Unwrap() error { return e.err }
+
+// exchange carries one request. Its Do is called once.
+type exchange struct {
+	client *http.Client
+	stream bool
+	limit  int64 // bytes of the answer that is wanted
+	body   *boundedBody
+}
+
+// Do implements the HTTPClient of both clients.
+func (x *exchange) Do(req *http.Request) (*http.Response, error) {
+	resp, err := x.client.Do(req)
+	if err != nil {
+		return nil, connectionError(err)
+	}
+	if err := x.head(resp); err != nil {
+		_ = resp.Body.Close()
+		return nil, err
+	}
+	// JSON writes a byte as up to six, a stream wraps every token in an event.
+	x.body = &boundedBody{rc: resp.Body, total: 6*x.limit + 1<<20}
+	if x.stream {
+		x.body.total = 64*x.limit + 16<<20
+		x.body.event = 6*x.limit + 1<<20
+	}
+	resp.Body = x.body
+	return resp, nil
+}
+
+func (x *exchange) head(resp *http.Response) error {
+	switch {
+	case resp.StatusCode >= 400:
+		return statusError(resp)
+	case resp.StatusCode >= 300:
+		return &exchangeError{
+			reason: "redirect",
+			text:   fmt.Sprintf("HTTP %d: the endpoint redirects; a key follows no redirect: write the address that it redirects to as `base_url`", resp.StatusCode),
+		}
+	case resp.StatusCode != http.StatusOK:
+		return &exchangeError{reason: "invalid_answer", text: fmt.Sprintf("HTTP %d is no answer to this request", resp.StatusCode), retryable: true}
+	}
+	written := resp.Header.Get("Content-Type")
+	media, _, err := mime.ParseMediaType(written)
+	isJSON := media == "application/json" || strings.HasSuffix(media, "+json")
+	isStream := media == "text/event-stream"
+	switch {
+	case written == "":
+		resp.Header.Set("Content-Type", "application/json") // the client wants one
+	case x.stream && isJSON:
+		return &exchangeError{reason: "invalid_answer", text: "the endpoint does not stream: it answered with " + media + "; write `stream = false`"}
+	case err != nil, x.stream && !isStream, !x.stream && !isJSON:
+		return &exchangeError{reason: "invalid_answer", text: fmt.Sprintf("the endpoint answered with %q instead of JSON; is `base_url` right?", clean(written, 100)), retryable: true}
+	}
+	return nil
+}
+
+// statusError reads an error's body as far as it is bounded.
+func statusError(resp *http.Response) error {
+	body, _ := io.ReadAll(io.LimitReader(resp.Body, maxErrorBytes)) // what could be read is enough
+	e := &exchangeError{
+		reason:     fmt.Sprintf("http_%d", resp.StatusCode),
+		text:       fmt.Sprintf("HTTP %d", resp.StatusCode),
+		retryable:  retryableStatus(resp.StatusCode),
+		retryAfter: retryAfter(resp.Header, time.Now()),
+	}
+	if t := http.StatusText(resp.StatusCode); t != "" {
+		e.text += " " + t
+	}
+	if said := errorText(body); said != "" {
+		e.text += ": " + said
+	}
+	switch resp.Header.Get("X-Should-Retry") { // both APIs say it where the status does not
+	case "true":
+		e.retryable = true
+	case "false":
+		e.retryable = false
+	}
+	if e.retryAfter > 0 {
+		e.text += fmt.Sprintf("; it asks to wait %s", e.retryAfter)
+	}
+	return e
+}
+
+func retryableStatus(code int) bool {
+	switch code {
+	case http.StatusRequestTimeout, http.StatusConflict, http.StatusTooManyRequests:
+		return true
+	}
+	return code >= 500
+}
+
+// retryAfter reads how long a server asks to wait: milliseconds, seconds or a date.
+func retryAfter(h http.Header, now time.Time) time.Duration {
+	bounded := func(d time.Duration) time.Duration { return min(max(d, 0), maxRetryAfter) }
+	number := func(text string, unit time.Duration) (time.Duration, bool) {
+		f, err := strconv.ParseFloat(strings.TrimSpace(text), 64)
+		switch {
+		case err != nil || f != f || f < 0:
+			return 0, false
+		case f > float64(maxRetryAfter/unit):
+			return maxRetryAfter, true
+		}
+		return time.Duration(f * float64(unit)), true
+	}
+	if d, ok := number(h.Get("Retry-After-Ms"), time.Millisecond); ok {
+		return bounded(d)
+	}
+	text := h.Get("Retry-After")
+	if d, ok := number(text, time.Second); ok {
+		return bounded(d)
+	}
+	if date, err := http.ParseTime(text); err == nil {
+		return bounded(date.Sub(now))
+	}
+	return 0
+}
+
+// errorText finds what a server says of an error in its body.
+func errorText(body []byte) string {
+	var said struct {
+		Error   json.RawMessage `json:"error"`
+		Message string          `json:"message"`
+		Detail  string          `json:"detail"`
+	}
+	if json.Unmarshal(body, &said) != nil {
+		return clean(string(body), maxErrorText)
+	}
+	var inner struct {
+		Message string `json:"message"`
+	}
+	var text string
+	switch {
+	case json.Unmarshal(said.Error, &inner) == nil && inner.Message != "":
+		return clean(inner.Message, maxErrorText)
+	case json.Unmarshal(said.Error, &text) == nil && text != "":
+		return clean(text, maxErrorText)
+	case said.Message != "":
+		return clean(said.Message, maxErrorText)
+	case said.Detail != "":
+		return clean(said.Detail, maxErrorText)
+	}
+	return clean(string(body), maxErrorText)
+}
+
+// clean makes one bounded line of a foreign text.
+func clean(text string, limit int) string {
+	text = strings.Map(func(r rune) rune {
+		if unicode.IsSpace(r) {
+			return ' '
+		}
+		if !unicode.IsPrint(r) {
+			return -1
+		}
+		return r
+	}, strings.ToValidUTF8(text, "\uFFFD"))
+	text = strings.TrimSpace(text)
+	if len(text) <= limit {
+		return text
+	}
+	for limit > 0 && !utf8.RuneStart(text[limit]) {
+		limit--
+	}
+	return text[:limit] + "…"
+}
+
+// connectionError says why there was no answer at all. Addresses are left out:
+// secrets may stand in them.
+func connectionError(err error) error {
+	cause := err
+	for {
+		inner := errors.Unwrap(cause)
+		if inner == nil {
+			break
+		}
+		cause = inner
+	}
+	e := &exchangeError{reason: "connection", text: "no connection: " + clean(cause.Error(), maxErrorText), retryable: true, err: err}
+	if n := net.Error(nil); errors.As(err, &n) && n.Timeout() {
+		e.reason = "timeout"
+	}
+	if errors.Is(err, context.Canceled) {
+		e.reason = "canceled"
+	}
+	return e
+}
+
+// errTooLarge is an answer beyond its bound.
+var errTooLarge = errors.New("the answer is larger than its bound")
+
+// boundedBody ends an answer that is too large: as a whole, or one event of it.
+type boundedBody struct {
+	rc     io.ReadCloser
+	total  int64
+	event  int64 // 0: no events
+	since  int64 // bytes of the event so far
+	blank  bool  // the line so far is empty
+	tail   []byte
+	broken error
+}
+
+func (b *boundedBody) Read(p []byte) (int, error) {
+	if b.broken != nil {
+		return 0, b.broken
+	}
+	n, err := b.rc.Read(p)
+	b.total -= int64(n)
+	if b.event > 0 {
+		b.count(p[:n])
+		b.tail = append(b.tail, p[max(0, n-32):n]...)
+		b.tail = b.tail[max(0, len(b.tail)-32):]
+	}
+	if b.total < 0 || b.event > 0 && b.since > b.event {
+		b.broken = errTooLarge
+		return 0, b.broken
+	}
+	if err != nil {
+		b.broken = err
+	}
+	return n, err
+}
+
+// count finds the empty lines that end events.
+func (b *boundedBody) count(p []byte) {
+	for len(p) > 0 {
+		i := bytes.IndexByte(p, '\n')
+		if i < 0 {
+			b.since += int64(len(p))
+			b.blank = b.blank && len(bytes.Trim(p, "\r")) == 0
+			return
+		}
+		b.since += int64(i) + 1
+		if b.blank && len(bytes.Trim(p[:i], "\r")) == 0 {
+			b.since = 0
+		}
+		b.blank = true
+		p = p[i+1:]
+	}
+}
+
+func (b *boundedBody) Close() error { return b.rc.Close() }
+
+// done says whether the last thing that was read is the end that OpenAI's
+// streams have.
+func (b *boundedBody) done() bool { return b != nil && bytes.Contains(b.tail, []byte("[DONE]")) }
