@@ -40,6 +40,8 @@ type table struct {
 var tables = []table{
 	{"fuel", "What counting fuel costs: time against the same module and engine without it", fuelTable},
 	{"rewrite", "What metering costs before the first call: rewriting, compiling, size", rewriteTable},
+	{"calls", "What it costs a node to ask a capability", callsTable},
+	{"waiting", "What a node holds that waits for a slow model", waitingTable},
 	{"start", "The smallest graph from start to exit of the process", startTable},
 }
 

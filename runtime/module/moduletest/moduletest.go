@@ -13,6 +13,7 @@ const (
 	answerAddress = 1 << 16
 	answerBytes   = 15 << 16
 	inputAddress  = 1 << 20
+	askPages      = 32  // room for a request of 1 MiB
 	memoryPages   = 300 // room for the largest document there may be
 )
 
@@ -40,6 +41,7 @@ func Spin() []byte { return reactor("", 0x03, 0x40, 0x0c, 0, 0x0b, 0x00) }
 
 // Ask calls a capability's method with its input as the payload, as many times,
 // and returns the last answer; a failure, which ends it, as its error document.
+// Requests and answers have at most 900 KiB.
 func Ask(capability, method string, times int) []byte {
 	i32 := func(v int) []byte { return append([]byte{0x41}, signed(int64(v))...) }
 	get := func(local byte) []byte { return []byte{0x20, local} }
@@ -56,7 +58,7 @@ func Ask(capability, method string, times int) []byte {
 		constant(answerAddress<<32), status, constant(31), []byte{0x86, 0x84},
 		get(answer), constant(1<<31-1), []byte{0x83, 0x84},
 	)
-	return assemble(capability+method, true, code)
+	return assemble(askPages, capability+method, true, code)
 }
 
 // reply is where a fixed text lies, as a run function returns it.
@@ -67,12 +69,12 @@ func constant(v int64) []byte { return append([]byte{0x42}, signed(v)...) }
 // reactor assembles a module whose run function has the given body, without
 // locals.
 func reactor(data string, run ...byte) []byte {
-	return assemble(data, false, append([]byte{0}, run...))
+	return assemble(memoryPages, data, false, append([]byte{0}, run...))
 }
 
 // assemble makes a module of its run function's locals and body. With asks it
 // imports chainrun_v1.call as its function 0.
-func assemble(data string, asks bool, run []byte) []byte {
+func assemble(pages uint64, data string, asks bool, run []byte) []byte {
 	const i32, i64, function = 0x7f, 0x7e, 0x60
 	alloc := slices.Concat([]byte{0, 0x41}, signed(inputAddress))
 	m := []byte("\x00asm\x01\x00\x00\x00")
@@ -86,7 +88,7 @@ func assemble(data string, asks bool, run []byte) []byte {
 		first = 1
 	}
 	m = append(m, section(3, vector([]byte{0}, []byte{1}))...)
-	m = append(m, section(5, vector(append([]byte{0}, unsigned(memoryPages)...)))...)
+	m = append(m, section(5, vector(append([]byte{0}, unsigned(pages)...)))...)
 	m = append(m, section(7, vector(
 		export("memory", 2, 0), export("chainrun_alloc", 0, first), export("chainrun_run_v1", 0, first+1)))...)
 	m = append(m, section(10, vector(body(alloc), body(run)))...)
