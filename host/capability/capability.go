@@ -159,6 +159,17 @@ type Session interface {
 	Writes() []Write
 }
 
+// Recaller is a session that is told of calls that were answered before a crash,
+// when its attempt is begun again, or by a cassette: they are not made again, and
+// what they wrote must still be among [Session.Writes].
+type Recaller interface {
+	Session
+	// Recall is given a call and the answer that was recorded for it, in the order
+	// of the calls, in place of Call. It may not ask the world. Calls that failed
+	// are not recalled.
+	Recall(ctx context.Context, c Call, answer document.Document) error
+}
+
 // Write is a value to be stored when a step succeeds.
 type Write struct {
 	Space, Key string

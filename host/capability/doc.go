@@ -10,7 +10,8 @@
 // more it can do it says by further interfaces: [Configurable] takes settings
 // from [capabilities.NAME] of a graph, [GrantChecker] checks what a graph grants
 // beyond the schema, [Opener] keeps something for the length of an attempt, and
-// io.Closer is closed with the host.
+// io.Closer is closed with the host. Most need none of these: [New] makes a
+// capability of Go functions, with the schemas of their types.
 //
 // The life of a capability:
 //
@@ -25,5 +26,6 @@
 //     belongs to its maker and holds nothing that outlives it.
 //
 // The packages below are capabilities: fetch, kv, llm. Package secret holds what
-// none of them may let a node see.
+// none of them may let a node see; package capabilitytest has the tests that each
+// must pass.
 package capability

@@ -33,6 +33,8 @@ type Problem struct {
 }
 
 // Problems are everything that is wrong with a table.
+//
+//nolint:errname // it is a list to be shown, and an error only on its way there
 type Problems []Problem
 
 // Error implements error.

@@ -26,6 +26,9 @@ var methodName = regexp.MustCompile(`^[a-z0-9][a-z0-9_.-]{0,63}$`)
 
 // NewOffer compiles what c describes. An error is the capability's fault.
 func NewOffer(name string, c Capability) (*Offer, error) {
+	if f, ok := c.(*Functions); ok && f.err != nil {
+		return nil, fmt.Errorf("capability %q: %w", name, f.err)
+	}
 	o := &Offer{Capability: c, Description: c.Describe(), methods: map[string]*OfferedMethod{}}
 	compile := func(what string, source []byte) (*schema.Schema, error) {
 		if source == nil {
