@@ -16,7 +16,8 @@ func (a *app) checkCommand() *cobra.Command {
 		Long: `Reads the graph, its schemas and its modules, compiles all of them, and says
 everything that is wrong, each complaint with file, line and column: also wires on
 which no document can be right, and expressions that fail whatever the documents
-are. Says what a run can cost at worst. Exit code 3 if something is wrong.`,
+are. Says what a run can cost at worst, and all that the graph asks of the world:
+what is not listed cannot be reached. Exit code 3 if something is wrong.`,
 		Example: "  chainrun check graphs/movies/graph.toml\n  chainrun check --json graph.toml",
 		Args:    atLeastOneGraph,
 		RunE:    func(_ *cobra.Command, args []string) error { return a.check(args) },
@@ -50,6 +51,9 @@ func (a *app) check(names []string) error {
 			d := g.Definition()
 			fmt.Fprintf(a.Out, "%s: ok: %s, %s%s\n", indented(name), count(len(d.Nodes), "node"), count(len(d.Edges), "edge"), remarks(ds))
 			fmt.Fprintln(a.Out, indented(sayWorst(w)))
+			if asks := sayAsks(g.Plan().Asks()); asks != "" {
+				fmt.Fprintln(a.Out, indented(asks))
+			}
 		}
 	}
 	if a.json {

@@ -13,7 +13,8 @@ import (
 
 // newHost makes a host as the operator's environment says.
 func (a *app) newHost(options ...host.Option) (*host.Host, error) {
-	return host.New(append([]host.Option{host.WithCacheDir(cacheDir())}, options...)...)
+	options = append(options, host.WithCacheDir(cacheDir()))
+	return host.New(append(options, a.world()...)...)
 }
 
 // load loads a graph, or gives host.ErrInterrupted as soon as ctx is done: to

@@ -1,0 +1,77 @@
+package cli
+
+// What the command line offers to graphs, and what graphs ask for.
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/chainrun/chainrun/host"
+	"github.com/chainrun/chainrun/host/capability/llm"
+	"github.com/chainrun/chainrun/host/capability/secret"
+	"github.com/chainrun/chainrun/host/graph"
+	"github.com/chainrun/chainrun/host/plan"
+)
+
+// world gives the capabilities that every graph may be granted.
+func (a *app) world() []host.Option {
+	return []host.Option{
+		host.WithSecrets(secret.System()),
+		host.WithCapability("llm", llm.New(llm.Options{})),
+	}
+}
+
+// sayAsks tells a person what a graph asks of the world, a line for each node's
+// grant and for each secret. What a graph's author wrote stands in it.
+func sayAsks(asks plan.Asks) string {
+	if asks.Nothing() {
+		return ""
+	}
+	var lines []string
+	for _, g := range asks.Grants {
+		line := fmt.Sprintf("  %s may ask %s: %s", g.Node, g.Capability, strings.Join(g.Methods, ", "))
+		if g.Kind != g.Capability {
+			line = fmt.Sprintf("  %s may ask %s (%s): %s", g.Node, g.Capability, g.Kind, strings.Join(g.Methods, ", "))
+		}
+		if len(g.Terms.Fields()) > 0 {
+			line += ", " + g.Terms.String()
+		}
+		if limits := sayLimits(g.Limits); limits != "" {
+			line += ", at most " + limits
+		}
+		if len(g.Settings.Fields()) > 0 {
+			line += "; " + g.Settings.String()
+		}
+		if len(g.Secrets) > 0 {
+			line += "; with the secret " + strings.Join(g.Secrets, ", ")
+		}
+		lines = append(lines, line)
+	}
+	for _, s := range asks.Secrets {
+		from := "the variable " + s.Env
+		if s.Path != "" {
+			from = "the file " + s.Path
+		}
+		lines = append(lines, fmt.Sprintf("  the secret %s is read from %s", s.Name, from))
+	}
+	for _, b := range asks.Budgets {
+		lines = append(lines, "  the budget of a run is "+sayLimits(graph.Limits{Calls: b.Calls, Tokens: b.Tokens, Cost: b.Cost}))
+	}
+	return strings.Join(lines, "\n")
+}
+
+func sayLimits(l graph.Limits) string {
+	var parts []string
+	add := func(n int64, what string) {
+		if n > 0 {
+			parts = append(parts, thousands(uint64(n))+" "+what)
+		}
+	}
+	add(l.Calls, "calls")
+	add(l.Bytes, "bytes")
+	add(l.Tokens, "tokens")
+	if l.Cost > 0 {
+		parts = append(parts, "a cost of "+strings.TrimRight(strings.TrimRight(fmt.Sprintf("%d.%09d", l.Cost/1e9, l.Cost%1e9), "0"), "."))
+	}
+	return strings.Join(parts, ", ")
+}
