@@ -12,6 +12,7 @@ import (
 	"github.com/chainrun/chainrun/host/capability"
 	"github.com/chainrun/chainrun/host/capability/secret"
 	"github.com/chainrun/chainrun/host/event"
+	"github.com/chainrun/chainrun/host/graph"
 	"github.com/chainrun/chainrun/host/invoke"
 	"github.com/chainrun/chainrun/host/plan"
 )
@@ -44,7 +45,7 @@ func newOffers(list []offered) (plan.Offers, error) {
 		switch {
 		case !capabilityName.MatchString(o.name):
 			return nil, fmt.Errorf("host: WithCapability: %q: a name has 1 to 64 of a-z, 0-9, _ and -", o.name)
-		case o.name == "node":
+		case o.name == graph.HostCapability:
 			return nil, errors.New(`host: WithCapability: "node" is what every node has without a grant`)
 		case offers[o.name] != nil:
 			return nil, fmt.Errorf("host: WithCapability: %q is offered twice", o.name)
@@ -83,7 +84,7 @@ func (h *Host) unlock(ctx context.Context, g *Graph) (vault, error) {
 	var all []*secret.Set
 	for _, p := range g.plan.All() {
 		var references []secret.Reference
-		for _, s := range p.Graph.Secrets {
+		for _, s := range p.Secrets {
 			file := s.File
 			if file != "" && !filepath.IsAbs(file) {
 				file = filepath.Join(filepath.Dir(p.Graph.File), filepath.FromSlash(file))

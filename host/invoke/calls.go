@@ -168,8 +168,8 @@ func (c *calls) prepare(ctx context.Context, asked sandbox.HostCall) (*call, err
 func (c *calls) allowed(one *call, asked sandbox.HostCall) (*plan.Grant, *failure.Failure) {
 	grant := c.n.Grant(asked.Capability)
 	if grant == nil {
-		return nil, denied(reasonNotGranted, "node %q was not granted %q; to grant it, write [nodes.%s.grants.%s] into the graph",
-			c.n.Name, one.fact.Capability, c.n.Name, one.fact.Capability)
+		return nil, denied(reasonNotGranted, "node %q was not granted %q; to grant it, write %s into the graph",
+			c.n.Name, one.fact.Capability, c.n.GrantLines(one.fact.Capability, nil))
 	}
 	method := grant.Offer.Method(asked.Method)
 	if method == nil {

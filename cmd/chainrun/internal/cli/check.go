@@ -31,7 +31,7 @@ func (a *app) check(names []string) error {
 	}
 	defer a.close(h)
 	var found graph.Diagnostics
-	worst := []worstCase{}
+	worst, asked := []worstCase{}, []asks{}
 	for _, name := range names {
 		g, err := h.Load(name)
 		ds, err := diagnosticsOf(name, err)
@@ -46,7 +46,7 @@ func (a *app) check(names []string) error {
 			continue
 		}
 		c, w := worstOf(name, g)
-		worst = append(worst, c)
+		worst, asked = append(worst, c), append(asked, asksOf(name, g.Plan().Asks()))
 		if !a.json {
 			d := g.Definition()
 			fmt.Fprintf(a.Out, "%s: ok: %s, %s%s\n", indented(name), count(len(d.Nodes), "node"), count(len(d.Edges), "edge"), remarks(ds))
@@ -60,7 +60,8 @@ func (a *app) check(names []string) error {
 		a.printJSON(struct {
 			Diagnostics graph.Diagnostics `json:"diagnostics"`
 			WorstCase   []worstCase       `json:"worst_case"`
-		}{notNil(found), worst})
+			Asks        []asks            `json:"asks"`
+		}{notNil(found), worst, asked})
 	} else if len(found) > 0 {
 		a.complain(found)
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/chainrun/chainrun/host"
 	"github.com/chainrun/chainrun/host/capability/llm"
 	"github.com/chainrun/chainrun/host/capability/secret"
+	"github.com/chainrun/chainrun/host/document"
 	"github.com/chainrun/chainrun/host/graph"
 	"github.com/chainrun/chainrun/host/plan"
 )
@@ -74,4 +75,41 @@ func sayLimits(l graph.Limits) string {
 		parts = append(parts, "a cost of "+strings.TrimRight(strings.TrimRight(fmt.Sprintf("%d.%09d", l.Cost/1e9, l.Cost%1e9), "0"), "."))
 	}
 	return strings.Join(parts, ", ")
+}
+
+// asks is the form in JSON of what a graph asks of the world.
+type asks struct {
+	File    string      `json:"file"`
+	Grants  []grantAsk  `json:"grants"`
+	Secrets []secretAsk `json:"secrets"`
+}
+
+type grantAsk struct {
+	File        string            `json:"file"`
+	Node        string            `json:"node"`
+	Capability  string            `json:"capability"`
+	Kind        string            `json:"kind"`
+	Methods     []string          `json:"methods"`
+	Terms       document.Document `json:"terms,omitzero"`
+	Settings    document.Document `json:"settings,omitzero"`
+	Secrets     []string          `json:"secrets,omitempty"`
+	Environment []string          `json:"environment,omitempty"`
+}
+
+type secretAsk struct {
+	File string `json:"file"`
+	Name string `json:"name"`
+	Env  string `json:"env,omitempty"`
+	Path string `json:"path,omitempty"`
+}
+
+func asksOf(name string, all plan.Asks) asks {
+	a := asks{File: name, Grants: []grantAsk{}, Secrets: []secretAsk{}}
+	for _, g := range all.Grants {
+		a.Grants = append(a.Grants, grantAsk{g.File, g.Node, g.Capability, g.Kind, g.Methods, g.Terms, g.Settings, g.Secrets, g.Environment})
+	}
+	for _, s := range all.Secrets {
+		a.Secrets = append(a.Secrets, secretAsk{s.File, s.Name, s.Env, s.Path})
+	}
+	return a
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/chainrun/chainrun/host"
+	"github.com/chainrun/chainrun/host/capability"
 	"github.com/chainrun/chainrun/host/plan"
 )
 
@@ -27,6 +28,10 @@ type worstFigures struct {
 	Attempts int64  `json:"attempts"`
 	Fuel     uint64 `json:"fuel"`
 	TimeMS   int64  `json:"time_ms"`
+	// What capabilities can be asked for; absent: nothing bounds it.
+	Calls  *int64 `json:"calls,omitempty"`
+	Tokens *int64 `json:"tokens,omitempty"`
+	Cost   *int64 `json:"cost_billionths,omitempty"`
 }
 
 type worstElement struct {
@@ -35,11 +40,21 @@ type worstElement struct {
 }
 
 func figures(w plan.WorstCase) worstFigures {
-	return worstFigures{Steps: w.Steps, Attempts: w.Attempts, Fuel: w.Fuel, TimeMS: w.Time.Milliseconds()}
+	return worstFigures{
+		Steps: w.Steps, Attempts: w.Attempts, Fuel: w.Fuel, TimeMS: w.Time.Milliseconds(),
+		Calls: bounded(w.Calls), Tokens: bounded(w.Tokens), Cost: bounded(w.Cost),
+	}
+}
+
+func bounded(n int64) *int64 {
+	if n >= capability.Unlimited {
+		return nil
+	}
+	return &n
 }
 
 func worstOf(name string, g *host.Graph) (worstCase, plan.WorstCase) {
-	w := plan.Worst(g.Definition())
+	w := g.Plan().Worst()
 	c := worstCase{File: name, worstFigures: figures(w), Elements: []worstElement{}, Waits: append([]string{}, w.Waits...)}
 	for _, e := range w.Elements {
 		c.Elements = append(c.Elements, worstElement{e.Step, figures(e.WorstCase)})
@@ -74,6 +89,12 @@ func limits(w plan.WorstCase) string {
 	text := fmt.Sprintf("%s, %s of fuel, %s", count(int(w.Attempts), "attempt"), fuel, last)
 	if w.Steps > 0 { // an element of a module has no steps of its own
 		text = count(int(w.Steps), "step") + ", " + text
+	}
+	switch {
+	case w.Calls >= capability.Unlimited:
+		text += ", calls of capabilities without limit"
+	case w.Calls > 0:
+		text += fmt.Sprintf(", %s of capabilities", count(int(w.Calls), "call"))
 	}
 	return text
 }
