@@ -16,6 +16,11 @@
 //  4. when they are durable, hand them to the observers, in order;
 //  5. only then carry out the other commands: begin attempts, set timers, abort.
 //
+// What an attempt asks of its [Calls] is answered between two facts: Admit is what
+// Machine.Admit says; Record is a fact like the others. The answer of Record comes
+// when step 4 is done, so that no node sees an answer that the journal does not
+// know of.
+//
 // So a step's success and the starts that it causes are stored together or not
 // at all, and nothing happens in the world that the journal does not know of.
 package driver
@@ -48,11 +53,13 @@ type Calls interface {
 	// has not; record the call with failure code budget, which ends the run. Each
 	// call that was admitted is recorded, or not made because the attempt ended.
 	Admit(ctx context.Context) (bool, error)
-	// Record makes a call durable. The node may see the answer only after it.
-	// The error means that the run is over, or cannot be recorded: the attempt
-	// ends with it.
+	// Record makes a call durable: those of an attempt have the ordinals 1, 2, and
+	// so on. The node may see the answer only after it. The error means that the
+	// attempt or the run is over, or cannot be recorded: the attempt ends with it.
+	// It may be over although the call was recorded: because of what it used up.
 	Record(ctx context.Context, c event.CapabilityAnswered) error
-	// Partial shows a part of an answer to whoever watches. It may drop it.
+	// Partial shows a part of an answer to whoever watches. It may drop it. Unlike
+	// the others it may be called from several goroutines at once.
 	Partial(p event.Partial)
 }
 

@@ -271,7 +271,7 @@ func (w *writer) answered(b CapabilityAnswered) {
 	if b.Failure != nil {
 		w.failure(*b.Failure)
 	}
-	if !b.Usage.valid() {
+	if !b.Usage.Valid() {
 		w.fail("its usage is negative")
 	}
 	w.key("usage")

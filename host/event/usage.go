@@ -34,8 +34,8 @@ func sum(a, b int64) int64 {
 	return a + b
 }
 
-// valid reports whether nothing is negative.
-func (u Usage) valid() bool { return min(u.Calls, u.Bytes, u.InputTokens, u.OutputTokens, u.Cost) >= 0 }
+// Valid reports whether nothing is negative.
+func (u Usage) Valid() bool { return min(u.Calls, u.Bytes, u.InputTokens, u.OutputTokens, u.Cost) >= 0 }
 
 // CostText writes a cost in the unit of the prices, exactly and without needless
 // zeros: 1_250_000 billionths are "0.00125".
@@ -97,7 +97,7 @@ func (u *Usage) UnmarshalJSON(b []byte) error {
 		return err
 	}
 	read := Usage{v.Calls, v.Bytes, v.InputTokens, v.OutputTokens, cost}
-	if !read.valid() {
+	if !read.Valid() {
 		return errors.New("a usage is negative")
 	}
 	*u = read

@@ -43,6 +43,13 @@
 // below the fourth element of "sub". One list of what is due, one of what is under
 // way, serve all frames.
 //
+// # What calls use up
+//
+// An attempt under way may call capabilities; each answer is a fact. It routes
+// nothing. What it used up counts for the limits of the step's grants, see Used, and
+// for the budgets of the graphs that the step is inside of: beyond one of them the
+// whole run stops at once.
+//
 // # Facts and decisions
 //
 // Every decision shows up as the next fact. [Machine.Apply] returns at most one

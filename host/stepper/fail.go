@@ -45,6 +45,7 @@ func (m *Machine) attemptFailed(e event.AttemptFailed, now time.Time) error {
 	}
 	if f.Code == failure.InvalidOutput {
 		s.feedback = feedback(f)
+		s.spending.rejected++
 	}
 	s.refused = f.Code
 	if due, ok := m.again(s, f, now); ok {

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/chainrun/chainrun/host/document"
+	"github.com/chainrun/chainrun/host/event"
 	"github.com/chainrun/chainrun/host/graph"
 )
 
@@ -24,11 +25,13 @@ type frame struct {
 	input document.Document
 	run   document.Document // what expressions see as run
 
-	root   *turn
-	atRest bool // the graph's own turn is
-	begun  int  // activations
-	best   ending
-	bestAt place // where best succeeded
+	root     *turn
+	atRest   bool        // the graph's own turn is
+	begun    int         // activations
+	used     event.Usage // of capabilities, with all that is inside
+	admitted int         // calls that are admitted and not recorded
+	best     ending
+	bestAt   place // where best succeeded
 }
 
 // area is what comes to an end as a whole: a run, a subgraph, the elements of a

@@ -13,6 +13,9 @@ func (m *Machine) runs(s *step, running bool) {
 		return
 	}
 	s.running = running
+	if !running {
+		s.settleCalls(s.spending.admitted)
+	}
 	for at := s.around(); at != nil; at = at.around() {
 		if running {
 			at.busy++

@@ -39,7 +39,7 @@ func (m *Machine) Judge(o event.Outcome) event.Body {
 	switch {
 	case err != nil:
 		if o.Failure == nil {
-			return event.AttemptSucceeded{Attempt: o.Attempt, Output: o.Output, Fuel: o.Fuel}
+			return succeeded(o)
 		}
 		failed.Failure = *o.Failure
 		return failed
@@ -47,16 +47,24 @@ func (m *Machine) Judge(o event.Outcome) event.Body {
 		failed.Failure = m.abortion(s)
 	case o.Failure != nil:
 		failed.Failure = readable(*o.Failure)
+	case event.StoredBytes(o.Stored) > event.MaxStoredBytes:
+		failed.Failure = s.failed(failure.CapabilityError, fmt.Sprintf(
+			"what the attempt stores has more than %d bytes, keys and values together", event.MaxStoredBytes))
+		failed.Failure.Reason = "stored_too_large"
 	default:
 		v, f := m.judge(s, o.Output)
 		if f == nil {
 			s.verdict = v
-			return event.AttemptSucceeded{Attempt: o.Attempt, Output: o.Output, Fuel: o.Fuel}
+			return succeeded(o)
 		}
 		failed.Failure = *f
 	}
 	failed.Failure.Node, failed.Failure.Step, failed.Failure.Attempt = o.Node, o.Step, o.Number
 	return failed
+}
+
+func succeeded(o event.Outcome) event.AttemptSucceeded {
+	return event.AttemptSucceeded{Attempt: o.Attempt, Output: o.Output, Fuel: o.Fuel, Stored: o.Stored}
 }
 
 // judge evaluates the writes and conditions of a step.

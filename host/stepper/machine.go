@@ -118,6 +118,8 @@ func (m *Machine) apply(e event.Event) error {
 		return m.succeeded(body)
 	case event.AttemptFailed:
 		return m.attemptFailed(body, e.Time)
+	case event.CapabilityAnswered:
+		return m.capabilityAnswered(body)
 	case event.TimerFired:
 		return m.timerFired(body, e.Time)
 	case event.SignalReceived:

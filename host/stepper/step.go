@@ -3,6 +3,7 @@ package stepper
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/chainrun/chainrun/host/document"
@@ -24,15 +25,16 @@ type step struct {
 	input    document.Document // what the node is given
 	feedback []failure.Violation
 
-	attempt int       // the last that began; 0: none did
-	began   time.Time // of the first attempt
-	at      time.Time // of the last attempt
-	running bool      // an attempt is under way; else the step waits for another
-	aborted failure.Code
-	refused failure.Code // of the last attempt that failed
-	overdue bool         // its deadline has passed
-	waking  string
-	verdict *verdict // of the outcome that was judged last
+	attempt  int       // the last that began; 0: none did
+	began    time.Time // of the first attempt
+	at       time.Time // of the last attempt
+	running  bool      // an attempt is under way; else the step waits for another
+	aborted  failure.Code
+	refused  failure.Code // of the last attempt that failed
+	overdue  bool         // its deadline has passed
+	spending spending     // on capabilities
+	waking   string
+	verdict  *verdict // of the outcome that was judged last
 
 	inner     *frame // of a node that is a graph, while it is under way
 	each      *each  // of a foreach
@@ -192,6 +194,7 @@ func (m *Machine) attemptStarted(o *owed, now time.Time) {
 	s := o.step
 	s.attempt++
 	s.at = now
+	s.spending.newAttempt()
 	if s.attempt == 1 {
 		m.under(s)
 	}
@@ -211,6 +214,8 @@ func (m *Machine) invoke(s *step) Invoke {
 		Seed:     attemptSeed(m.seed, s.id, s.attempt),
 		Input:    s.input,
 		Feedback: s.feedback,
+		Used:     slices.Clone(s.spending.before),
+		Rejected: s.spending.rejected,
 	}
 }
 

@@ -130,7 +130,10 @@ func (s *step) overdueFailure() failure.Failure {
 
 // Open gives what a run still waits for between two batches: an Invoke for each
 // attempt under way, in canonical order, then a Wake for each timer, by name. It is what
-// a driver carries out after it has made a machine again from a journal.
+// a driver carries out after it has made a machine again from a journal. Used of
+// such an Invoke is without the attempt's own answers: they are the events
+// CapabilityAnswered of the journal since its AttemptStarted, and the next of its
+// calls has the ordinal after theirs.
 func (m *Machine) Open() []Command {
 	if m.done {
 		return nil

@@ -1,6 +1,7 @@
 package local
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/chainrun/chainrun/host/driver"
 	"github.com/chainrun/chainrun/host/event"
+	"github.com/chainrun/chainrun/host/failure"
 	"github.com/chainrun/chainrun/host/stepper"
 )
 
@@ -18,6 +20,7 @@ import (
 type run struct {
 	d       *Driver
 	s       driver.Session
+	invoker driver.Invoker
 	machine *stepper.Machine
 	resting bool // and Rests has been told; it has no place in the gate
 
@@ -31,10 +34,18 @@ type run struct {
 
 	waiting  []stepper.Invoke // attempts that have no place yet
 	dropped  []event.Attempt  // of those, the ones that are wanted no more
-	attempts map[event.Attempt]context.CancelCauseFunc
+	attempts map[event.Attempt]*attempt
 	results  chan result
+	asks     chan ask
 	workers  sync.WaitGroup
 	timers   timers
+}
+
+// attempt is one that is under way. Its context ends when the run no longer wants
+// the outcome, or has it.
+type attempt struct {
+	ctx    context.Context //nolint:containedctx // the attempt is the call
+	cancel context.CancelCauseFunc
 }
 
 // result is what an attempt hands in.
@@ -45,10 +56,11 @@ type result struct {
 
 func newRun(ctx context.Context, d *Driver, s driver.Session) *run {
 	r := &run{
-		d: d, s: s,
+		d: d, s: s, invoker: cmp.Or(s.Invoker, d.invoker),
 		machine:  stepper.New(s.Plan.Graph),
-		attempts: map[event.Attempt]context.CancelCauseFunc{},
+		attempts: map[event.Attempt]*attempt{},
 		results:  make(chan result),
+		asks:     make(chan ask),
 	}
 	r.ctx, r.cancel = context.WithCancelCause(context.WithoutCancel(ctx))
 	return r
@@ -106,6 +118,8 @@ func (r *run) drive(ctx context.Context) (event.RunFinished, error) {
 			r.begin()
 		case o := <-r.results:
 			err = r.handIn(o)
+		case q := <-r.asks:
+			err = r.answer(q)
 		case <-r.timers.next(r.d.clock):
 			err = r.wake()
 		case signal, open := <-r.s.Signals:
@@ -229,9 +243,9 @@ func (r *run) begin() {
 	c := r.waiting[0]
 	r.waiting = r.waiting[1:]
 	ctx, cancel := context.WithCancelCause(r.ctx)
-	r.attempts[c.Attempt] = cancel
+	r.attempts[c.Attempt] = &attempt{ctx, cancel}
 	r.workers.Go(func() {
-		o, err := r.d.invoker.Invoke(ctx, r.s.Plan, c, nil)
+		o, err := r.invoker.Invoke(ctx, r.s.Plan, c, &calls{r, c.Attempt, ctx})
 		<-r.d.places
 		o.Attempt = c.Attempt
 		r.results <- result{o, err}
@@ -241,7 +255,12 @@ func (r *run) begin() {
 // handIn takes what came of an attempt.
 func (r *run) handIn(o result) error {
 	a := o.outcome.Attempt
-	r.attempts[a](nil)
+	var aborted *driver.AbortedError
+	if o.err != nil && errors.As(context.Cause(r.attempts[a].ctx), &aborted) && errors.As(o.err, &aborted) {
+		// It ended with what its calls told it.
+		o = result{outcome: event.Outcome{Attempt: a, Failure: &failure.Failure{Code: aborted.Cause, Message: aborted.Error()}}}
+	}
+	r.attempts[a].cancel(nil)
 	delete(r.attempts, a)
 	if o.err != nil {
 		return fmt.Errorf("step %q, attempt %d: %w", a.Step, a.Number, o.err)
@@ -252,8 +271,8 @@ func (r *run) handIn(o result) error {
 // abort ends an attempt: one under way soon hands in a failure; one that still
 // waits for its place is not begun, and hands it in at once.
 func (r *run) abort(c stepper.Abort) {
-	if cancel := r.attempts[c.Attempt]; cancel != nil {
-		cancel(&driver.AbortedError{Abort: c})
+	if a := r.attempts[c.Attempt]; a != nil {
+		a.cancel(&driver.AbortedError{Abort: c})
 		return
 	}
 	for i, w := range r.waiting {

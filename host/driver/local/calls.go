@@ -1,0 +1,110 @@
+package local
+
+// Where the calls of an attempt meet their run.
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/chainrun/chainrun/host/driver"
+	"github.com/chainrun/chainrun/host/event"
+)
+
+// calls implements [driver.Calls] for one attempt. It asks the run's goroutine,
+// which alone touches the machine and the journal.
+type calls struct {
+	r    *run
+	name event.Attempt
+	// ctx is the attempt's: it ends when the run no longer wants its outcome, when
+	// the outcome is there, and when the run closes.
+	ctx context.Context //nolint:containedctx // the attempt is the call
+}
+
+var _ driver.Calls = (*calls)(nil)
+
+// ask is a question of an attempt to its run.
+type ask struct {
+	name  event.Attempt
+	fact  *event.CapabilityAnswered // to be recorded; nil: may it make a call more?
+	reply chan<- reply              // takes one without a receiver
+}
+
+type reply struct {
+	admitted bool
+	err      error
+}
+
+// Admit implements [driver.Calls].
+func (c *calls) Admit(ctx context.Context) (bool, error) {
+	got, err := c.ask(ctx, nil)
+	return got.admitted, err
+}
+
+// Record implements [driver.Calls].
+func (c *calls) Record(ctx context.Context, fact event.CapabilityAnswered) error {
+	fact.Attempt = c.name
+	_, err := c.ask(ctx, &fact)
+	return err
+}
+
+// Partial implements [driver.Calls].
+func (c *calls) Partial(p event.Partial) {
+	if see := c.r.s.Partial; see != nil && c.ctx.Err() == nil {
+		see(p)
+	}
+}
+
+// ask never waits for anything but the run's goroutine at work: that one takes
+// questions whenever it waits, and answers each that it takes. When it takes none
+// any more, c.ctx ends.
+func (c *calls) ask(ctx context.Context, fact *event.CapabilityAnswered) (reply, error) {
+	if err := over(ctx, c.ctx); err != nil {
+		return reply{}, err
+	}
+	answer := make(chan reply, 1)
+	select {
+	case c.r.asks <- ask{c.name, fact, answer}:
+	case <-c.ctx.Done():
+		return reply{}, over(c.ctx)
+	case <-ctx.Done():
+		return reply{}, over(ctx)
+	}
+	select {
+	case got := <-answer:
+		if got.err != nil {
+			return reply{}, got.err
+		}
+		// The fact itself may have ended the run.
+		return got, over(c.ctx)
+	case <-c.r.ctx.Done():
+		return reply{}, over(c.r.ctx)
+	}
+}
+
+// over says why the first of these that is done is.
+func over(contexts ...context.Context) error {
+	for _, ctx := range contexts {
+		if ctx.Err() != nil {
+			return fmt.Errorf("the attempt is over: %w", context.Cause(ctx))
+		}
+	}
+	return nil
+}
+
+// answer answers a question of an attempt. The error ends the run.
+func (r *run) answer(q ask) (err error) {
+	var got reply
+	defer func() { q.reply <- got }()
+	a := r.attempts[q.name]
+	switch {
+	case a == nil || a.ctx.Err() != nil:
+		// ask says why.
+		return nil
+	case q.fact == nil:
+		got.admitted = r.machine.Admit(q.name)
+		return nil
+	}
+	err = r.commit(*q.fact)
+	got.err = err
+	return err
+}
