@@ -25,9 +25,6 @@ func anthropicOptions(t *target, x *exchange, key string) []option.RequestOption
 		option.WithBaseURL(t.baseURL + "/"),
 		option.WithHTTPClient(x),
 		option.WithMaxRetries(0),
-		// The client refuses long answers without streaming unless it is given a
-		// time; the call's context is the one that counts.
-		option.WithRequestTimeout(24 * time.Hour),
 		option.WithHeader("Idempotency-Key", key),
 	}
 	if t.key != "" {
@@ -47,7 +44,9 @@ func anthropicChat(ctx context.Context, t *target, x *exchange, key string, c *c
 	}
 	service := anthropic.NewMessageService(anthropicOptions(t, x, key)...)
 	if !c.stream {
-		answer, err := service.New(ctx, params)
+		// The client refuses long answers without streaming unless it is given a
+		// time; the call's context is the one that counts.
+		answer, err := service.New(ctx, params, option.WithRequestTimeout(24*time.Hour))
 		if err != nil {
 			return err
 		}
@@ -55,9 +54,6 @@ func anthropicChat(ctx context.Context, t *target, x *exchange, key string, c *c
 	}
 	stream := service.NewStreaming(ctx, params)
 	defer func() { _ = stream.Close() }() // nothing is left to be read
-	if err := stream.Err(); err != nil {
-		return err // without a decoder Next would panic
-	}
 	var ended bool
 	var used anthropicUsed
 	for !ended && stream.Next() {

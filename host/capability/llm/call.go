@@ -21,7 +21,7 @@ type question struct {
 	key string
 	// once asks one endpoint. The error is a *capability.Error, or one that
 	// explain knows. usage counts in both cases.
-	once func(ctx context.Context, t *target, x *exchange) (document.Document, counted, error)
+	once func(ctx context.Context, t *target, x *exchange, left capability.Left) (document.Document, counted, error)
 	// embeds: endpoints without embeddings cannot answer it.
 	embeds bool
 	// stream says whether an endpoint is asked for a stream.
@@ -117,11 +117,12 @@ func (c *Capability) ask(ctx context.Context, q *question, call capability.Call)
 	for i, one := range list {
 		d, used, err := c.askOne(ctx, q, one, call, i > 0)
 		usage = sum(usage, used.usage)
+		call.Left = less(call.Left, used.usage)
 		if err == nil {
 			return capability.Answer{Document: d, Usage: usage}, nil
 		}
 		all = append(all, failed{endpoint: one.name, Error: err})
-		if ctx.Err() != nil || len(all) == 1 && !err.Retryable {
+		if ctx.Err() != nil || len(all) == 1 && !err.Retryable || call.Left.Tokens == 0 || call.Left.Cost == 0 {
 			break
 		}
 	}
@@ -134,6 +135,17 @@ func sum(a, b capability.Usage) capability.Usage {
 		OutputTokens: a.OutputTokens + b.OutputTokens,
 		Cost:         min(a.Cost+b.Cost, capability.Unlimited),
 	}
+}
+
+// less is what an attempt at one endpoint leaves for the next.
+func less(left capability.Left, used capability.Usage) capability.Left {
+	if left.Tokens < capability.Unlimited {
+		left.Tokens = max(left.Tokens-used.InputTokens-used.OutputTokens, 0)
+	}
+	if left.Cost < capability.Unlimited {
+		left.Cost = max(left.Cost-used.Cost, 0)
+	}
+	return left
 }
 
 func (c *Capability) askOne(ctx context.Context, q *question, one candidate, call capability.Call, again bool) (document.Document, counted, *capability.Error) {
@@ -158,9 +170,9 @@ func (c *Capability) askOne(ctx context.Context, q *question, one candidate, cal
 		limited, cancel = context.WithTimeout(ctx, t.timeout)
 		defer cancel()
 	}
-	x := &exchange{client: c.pool.client, stream: q.stream(one.endpoint), limit: min(t.MaxAnswerBytes, call.Left.Bytes)}
-	d, used, err := q.once(limited, t, x)
-	leave(used.usage.InputTokens + used.usage.OutputTokens - estimate)
+	x := &exchange{client: c.pool.client, hide: t.secrets(), stream: q.stream(one.endpoint), limit: min(t.MaxAnswerBytes, call.Left.Bytes)}
+	d, used, err := q.once(limited, t, x, call.Left)
+	leave(used.rate - estimate)
 	if err == nil {
 		return d, used, nil
 	}

@@ -52,8 +52,8 @@ func (c *Capability) chat(ctx context.Context, call capability.Call) (capability
 				))
 			}
 		},
-		once: func(ctx context.Context, t *target, x *exchange) (document.Document, counted, error) {
-			fitted, err := request.conversation(t, maxTokens(request, t, g, call.Left), x.stream)
+		once: func(ctx context.Context, t *target, x *exchange, left capability.Left) (document.Document, counted, error) {
+			fitted, err := request.conversation(t, maxTokens(request, t, g, left), x.stream)
 			if err != nil {
 				return document.Document{}, counted{}, err
 			}
@@ -69,12 +69,12 @@ func (c *Capability) chat(ctx context.Context, call capability.Call) (capability
 				if r.size() == 1 && !r.usage.known {
 					return document.Document{}, counted{}, err // nothing came
 				}
-				return document.Document{}, count(t, r.usage, upperInput(call), r.size(), call.Left), err
+				return document.Document{}, count(t, r.usage, upperInput(call), r.size(), left), err
 			}
 			if fitted.structured == structuredTool {
 				r.unfold()
 			}
-			used := count(t, r.usage, upperInput(call), r.size(), call.Left)
+			used := count(t, r.usage, upperInput(call), r.size(), left)
 			return r.document(t, used), used, nil
 		},
 	}, call)

@@ -32,12 +32,12 @@ func (c *Capability) embed(ctx context.Context, call capability.Call) (capabilit
 		embeds:     true,
 		stream:     func(*endpoint) bool { return false },
 		again:      func(*target) {},
-		once: func(ctx context.Context, t *target, x *exchange) (document.Document, counted, error) {
+		once: func(ctx context.Context, t *target, x *exchange, left capability.Left) (document.Document, counted, error) {
 			vectors, model, said, err := openaiEmbed(ctx, t, x, call.Key, request.Input, request.Dimensions)
 			if err != nil {
 				return document.Document{}, counted{}, err
 			}
-			used := count(t, said, upperInput(call), 0, call.Left)
+			used := count(t, said, upperInput(call), 0, left)
 			list, err := vectorList(vectors, x.limit)
 			if err != nil {
 				return document.Document{}, used, err

@@ -3,6 +3,7 @@ package llm
 // This file finds the endpoint of a call and the values behind its references.
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -34,6 +35,15 @@ type target struct {
 	key     string
 	headers [][2]string // sorted by name
 	model   string
+}
+
+// secrets are the texts that no error may show.
+func (t *target) secrets() []string {
+	list := []string{t.key}
+	for _, h := range t.headers {
+		list = append(list, h[1])
+	}
+	return slices.DeleteFunc(list, func(s string) bool { return len(s) < 4 })
 }
 
 // endpointNames are the endpoints that a grant may name.
@@ -142,22 +152,20 @@ func (e *endpoint) resolve(model string, secrets capability.Secrets) (*target, e
 		t.headers = append(t.headers, [2]string{name, value})
 	}
 	env := environment[e.API]
+	operators, _ := secrets.Env(env.url)
 	if t.baseURL == "" {
-		// The key of the environment goes to the address of the environment or
-		// to the API's own, never to an address that a graph names.
-		if t.key == "" && !authorized {
-			t.key, _ = secrets.Env(env.key)
-		}
-		t.baseURL, _ = secrets.Env(env.url)
-		if t.baseURL == "" {
-			if t.key == "" && !authorized {
-				return nil, &capability.Error{
-					Reason: "no_key",
-					Message: fmt.Sprintf("endpoint %q: there is no key for %s; write `key = \"${secret:NAME}\"` and [secrets.NAME] with `env = %q`, or set %s",
-						e.name, env.official, env.key, env.key),
-				}
+		t.baseURL = cmp.Or(operators, env.official)
+	}
+	// The key of the environment goes to the address of the environment or to
+	// the API's own, never to another one that a graph names.
+	if t.key == "" && !authorized && (t.baseURL == operators || t.baseURL == env.official) {
+		t.key, _ = secrets.Env(env.key)
+		if t.key == "" && t.baseURL == env.official {
+			return nil, &capability.Error{
+				Reason: "no_key",
+				Message: fmt.Sprintf("endpoint %q: there is no key for %s; write `key = \"${secret:NAME}\"` and [secrets.NAME] with `env = %q`, or set %s",
+					e.name, env.official, env.key, env.key),
 			}
-			t.baseURL = env.official
 		}
 	}
 	if err := checkURL(t.baseURL); err != nil {

@@ -17,7 +17,6 @@ import (
 	"strings"
 	"time"
 	"unicode"
-	"unicode/utf8"
 )
 
 const (
@@ -74,6 +73,7 @@ type exchange struct {
 	client *http.Client
 	stream bool
 	limit  int64 // bytes of the answer that is wanted
+	hide   []string
 	body   *boundedBody
 }
 
@@ -100,7 +100,7 @@ func (x *exchange) Do(req *http.Request) (*http.Response, error) {
 func (x *exchange) head(resp *http.Response) error {
 	switch {
 	case resp.StatusCode >= 400:
-		return statusError(resp)
+		return x.statusError(resp)
 	case resp.StatusCode >= 300:
 		return &exchangeError{
 			reason: "redirect",
@@ -125,8 +125,16 @@ func (x *exchange) head(resp *http.Response) error {
 }
 
 // statusError reads an error's body as far as it is bounded.
-func statusError(resp *http.Response) error {
+func (x *exchange) statusError(resp *http.Response) error {
 	body, _ := io.ReadAll(io.LimitReader(resp.Body, maxErrorBytes)) // what could be read is enough
+	if len(body) == maxErrorBytes {
+		body = body[:bytes.LastIndexByte(body, ' ')+1] // no half of a key
+	}
+	for _, s := range x.hide {
+		// Servers like to repeat keys. The host would find it, but not the half
+		// that the bound below may leave.
+		body = bytes.ReplaceAll(body, []byte(s), []byte("[key]"))
+	}
 	e := &exchangeError{
 		reason:     fmt.Sprintf("http_%d", resp.StatusCode),
 		text:       fmt.Sprintf("HTTP %d", resp.StatusCode),
@@ -227,10 +235,8 @@ func clean(text string, limit int) string {
 	if len(text) <= limit {
 		return text
 	}
-	for limit > 0 && !utf8.RuneStart(text[limit]) {
-		limit--
-	}
-	return text[:limit] + "…"
+	// Words stay whole: half a secret is not found by whoever takes secrets out.
+	return text[:strings.LastIndexByte(text[:limit], ' ')+1] + "…"
 }
 
 // connectionError says why there was no answer at all. Addresses are left out:

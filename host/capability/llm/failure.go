@@ -55,6 +55,8 @@ func explain(err error, stream bool, began bool) *exchangeError {
 		return &exchangeError{reason: "invalid_answer", text: "the answer is no JSON of this API: " + clean(err.Error(), maxErrorText), retryable: true}
 	case errors.Is(err, context.DeadlineExceeded):
 		return &exchangeError{reason: "timeout", text: "there was no answer in time", retryable: true}
+	case errors.Is(err, context.Canceled):
+		return &exchangeError{reason: "canceled", text: "the call was canceled", retryable: true}
 	}
 	var network net.Error
 	if stream && began && (errors.Is(err, io.ErrUnexpectedEOF) || errors.As(err, &network) || isReset(err)) {
@@ -69,7 +71,7 @@ func explain(err error, stream bool, began bool) *exchangeError {
 // isReset finds what HTTP/2 streams end with, which has no type to ask for.
 func isReset(err error) bool {
 	text := err.Error()
-	return strings.Contains(text, "stream error") || strings.Contains(text, "connection")
+	return strings.Contains(text, "stream error") || strings.Contains(text, "connection") || strings.Contains(text, "unexpected EOF")
 }
 
 // failed is what one endpoint of a call came to.
@@ -79,7 +81,7 @@ type failed struct {
 }
 
 // together is the error of a call whose endpoints all failed: the first one's,
-// with the least time to wait of those that name one.
+// with the least time after which any of them may answer.
 func together(all []failed, usage capability.Usage) *capability.Error {
 	e := *all[0].Error
 	e.Usage = usage

@@ -180,6 +180,7 @@ type counted struct {
 	tokens
 	priced bool
 	usage  capability.Usage // as the host counts it
+	rate   int64            // tokens as the endpoint's rate counts them
 }
 
 // count makes the usage of an answer. Where the endpoint did not say it and the
@@ -193,6 +194,10 @@ func count(t *target, said tokens, input, output int64, left capability.Left) co
 		if left.Tokens < capability.Unlimited || left.Cost < capability.Unlimited {
 			counts = tokens{input: input, output: output}
 		}
+	}
+	c.rate = said.input + said.output
+	if !said.known {
+		c.rate = (input + output) / 4 // about what texts have
 	}
 	c.usage = capability.Usage{InputTokens: counts.input, OutputTokens: counts.output}
 	if p, ok := t.prices[t.model]; ok {

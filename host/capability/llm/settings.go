@@ -167,6 +167,11 @@ func readEndpoint(name, pointer string, t endpointTable) (*endpoint, capability.
 			complain("base_url", err.Error(), `write one such as "http://127.0.0.1:8080/v1"`)
 		}
 	}
+	for _, field := range [][2]string{{"model", t.Model}, {"embeddings", t.Embeddings}} {
+		if strings.Contains(field[1], reference) {
+			complain(field[0], "secrets stand in key, base_url and headers only", "")
+		}
+	}
 	for _, h := range slices.Sorted(maps.Keys(t.Headers)) {
 		if err := checkHeader(h, t.Headers[h]); err != nil {
 			complain("headers/"+escape(h), err.Error(), "")
@@ -175,6 +180,9 @@ func readEndpoint(name, pointer string, t endpointTable) (*endpoint, capability.
 	for _, k := range slices.Sorted(maps.Keys(t.Extra)) {
 		if slices.Contains(ownFields, k) {
 			complain("extra/"+escape(k), fmt.Sprintf("%q is what chainrun itself writes into requests", k), "")
+		}
+		if strings.Contains(string(t.Extra[k]), reference) {
+			complain("extra/"+escape(k), "secrets stand in key, base_url and headers only", "")
 		}
 	}
 	if e.API == apiAnthropic {
@@ -189,6 +197,9 @@ func readEndpoint(name, pointer string, t endpointTable) (*endpoint, capability.
 	}
 	return e, problems
 }
+
+// reference is how a reference to a secret begins.
+const reference = "${secret:"
 
 // ownFields are the fields of a request's body that `extra` may not set.
 var ownFields = []string{
