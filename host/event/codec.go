@@ -135,7 +135,7 @@ func oneLine(b []byte) []byte {
 }
 
 // TypePartial is the type that [PartialLine] writes. It is no type of an event.
-const TypePartial Type = "capability_partial"
+const TypePartial = "capability_partial"
 
 // PartialLine gives a part of an answer as one line of JSON without the line
 // break: what `--events` prints between the events.

@@ -29,10 +29,11 @@ const (
 type View struct {
 	Run     string            `json:"run"`
 	Status  string            `json:"status"`
-	Output  document.Document `json:"output"`  // absent (null) where the run is not done
-	Failure *failure.Failure  `json:"failure"` // nil (null) where there is none
-	Steps   []Step            `json:"steps"`   // in canonical order; what never began is not among them
-	Fuel    uint64            `json:"fuel"`    // of all attempts that ended
+	Output  document.Document `json:"output"`         // absent (null) where the run is not done
+	Failure *failure.Failure  `json:"failure"`        // nil (null) where there is none
+	Steps   []Step            `json:"steps"`          // in canonical order; what never began is not among them
+	Fuel    uint64            `json:"fuel"`           // of all attempts that ended
+	Usage   event.Usage       `json:"usage,omitzero"` // of all calls of capabilities; left out where there was none
 	// Digest is that of the lineage; "" before the end of the run.
 	Digest string `json:"digest"`
 }
@@ -45,8 +46,11 @@ type Step struct {
 	Attempts   int        `json:"attempts"` // that began
 	Fuel       uint64     `json:"fuel"`     // of its attempts that ended
 	DurationMS float64    `json:"duration_ms"`
-	// Elements counts those of a foreach that began. Their attempts and fuel
-	// are those of the step, with all that is inside them.
+	// Usage is that of its calls of capabilities, see [Calls]; left out where
+	// there was none.
+	Usage event.Usage `json:"usage,omitzero"`
+	// Elements counts those of a foreach that began. Their attempts, fuel and
+	// usage are those of the step, with all that is inside them.
 	Elements int `json:"elements,omitempty"`
 }
 
@@ -151,6 +155,10 @@ func (f *folder) apply(e event.Event) {
 		s := f.step(b.Step, b.Node, e.Time)
 		s.Status = StepDone
 		f.end(s, b, 0, e.Time)
+	case event.CapabilityAnswered:
+		s := f.step(b.Step, b.Node, e.Time)
+		s.Usage = s.Usage.Plus(b.Usage)
+		f.view.Usage = f.view.Usage.Plus(b.Usage)
 	case event.TimerFired, event.CancelRequested, event.SignalReceived:
 		// They show in what follows.
 	}
@@ -245,6 +253,7 @@ func (f *folder) finish() View {
 		}
 		last.Attempts += s.Attempts
 		last.Fuel += s.Fuel
+		last.Usage = last.Usage.Plus(s.Usage)
 	}
 	if f.finished != nil {
 		v.Status = string(f.finished.Status)

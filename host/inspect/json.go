@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 
 	"github.com/chainrun/chainrun/host/document"
+	"github.com/chainrun/chainrun/host/event"
 	"github.com/chainrun/chainrun/host/failure"
 )
 
@@ -28,8 +29,9 @@ func (v View) MarshalJSON() ([]byte, error) {
 		Failure *shownFailure     `json:"failure"`
 		Steps   []Step            `json:"steps"`
 		Fuel    uint64            `json:"fuel"`
+		Usage   event.Usage       `json:"usage,omitzero"`
 		Digest  string            `json:"digest"`
-	}{v.Run, v.Status, v.Output, nil, v.Steps, v.Fuel, v.Digest}
+	}{v.Run, v.Status, v.Output, nil, v.Steps, v.Fuel, v.Usage, v.Digest}
 	if f := v.Failure; f != nil {
 		shown.Failure = &shownFailure{f.Node, f.Step, f.Attempt, f.Code, f.Reason, f.Message, f.Violations}
 		if f.Violations == nil {

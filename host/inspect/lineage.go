@@ -29,14 +29,17 @@ import (
 //   - the run's status, and its output or the code and step of its failure.
 //
 // Not in it: the run's id, times, the texts that chainrun itself words, and the
-// fuel of attempts that ended by timeout, cancellation or interruption, which
-// the machine's speed decides. Nor are steps that come later in canonical order
+// fuel of attempts that ended by timeout, cancellation, interruption or a budget,
+// which the machine's speed decides. Nor is what was asked of capabilities, with
+// what answer, and what a success stores: of the world, the digest holds what nodes
+// made of it, so that a call that another version of a node no longer makes, or an
+// answer that came to the same output, does not change it. Nor are steps that come later in canonical order
 // than the one that failed the run, the subgraph or the foreach that they are in:
 // whether those ran depends on timing.
 const LineageVersion = 1
 
 // timed are the codes of attempts whose fuel the machine's speed decides.
-var timed = []failure.Code{failure.Timeout, failure.Canceled, failure.Deadline, failure.Interrupted}
+var timed = []failure.Code{failure.Timeout, failure.Canceled, failure.Deadline, failure.Interrupted, failure.Budget}
 
 // foreign are the codes of failures that somebody else words.
 var foreign = []failure.Code{failure.NodeError, failure.CapabilityError}
@@ -51,7 +54,7 @@ func (f *folder) lineage(steps []*track) string {
 	w.text(string(started.Seed[:]))
 	w.document(started.Input)
 	var cuts []cut
-	if why := finished.Failure; why != nil && why.Step != "" && why.Code != failure.MaxSteps {
+	if why := finished.Failure; why != nil && why.Step != "" && why.Code != failure.MaxSteps && why.Code != failure.Budget {
 		cuts = append(cuts, f.cut(nil, why.Step))
 	}
 	for _, s := range steps {

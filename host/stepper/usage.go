@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/chainrun/chainrun/host/event"
@@ -164,7 +165,7 @@ func (s *step) noRoom(refused failure.Failure) string {
 }
 
 func (f *frame) budgetText(d dimension) string {
-	used, limit, what := fmt.Sprint(d.used), fmt.Sprint(d.limit), d.key
+	used, limit, what := strconv.FormatInt(d.used, 10), strconv.FormatInt(d.limit, 10), d.key
 	if d.key == "cost" {
 		used, limit = event.CostText(d.used), event.CostText(d.limit)
 	}
