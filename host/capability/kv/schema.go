@@ -16,30 +16,39 @@ const (
 		"max_keys":{"type":"integer","minimum":1,"description":"in the space; default: 100000"}}}`
 )
 
+// The methods that more than this table speaks of.
+const (
+	getMethod    = "get"
+	setMethod    = "set"
+	deleteMethod = "delete"
+	addMethod    = "add"
+	listMethod   = "list"
+)
+
 var methods = []struct{ name, text, request, response string }{
 	{
-		"get", "the value of a key",
+		getMethod, "the value of a key",
 		`{"type":"object","additionalProperties":false,"required":["key"],"properties":{"key":` + keySchema + `}}`,
 		`{"type":"object","additionalProperties":false,"required":["found"],"properties":{
 			"found":{"type":"boolean"},"value":{"description":"where it was found"}}}`,
 	},
 	{
-		"set", "stores a value under a key",
+		setMethod, "stores a value under a key",
 		`{"type":"object","additionalProperties":false,"required":["key","value"],"properties":{"key":` + keySchema + `,"value":{}}}`,
 		`{"type":"object","additionalProperties":false}`,
 	},
 	{
-		"delete", "deletes a key; deleted says whether it was there",
+		deleteMethod, "deletes a key; deleted says whether it was there",
 		`{"type":"object","additionalProperties":false,"required":["key"],"properties":{"key":` + keySchema + `}}`,
 		`{"type":"object","additionalProperties":false,"required":["deleted"],"properties":{"deleted":{"type":"boolean"}}}`,
 	},
 	{
-		"add", "adds to a number, exactly; a key that is not there counts as 0",
+		addMethod, "adds to a number, exactly; a key that is not there counts as 0",
 		`{"type":"object","additionalProperties":false,"required":["key","by"],"properties":{"key":` + keySchema + `,"by":{"type":"number"}}}`,
 		`{"type":"object","additionalProperties":false,"required":["value"],"properties":{"value":{"type":"number"}}}`,
 	},
 	{
-		"list", "keys and their values, sorted by the bytes of the key; to read on where there are more, pass the last key as after",
+		listMethod, "keys and their values, sorted by the bytes of the key; to read on where there are more, pass the last key as after",
 		`{"type":"object","additionalProperties":false,"properties":{
 			"prefix":{"type":"string","maxLength":512,"description":"what the keys begin with; default: all"},
 			"after":{"type":"string","maxLength":512,"description":"keys greater than this one; default: from the first"},

@@ -73,7 +73,7 @@ func (s *session) Call(ctx context.Context, c capability.Call) (capability.Answe
 
 func (s *session) answer(ctx context.Context, c capability.Call) (document.Document, error) {
 	r, g := read(c.Request), readGrant(c.Grant)
-	if c.Method == "list" {
+	if c.Method == listMethod {
 		return s.list(ctx, r, g)
 	}
 	if fault := keyFault(r.key); fault != "" {
@@ -85,13 +85,13 @@ func (s *session) answer(ctx context.Context, c capability.Call) (document.Docum
 			Message: fmt.Sprintf("key %q is not granted to node %q; keys in its grant says which are", r.key, c.Caller.Node),
 		}
 	}
-	if g.readOnly && c.Method != "get" {
+	if g.readOnly && c.Method != getMethod {
 		return document.Document{}, &capability.Error{
 			Reason: "read_only", Denied: true,
 			Message: fmt.Sprintf("node %q may only read; its grant says read_only", c.Caller.Node),
 		}
 	}
-	if c.Method == "set" {
+	if c.Method == setMethod {
 		return document.Object(), s.write(ctx, r.key, r.value)
 	}
 	old, err := s.get(ctx, r.key)
@@ -99,17 +99,17 @@ func (s *session) answer(ctx context.Context, c capability.Call) (document.Docum
 		return document.Document{}, err
 	}
 	switch c.Method {
-	case "get":
+	case getMethod:
 		return document.Object(
 			document.Field{Key: "found", Value: document.Bool(!old.IsZero())},
 			document.Field{Key: "value", Value: old}), nil
-	case "delete":
+	case deleteMethod:
 		there := !old.IsZero()
 		if there {
 			err = s.write(ctx, r.key, document.Document{})
 		}
 		return document.Object(document.Field{Key: "deleted", Value: document.Bool(there)}), err
-	case "add":
+	case addMethod:
 		return s.add(ctx, r, old)
 	default:
 		return document.Document{}, &capability.Error{Reason: "unknown_method", Message: fmt.Sprintf("kv has no method %q", c.Method), Denied: true}
@@ -269,21 +269,21 @@ func (s *session) Recall(_ context.Context, c capability.Call, answer document.D
 	}
 	_, written := s.writes[r.key]
 	switch c.Method {
-	case "get":
+	case getMethod:
 		if !written {
 			return s.view.note(r.key, member("value"))
 		}
-	case "set":
+	case setMethod:
 		s.recall(r.key, r.value)
-	case "add":
+	case addMethod:
 		s.recall(r.key, member("value"))
-	case "delete":
+	case deleteMethod:
 		if member("deleted").String() == "true" {
 			s.recall(r.key, document.Document{})
 		} else if !written {
 			return s.view.note(r.key, document.Document{})
 		}
-	case "list":
+	case listMethod:
 		for item := range member("entries").All() {
 			e := read(item)
 			if _, written := s.writes[e.key]; written || e.value.IsZero() {

@@ -88,7 +88,7 @@ func readBackslash(b []byte) (out [utf8.UTFMax]byte, n, used int) {
 	if len(b) == 1 {
 		return out, 0, 0
 	}
-	width := 0
+	var width int
 	switch b[1] {
 	case 'x':
 		width = 2

@@ -23,8 +23,8 @@ func (g given) Resolve(_ context.Context, r Reference) (string, error) {
 	return v, nil
 }
 
-func set(t testing.TB, values ...string) *Set {
-	t.Helper()
+func set(tb testing.TB, values ...string) *Set {
+	tb.Helper()
 	g := given{}
 	var refs []Reference
 	for i := 0; i < len(values); i += 2 {
@@ -33,7 +33,7 @@ func set(t testing.TB, values ...string) *Set {
 	}
 	s, err := Resolve(context.Background(), g, refs, nil)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return s
 }

@@ -77,9 +77,10 @@ func Resolve(ctx context.Context, r Resolver, refs []Reference, environment []st
 		if ended := context.Cause(ctx); err != nil && ended != nil {
 			return "", false, fmt.Errorf("resolving secrets: %w", ended)
 		}
-		switch {
-		case err != nil && optional && errors.Is(err, ErrAbsent):
+		if optional && errors.Is(err, ErrAbsent) {
 			return "", false, nil
+		}
+		switch {
 		case err != nil:
 		case len(v) > MaxBytes:
 			err = fmt.Errorf("its value has more than %d bytes", MaxBytes)
@@ -92,7 +93,7 @@ func Resolve(ctx context.Context, r Resolver, refs []Reference, environment []st
 		}
 		if err != nil {
 			missing.Missing = append(missing.Missing, Missing{Reference: ref, Err: err})
-			return "", false, nil
+			return "", false, nil //nolint:nilerr // all of them are told at the end
 		}
 		total += len(v)
 		return v, true, nil
@@ -164,7 +165,7 @@ func readFile(path string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("reading its file: %w; let this user read it", err)
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }() // it was only read
 	info, err := f.Stat()
 	if err != nil {
 		return "", fmt.Errorf("reading its file: %w", err)
