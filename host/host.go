@@ -46,6 +46,7 @@ type Host struct {
 	offered []offered
 	offers  plan.Offers
 	secrets secret.Resolver
+	logger  *slog.Logger
 	forget  func(run string) // after a run has ended
 	running sync.Map         // ids of the runs under way
 }
@@ -76,7 +77,7 @@ func New(options ...Option) (*Host, error) {
 	}
 	h := &Host{
 		engine: engine, forget: forget, limits: document.Limits{Bytes: c.limits.DocumentBytes, Depth: c.limits.DocumentDepth},
-		offered: c.offered, offers: offers, secrets: c.secrets,
+		offered: c.offered, offers: offers, secrets: c.secrets, logger: c.logger,
 	}
 	h.invoker = invoke.New(engine, c.limits, nodeLog(c.logger))
 	h.driver = local.New(local.Config{Invoker: invoker{Invoker: h.invoker}, Journal: c.journal, Parallel: c.parallel, Runs: c.runs})

@@ -113,6 +113,9 @@ func (h *Host) unlock(ctx context.Context, g *Graph) (vault, error) {
 		if err != nil {
 			return v, fmt.Errorf("reading the secrets of %s: %w", p.Graph.File, err)
 		}
+		for _, w := range set.Warnings() {
+			h.logger.Warn(w)
+		}
 		v.sets[p] = set
 		all = append(all, set)
 	}
