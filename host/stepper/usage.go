@@ -158,20 +158,20 @@ func (s *step) noRoom(refused failure.Failure) string {
 	}
 	for f := s.turn.frame; f != nil; f = f.around() {
 		if b := f.graph.Budget; b != nil && b.Calls > 0 {
-			return f.budgetText(f.dimensions(b)[0]) + "; the others were under way"
+			return f.budgetText(f.dimensions(b)[0]) + " (the others are under way)"
 		}
 	}
 	return refused.Message
 }
 
 func (f *frame) budgetText(d dimension) string {
-	used, limit, what := strconv.FormatInt(d.used, 10), strconv.FormatInt(d.limit, 10), d.key
+	used, limit := strconv.FormatInt(d.used, 10)+" "+d.key, strconv.FormatInt(d.limit, 10)
 	if d.key == "cost" {
-		used, limit = event.CostText(d.used), event.CostText(d.limit)
+		used, limit = "a cost of "+event.CostText(d.used), event.CostText(d.limit)
 	}
 	of := ""
 	if f.step != nil {
 		of = fmt.Sprintf(" of graph %q", f.graph.Name)
 	}
-	return fmt.Sprintf("%s has used %s of its budget of %s %s; to allow more, raise %s in [budget]%s", f.name(), used, limit, what, d.key, of)
+	return fmt.Sprintf("%s has used %s, and its budget is %s: to allow more, raise %s in [budget]%s", f.name(), used, limit, d.key, of)
 }

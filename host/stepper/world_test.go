@@ -24,6 +24,7 @@ var epoch = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 type world struct {
 	graph *graph.Graph
 	nodes func(c stepper.Invoke) (event.Outcome, time.Duration)
+	calls func(a event.Attempt) []scenario.Call // nil: none
 	seed  event.Seed
 	input document.Document
 	// cancelAt asks the run to stop; 0: nobody does.
@@ -53,6 +54,19 @@ type pending struct {
 	timer   string
 	cancel  bool
 	signal  *scenario.Signal
+	call    *call
+}
+
+// call is one that an attempt will make.
+type call struct {
+	scenario.Call
+	by      event.Attempt
+	ordinal int
+}
+
+// of reports whether it is something that an attempt does.
+func (p pending) of(a event.Attempt) bool {
+	return p.outcome != nil && p.outcome.Attempt == a || p.call != nil && p.call.by == a
 }
 
 // run carries the run out and gives how it ended.
@@ -78,6 +92,9 @@ func (w *world) carryOn(tb rapid.TB) event.RunFinished {
 		switch {
 		case p.outcome != nil:
 			w.commit(tb, p.at, w.machine.Judge(*p.outcome))
+		case p.call != nil:
+			admitted := p.call.Usage.Calls == 0 || w.machine.Admit(p.call.by)
+			w.commit(tb, p.at, p.call.Answered(p.call.by, p.call.ordinal, admitted))
 		case p.cancel:
 			w.commit(tb, p.at, event.CancelRequested{Reason: scenario.CancelReason})
 		case p.signal != nil:
@@ -148,23 +165,35 @@ func (w *world) commit(tb rapid.TB, at time.Time, body event.Body) {
 func (w *world) do(at time.Time, c stepper.Command) {
 	switch c := c.(type) {
 	case stepper.Invoke:
+		w.ask(at, c.Attempt)
 		o, took := w.nodes(c)
 		o.Attempt = c.Attempt
 		w.wait(pending{at: at.Add(took), outcome: &o})
 	case stepper.Wake:
 		w.wait(pending{at: c.At, timer: c.Timer})
 	case stepper.Abort:
-		for i, p := range w.pending {
-			if p.outcome != nil && p.outcome.Attempt == c.Attempt {
-				w.pending = slices.Delete(w.pending, i, i+1)
-				p.at = at
-				p.outcome = &event.Outcome{Attempt: c.Attempt, Failure: &failure.Failure{Code: failure.Canceled}, Fuel: 1}
-				w.wait(p)
-				return
-			}
-		}
+		w.pending = slices.DeleteFunc(w.pending, func(p pending) bool { return p.of(c.Attempt) })
+		w.wait(pending{at: at, outcome: &event.Outcome{Attempt: c.Attempt, Failure: &failure.Failure{Code: failure.Canceled}, Fuel: 1}})
 	case stepper.Record:
 		// Part of the batch, see commit.
+	}
+}
+
+// ask lets an attempt make the calls that it has not made before a crash.
+func (w *world) ask(at time.Time, a event.Attempt) {
+	if w.calls == nil {
+		return
+	}
+	recorded := 0
+	for _, e := range w.events {
+		if b, ok := e.Body.(event.CapabilityAnswered); ok && b.Attempt == a {
+			recorded++
+		}
+	}
+	for i, c := range w.calls(a) {
+		if i >= recorded {
+			w.wait(pending{at: at.Add(c.At), call: &call{c, a, i + 1}})
+		}
 	}
 }
 
@@ -187,7 +216,7 @@ func (w *world) checkFolding(tb rapid.TB) {
 	tb.Helper()
 	for _, n := range w.batches {
 		m := w.folded(tb, n)
-		again := &world{graph: w.graph, nodes: w.nodes, machine: m, events: slices.Clone(w.events[:n])}
+		again := &world{graph: w.graph, nodes: w.nodes, calls: w.calls, machine: m, events: slices.Clone(w.events[:n])}
 		at := w.events[n-1].Time
 		if w.cancelAt > 0 && epoch.Add(w.cancelAt).After(at) {
 			again.wait(pending{at: epoch.Add(w.cancelAt), cancel: true})

@@ -120,9 +120,15 @@ func sorted(transcript string) string {
 type invoker struct{ script *scenario.Script }
 
 // Invoke implements [driver.Invoker].
-func (v invoker) Invoke(ctx context.Context, _ *plan.Plan, c stepper.Invoke, _ driver.Calls) (event.Outcome, error) {
+func (v invoker) Invoke(ctx context.Context, _ *plan.Plan, c stepper.Invoke, calls driver.Calls) (event.Outcome, error) {
+	begin := time.Now()
 	o, took := v.script.Invoke(c)
-	timer := time.NewTimer(took)
+	for i, call := range v.script.Calls(c.Attempt) {
+		if err := ask(ctx, begin, calls, call, c.Attempt, i+1); err != nil {
+			return event.Outcome{}, err
+		}
+	}
+	timer := time.NewTimer(took - time.Since(begin))
 	defer timer.Stop()
 	select {
 	case <-timer.C:
@@ -133,4 +139,22 @@ func (v invoker) Invoke(ctx context.Context, _ *plan.Plan, c stepper.Invoke, _ d
 			Failure: &failure.Failure{Code: failure.Canceled, Message: context.Cause(ctx).Error()},
 		}, nil
 	}
+}
+
+// ask makes one call of a script, at its time.
+func ask(ctx context.Context, begin time.Time, calls driver.Calls, c scenario.Call, a event.Attempt, ordinal int) (err error) {
+	timer := time.NewTimer(time.Until(begin.Add(c.At)))
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+	admitted := true
+	if c.Usage.Calls > 0 {
+		if admitted, err = calls.Admit(ctx); err != nil {
+			return err
+		}
+	}
+	return calls.Record(ctx, c.Answered(a, ordinal, admitted))
 }

@@ -20,10 +20,15 @@ import (
 //	signal STEP @TIME = JSON    somebody answers a step that waits
 //	WHO = JSON                  the output
 //	WHO ! {"code": …}           the failure, as package failure writes it
+//	WHO asks CAPABILITY.METHOD = USAGE
+//	                            a call that is answered, and what it uses up
+//	WHO asks CAPABILITY.METHOD ! {"code": …}
+//	                            one that is not: it is a call, and no more
 //
 // with WHO a node, a step ("check[2]") or an attempt of a step ("check[2] 1"),
 // the closest counts, and "@TIME" before = or ! where it takes longer than
-// 1 ms. A node of which nothing is said gives its input back.
+// 1 ms. A node of which nothing is said gives its input back. An attempt asks in
+// the order of the lines, "@TIME" after its start, or at once; a call takes no time.
 type Script struct {
 	Input document.Document
 	// CancelAt is when the run is asked to stop, after its start; 0: never.
@@ -33,6 +38,28 @@ type Script struct {
 	Signals []Signal
 
 	answers map[string]answer
+	calls   map[string][]Call
+}
+
+// Call is what an attempt asks of a capability.
+type Call struct {
+	At                 time.Duration // after the attempt's start
+	Capability, Method string
+	Usage              event.Usage
+	Failure            *failure.Failure // nil: it is answered
+}
+
+// Answered is the fact that the call is answered; or refused, where the run's
+// budget did not admit it.
+func (c Call) Answered(a event.Attempt, ordinal int, admitted bool) event.CapabilityAnswered {
+	e := event.CapabilityAnswered{
+		Attempt: a, Ordinal: ordinal, Capability: c.Capability, Method: c.Method, Usage: c.Usage, Failure: c.Failure,
+	}
+	if !admitted {
+		e.Usage = event.Usage{}
+		e.Failure = &failure.Failure{Code: failure.Budget, Message: "no room"}
+	}
+	return e
 }
 
 // Signal is an answer that comes at a time after the run's start.
@@ -51,7 +78,7 @@ type answer struct {
 }
 
 func parseScript(text string) (*Script, error) {
-	s := &Script{Input: document.Object(), answers: map[string]answer{}}
+	s := &Script{Input: document.Object(), answers: map[string]answer{}, calls: map[string][]Call{}}
 	for line := range strings.Lines(text) {
 		if line = strings.TrimSpace(line); line == "" || strings.HasPrefix(line, "#") {
 			continue
@@ -74,6 +101,9 @@ func (s *Script) read(line string) (err error) {
 	}
 	who, at, timed := strings.Cut(line[:i], "@")
 	who = strings.TrimSpace(who)
+	if who, what, asks := strings.Cut(who, " asks "); asks && i < len(line) {
+		return s.readCall(who, what, at, line[i] == '!', line[i+1:])
+	}
 	a := answer{took: time.Millisecond}
 	if timed {
 		if a.took, err = time.ParseDuration(strings.TrimSpace(at)); err != nil {
@@ -98,6 +128,34 @@ func (s *Script) read(line string) (err error) {
 	}
 	s.answers[who] = a
 	return err
+}
+
+func (s *Script) readCall(who, what, at string, fails bool, rest string) (err error) {
+	c := Call{}
+	c.Capability, c.Method, _ = strings.Cut(what, ".")
+	if at = strings.TrimSpace(at); at != "" {
+		if c.At, err = time.ParseDuration(at); err != nil {
+			return err
+		}
+	}
+	if fails {
+		c.Usage.Calls, c.Failure = 1, &failure.Failure{}
+		err = json.Unmarshal([]byte(rest), c.Failure)
+	} else {
+		err = json.Unmarshal([]byte(rest), &c.Usage)
+	}
+	s.calls[who] = append(s.calls[who], c)
+	return err
+}
+
+// Calls gives what an attempt asks, in order.
+func (s *Script) Calls(a event.Attempt) (calls []Call) {
+	for _, who := range []string{a.Node, a.Step, attempt(a)} {
+		if said, ok := s.calls[who]; ok {
+			calls = said
+		}
+	}
+	return calls
 }
 
 // Invoke gives what comes of an attempt, and how long it takes.

@@ -65,6 +65,12 @@ func fact(body event.Body) string {
 		return fmt.Sprintf("%s failed without an attempt: %s", b.Step, reason(b.Failure))
 	case event.StepSucceeded:
 		return b.Step + " succeeded"
+	case event.CapabilityAnswered:
+		text := fmt.Sprintf("%s asked %s.%s", attempt(b.Attempt), b.Capability, b.Method)
+		if b.Failure != nil {
+			text += ": " + reason(*b.Failure)
+		}
+		return text + usage(b.Usage)
 	case event.SignalReceived:
 		return fmt.Sprintf("signal for %s: %s", b.Step, b.Document)
 	case event.TimerFired:
@@ -80,6 +86,21 @@ func fact(body event.Body) string {
 		return fmt.Sprintf("run %s with %s", b.Status, b.Output)
 	}
 	return fmt.Sprintf("%T", body)
+}
+
+// usage writes what is more than nothing.
+func usage(u event.Usage) string {
+	var b strings.Builder
+	part := func(n int64, text string) {
+		if n != 0 {
+			b.WriteString(", " + text)
+		}
+	}
+	part(u.Calls, fmt.Sprintf("%d calls", u.Calls))
+	part(u.Bytes, fmt.Sprintf("%d bytes", u.Bytes))
+	part(u.Tokens(), fmt.Sprintf("%d+%d tokens", u.InputTokens, u.OutputTokens))
+	part(u.Cost, "cost "+event.CostText(u.Cost))
+	return b.String()
 }
 
 func reason(f failure.Failure) string {
@@ -102,6 +123,12 @@ func asked(c stepper.Command, start time.Time) string {
 		fmt.Fprintf(&b, "call %s with %s", attempt(c.Attempt), c.Input)
 		for _, v := range c.Feedback {
 			b.WriteString(" feedback " + v.Pointer + " " + v.Message)
+		}
+		for _, u := range c.Used {
+			fmt.Fprintf(&b, "; used of %s%s", u.Capability, usage(u.Usage))
+		}
+		if c.Rejected > 0 {
+			fmt.Fprintf(&b, "; rejected %d", c.Rejected)
 		}
 		return b.String()
 	case stepper.Wake:
