@@ -185,6 +185,10 @@ func (w *writer) update(t *tail, last event.Event) error {
 	if end, ok := last.Body.(event.RunFinished); ok {
 		t.status, t.finished = string(end.Status), last.Time.UnixMicro()
 		status, finished = t.status, t.finished
+		// Nobody will ever take what still waits.
+		if err := w.exec("DELETE FROM inbox WHERE run = ?", t.id); err != nil {
+			return err
+		}
 	}
 	sum := t.seal()
 	return w.exec("UPDATE runs SET status = ?, finished = ?, events = ?, last = ?, head = ?, seal = ? WHERE number = ?",
