@@ -216,13 +216,13 @@ func TestHugeAnswers(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			s := serve(t, test.handler)
-			c := configure(t, s, `{`+test.table+`,"base_url":"%s","model":"m","max_answer_bytes":100000}`)
+			c := configure(t, s, `{`+test.table+`,"base_url":"%s","model":"m","max_answer_bytes":20000}`)
 			_, err := ask(t, c, "chat", sayHello)
 			if e := failure(t, err); e.Reason != "answer_too_large" || e.Retryable || e.Denied || !strings.Contains(e.Message, "max_answer_bytes") {
 				t.Errorf("%+v", e)
 			}
-			_, err = ask(t, c, "chat", sayHello, func(c *capability.Call) { c.Left.Bytes = 50_000 })
-			if e := failure(t, err); e.Reason != "answer_too_large" || !e.Denied || !strings.Contains(e.Message, "50000") {
+			_, err = ask(t, c, "chat", sayHello, func(c *capability.Call) { c.Left.Bytes = 5_000 })
+			if e := failure(t, err); e.Reason != "answer_too_large" || !e.Denied || !strings.Contains(e.Message, "5000") {
 				t.Errorf("beyond the grant: %+v", e)
 			}
 		})

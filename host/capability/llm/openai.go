@@ -253,6 +253,9 @@ func openaiEmbed(ctx context.Context, t *target, x *exchange, key string, input 
 	if err != nil {
 		return nil, "", tokens{}, err
 	}
+	if answer == nil {
+		return nil, "", tokens{}, &exchangeError{reason: "invalid_answer", text: "the answer is null", retryable: true}
+	}
 	vectors := make([][]float64, len(input))
 	for _, e := range answer.Data {
 		if e.Index < 0 || e.Index >= int64(len(input)) || vectors[e.Index] != nil || len(e.Embedding) == 0 {

@@ -92,9 +92,7 @@ func readSettings(name string, d document.Document) (*settings, capability.Probl
 		return nil, capability.Problems{{Text: "reading the settings: " + err.Error()}}
 	}
 	var problems capability.Problems
-	shared, more := readPrices("/prices", table.Prices)
-	problems = append(problems, more...)
-
+	var shared map[string]price // by all endpoints
 	tables := table.Endpoints
 	pointer := func(endpoint string) string { return "/endpoints/" + escape(endpoint) }
 	if len(tables) == 0 {
@@ -102,6 +100,9 @@ func readSettings(name string, d document.Document) (*settings, capability.Probl
 		pointer = func(string) string { return "" }
 	} else {
 		problems = append(problems, beside(name, d)...)
+		var more capability.Problems
+		shared, more = readPrices("/prices", table.Prices)
+		problems = append(problems, more...)
 	}
 	s := &settings{}
 	for _, n := range slices.Sorted(maps.Keys(tables)) {
