@@ -22,7 +22,7 @@ func FuzzApply(f *testing.F) {
 		if err != nil {
 			f.Fatal(err)
 		}
-		w := &world{graph: g, nodes: s.Script.Invoke, input: s.Script.Input, cancelAt: s.Script.CancelAt, signals: s.Script.Signals}
+		w := &world{graph: g, nodes: s.Script.Invoke, calls: s.Script.Calls, input: s.Script.Input, cancelAt: s.Script.CancelAt, signals: s.Script.Signals}
 		w.run(f)
 		f.Add(i, []byte(lines(w.events)))
 	}
@@ -39,6 +39,9 @@ func FuzzApply(f *testing.F) {
 			}
 			if a, ok := e.Body.(event.AttemptFailed); ok {
 				m.Judge(event.Outcome{Attempt: a.Attempt, Failure: &a.Failure, Output: a.Output})
+			}
+			if c, ok := e.Body.(event.CapabilityAnswered); ok && c.Ordinal%2 == 0 {
+				m.Admit(c.Attempt)
 			}
 			if _, err := m.Apply(e); err != nil {
 				if _, ok := errors.AsType[*stepper.ImpossibleError](err); !ok {
