@@ -5,9 +5,11 @@ package local
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/chainrun/chainrun/host/driver"
 	"github.com/chainrun/chainrun/host/event"
+	"github.com/chainrun/chainrun/host/graph"
 )
 
 // calls implements [driver.Calls] for one attempt. It asks the run's goroutine,
@@ -36,6 +38,9 @@ type reply struct {
 
 // Admit implements [driver.Calls].
 func (c *calls) Admit(ctx context.Context) (bool, error) {
+	if !c.r.budgeted {
+		return true, over(ctx, c.ctx)
+	}
 	got, err := c.ask(ctx, nil)
 	return got.admitted, err
 }
@@ -79,6 +84,16 @@ func (c *calls) ask(ctx context.Context, fact *event.CapabilityAnswered) (reply,
 	case <-c.r.ctx.Done():
 		return reply{}, over(c.r.ctx)
 	}
+}
+
+// budgeted reports whether a graph, or one inside it, has a budget. Where none has,
+// every call is admitted, and the run's goroutine need not be asked.
+func budgeted(g *graph.Graph, seen map[*graph.Graph]bool) bool {
+	if g == nil || seen[g] {
+		return false
+	}
+	seen[g] = true
+	return g.Budget != nil || slices.ContainsFunc(g.Nodes, func(n *graph.Node) bool { return budgeted(n.Sub, seen) })
 }
 
 // over says why the first of these that is done is.

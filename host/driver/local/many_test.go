@@ -22,7 +22,7 @@ import (
 	"github.com/chainrun/chainrun/host/stepper"
 )
 
-func planOf(t *testing.T, text string) *plan.Plan {
+func planOf(t testing.TB, text string) *plan.Plan {
 	t.Helper()
 	g, found := graphfile.Load("graph.toml", []byte(text), nil)
 	if found.Failed() {

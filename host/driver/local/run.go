@@ -12,17 +12,19 @@ import (
 	"github.com/chainrun/chainrun/host/driver"
 	"github.com/chainrun/chainrun/host/event"
 	"github.com/chainrun/chainrun/host/failure"
+	"github.com/chainrun/chainrun/host/graph"
 	"github.com/chainrun/chainrun/host/stepper"
 )
 
 // run is one run under way. It belongs to the goroutine of [Driver.Run]; the
 // attempts have goroutines of their own, which hand in what came of them.
 type run struct {
-	d       *Driver
-	s       driver.Session
-	invoker driver.Invoker
-	machine *stepper.Machine
-	resting bool // and Rests has been told; it has no place in the gate
+	d        *Driver
+	s        driver.Session
+	invoker  driver.Invoker
+	machine  *stepper.Machine
+	budgeted bool // calls have to be admitted
+	resting  bool // and Rests has been told; it has no place in the gate
 
 	// ctx has the caller's values, but not its end: a run that is canceled has
 	// still to be recorded.
@@ -58,6 +60,7 @@ func newRun(ctx context.Context, d *Driver, s driver.Session) *run {
 	r := &run{
 		d: d, s: s, invoker: cmp.Or(s.Invoker, d.invoker),
 		machine:  stepper.New(s.Plan.Graph),
+		budgeted: budgeted(s.Plan.Graph, map[*graph.Graph]bool{}),
 		attempts: map[event.Attempt]*attempt{},
 		results:  make(chan result),
 		asks:     make(chan ask),
