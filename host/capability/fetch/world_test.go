@@ -6,8 +6,11 @@ package fetch_test
 import (
 	"context"
 	"crypto/x509"
+	"encoding/pem"
 	"errors"
 	"fmt"
+	"io"
+	"log"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -32,6 +35,7 @@ type world struct {
 	wires  map[string]string // "ip:port" → the address of a listener
 	dialed []string
 	roots  *x509.CertPool
+	pem    string // the certificate of serve
 }
 
 func newWorld(t *testing.T) *world {
@@ -81,6 +85,7 @@ func (w *world) dials() []string {
 func (w *world) serve(h http.Handler) {
 	secure := httptest.NewUnstartedServer(h)
 	secure.EnableHTTP2 = true
+	secure.Config.ErrorLog = log.New(io.Discard, "", 0) // handshakes that fail are meant to
 	secure.StartTLS()
 	plain := httptest.NewServer(h)
 	w.t.Cleanup(func() {
@@ -90,37 +95,11 @@ func (w *world) serve(h http.Handler) {
 		plain.Close()
 	})
 	w.roots.AddCert(secure.Certificate())
+	w.pem = string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: secure.Certificate().Raw}))
 	w.names["api.example.com"] = []string{"93.184.216.34"}
 	w.names["plain.example.com"] = []string{"93.184.216.34"}
 	w.wires["93.184.216.34:443"] = secure.Listener.Addr().String()
 	w.wires["93.184.216.34:80"] = plain.Listener.Addr().String()
-}
-
-// raw puts a server that writes whatever it likes at http://raw.example.com.
-func (w *world) raw(serve func(net.Conn)) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	var all sync.WaitGroup
-	all.Go(func() {
-		for {
-			conn, err := l.Accept()
-			if err != nil {
-				return
-			}
-			all.Go(func() {
-				defer conn.Close() //nolint:errcheck // a test's
-				serve(conn)
-			})
-		}
-	})
-	w.t.Cleanup(func() {
-		l.Close() //nolint:errcheck,gosec // a test's
-		all.Wait()
-	})
-	w.names["raw.example.com"] = []string{"93.184.216.35"}
-	w.wires["93.184.216.35:80"] = l.Addr().String()
 }
 
 func (w *world) fetch() *fetch.Capability {
@@ -205,4 +184,14 @@ func reason(t *testing.T, err error) *capability.Error {
 		t.Fatalf("want a *capability.Error, have %v", err)
 	}
 	return e
+}
+
+func mustParse(s string) document.Document { return document.MustParse(s) }
+
+func prefixes(texts ...string) []netip.Prefix {
+	var all []netip.Prefix
+	for _, text := range texts {
+		all = append(all, netip.MustParsePrefix(text))
+	}
+	return all
 }
