@@ -6,6 +6,7 @@ package fetch
 import (
 	"fmt"
 	"net/netip"
+	"strconv"
 	"strings"
 )
 
@@ -165,22 +166,40 @@ func (w allowance) key() string {
 	return b.String()
 }
 
-// grantFor is what to write into `private` so that an address is let through;
-// "" where nothing does.
-func grantFor(a netip.Addr) string {
+// needs are the addresses that `private` must have so that one is let through:
+// itself, and what is inside of it. none: nothing lets it through.
+func needs(a netip.Addr) (list []netip.Addr, onlyInner, none bool) {
 	a = a.Unmap().WithZone("")
-	worst, at := public, a
+	onlyInner = true
 	for _, one := range append([]netip.Addr{a}, inside(a)...) {
-		if c, _ := classify(one); c > worst {
-			worst, at = c, one
+		switch c, _ := classify(one); c {
+		case never:
+			return nil, false, true
+		case reserved, metadata:
+			onlyInner = false
+			list = append(list, one)
+		case inner:
+			list = append(list, one)
+		case public:
 		}
 	}
-	switch worst {
-	case inner:
-		return fmt.Sprintf("private = true, or private = [%q]", at)
-	case reserved, metadata:
-		return fmt.Sprintf("private = [%q]", at)
-	case public, never:
+	return list, onlyInner, false
+}
+
+// grantFor is what to write into a grant so that an address is let through; ""
+// where nothing does.
+func grantFor(a netip.Addr) string {
+	list, onlyInner, none := needs(a)
+	if none || len(list) == 0 {
+		return ""
 	}
-	return ""
+	quoted := make([]string, len(list))
+	for i, one := range list {
+		quoted[i] = strconv.Quote(one.String())
+	}
+	line := "private = [" + strings.Join(quoted, ", ") + "]"
+	if onlyInner {
+		return "private = true, or " + line
+	}
+	return line
 }
