@@ -2,15 +2,18 @@ package cli
 
 import (
 	"fmt"
+	"log/slog"
 
 	"github.com/spf13/cobra"
 
 	"github.com/chainrun/chainrun/host"
 	"github.com/chainrun/chainrun/host/graph"
+	"github.com/chainrun/chainrun/host/journal/memory"
 )
 
 func (a *app) checkCommand() *cobra.Command {
-	return &cobra.Command{
+	var w worldFlags
+	c := &cobra.Command{
 		Use:   "check GRAPH.toml...",
 		Short: "Say everything that is wrong with a graph, without running it",
 		Long: `Reads the graph, its schemas and its modules, compiles all of them, and says
@@ -20,12 +23,18 @@ are. Says what a run can cost at worst, and all that the graph asks of the world
 what is not listed cannot be reached. Exit code 3 if something is wrong.`,
 		Example: "  chainrun check graphs/movies/graph.toml\n  chainrun check --json graph.toml",
 		Args:    atLeastOneGraph,
-		RunE:    func(_ *cobra.Command, args []string) error { return a.check(args) },
+		RunE:    func(_ *cobra.Command, args []string) error { return a.check(args, w) },
 	}
+	w.add(c)
+	return c
 }
 
-func (a *app) check(names []string) error {
-	h, err := a.newHost()
+func (a *app) check(names []string, w worldFlags) error {
+	options, err := w.options(slog.New(slog.DiscardHandler))
+	if err != nil {
+		return err
+	}
+	h, err := a.newHost(append(options, recordIn(memory.New())...)...)
 	if err != nil {
 		return err
 	}

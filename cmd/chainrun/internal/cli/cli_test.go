@@ -1,13 +1,18 @@
 package cli
 
 import (
+	"encoding/json"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/chainrun/chainrun/runtime/module/moduletest"
 )
 
 // TestMain lets the scripts call the real main as `chainrun`.
@@ -24,6 +29,7 @@ func TestMain(m *testing.M) {
 func TestScripts(t *testing.T) {
 	puppet := buildPuppet(t)
 	cache := t.TempDir() // shared, so that the module is compiled once
+	server := newWorld(t)
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/script",
 		UpdateScripts:       os.Getenv("UPDATE") != "",
@@ -35,9 +41,58 @@ func TestScripts(t *testing.T) {
 			if err := os.Link(puppet, filepath.Join(e.WorkDir, "puppet.wasm")); err != nil {
 				return fmt.Errorf("placing the node: %w", err)
 			}
+			e.Setenv("SERVER", server)
+			e.Setenv("XDG_STATE_HOME", filepath.Join(e.WorkDir, "state"))
+			for name, wasm := range asking {
+				if err := os.WriteFile(filepath.Join(e.WorkDir, name+".wasm"), wasm, 0o600); err != nil {
+					return fmt.Errorf("placing the node: %w", err)
+				}
+			}
 			return nil
 		},
 	})
+}
+
+// asking are the nodes of the scripts that ask a capability for their input, and
+// return its answer.
+var asking = map[string][]byte{
+	"fetch":  moduletest.Ask("fetch", "request", 1),
+	"chat":   moduletest.Ask("llm", "chat", 1),
+	"kv-add": moduletest.Ask("kv", "add", 1),
+	"kv-get": moduletest.Ask("kv", "get", 1),
+	"query":  moduletest.Ask("db", "query", 1),
+}
+
+// newWorld starts a server that the scripts' nodes may ask, and gives its URL.
+func newWorld(t *testing.T) string {
+	t.Helper()
+	mux := http.NewServeMux()
+	mux.HandleFunc("/echo", func(w http.ResponseWriter, r *http.Request) { // sends back what it should not
+		w.Header().Set("Content-Type", "application/json")
+		_ = json.NewEncoder(w).Encode(map[string]string{"you_are": r.Header.Get("Authorization"), "query": r.URL.RawQuery})
+	})
+	mux.HandleFunc("/busy", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Retry-After", "0")
+		w.WriteHeader(http.StatusTooManyRequests)
+	})
+	mux.HandleFunc("/v1/chat/completions", func(w http.ResponseWriter, r *http.Request) {
+		var asked struct{ Stream bool }
+		_ = json.NewDecoder(r.Body).Decode(&asked)
+		const usage = `"usage":{"prompt_tokens":12,"completion_tokens":3,"total_tokens":15}`
+		if !asked.Stream {
+			w.Header().Set("Content-Type", "application/json")
+			fmt.Fprint(w, `{"id":"1","object":"chat.completion","model":"tiny","choices":[{"index":0,"message":{"role":"assistant","content":"forty-two"},"finish_reason":"stop"}],`+usage+`}`)
+			return
+		}
+		w.Header().Set("Content-Type", "text/event-stream")
+		for _, word := range []string{"forty", "-two"} {
+			fmt.Fprintf(w, "data: {\"id\":\"1\",\"object\":\"chat.completion.chunk\",\"model\":\"tiny\",\"choices\":[{\"index\":0,\"delta\":{\"content\":%q}}]}\n\n", word)
+		}
+		fmt.Fprint(w, `data: {"id":"1","object":"chat.completion.chunk","model":"tiny","choices":[{"index":0,"delta":{},"finish_reason":"stop"}],`+usage+"}\n\ndata: [DONE]\n\n")
+	})
+	s := httptest.NewServer(mux)
+	t.Cleanup(s.Close)
+	return s.URL
 }
 
 // buildPuppet builds the node that the scripts' graphs use, with the Go

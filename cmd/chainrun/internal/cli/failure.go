@@ -64,9 +64,12 @@ func advice(f *failure.Failure) string {
 	case failure.NodeError:
 		return `the node's author knows what this means; on = ["node_error"] routes it`
 	case failure.CapabilityDenied:
-		return "the graph grants the node nothing of the kind"
+		return `grant it, if the node may have it; on = ["capability_denied"] routes it`
 	case failure.CapabilityError:
-		return "a retry rule may help"
+		if f.Retryable {
+			return "try later, or raise `max_attempts` and the intervals of a retry rule; on = [\"capability_error\"] routes it"
+		}
+		return `on = ["capability_error"] routes it`
 	case failure.LoopConflict:
 		return "make the conditions of the edge back and of the edge out exclude each other"
 	case failure.MaxVisits:
@@ -75,7 +78,9 @@ func advice(f *failure.Failure) string {
 		return "the graph does not end: look at its loops, or raise max_steps"
 	case failure.Deadline:
 		return "raise the graph's `deadline`"
-	case failure.Canceled, failure.Budget, failure.Interrupted:
+	case failure.Budget:
+		return "raise the graph's [budget], or ask for less"
+	case failure.Canceled, failure.Interrupted:
 	}
 	return ""
 }

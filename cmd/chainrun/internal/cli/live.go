@@ -39,7 +39,8 @@ func newLive(w io.Writer) *live {
 func (p *live) event(e event.Event) { p.program.Send(e) }
 func (p *live) line(text string)    { p.program.Println(text) }
 
-func (p *live) partial(event.Partial) {}
+// partial shows the last words of what a model says.
+func (p *live) partial(part event.Partial) { p.program.Send(part) }
 
 func (p *live) close() {
 	p.once.Do(func() {
@@ -83,6 +84,9 @@ func (m liveModel) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	case event.Event:
 		m.steps.apply(msg)
 		return m, m.scroll()
+	case event.Partial:
+		m.steps.hear(msg)
+		return m, nil
 	case endOfRun:
 		m.over = true
 		return m, tea.Quit
@@ -140,6 +144,7 @@ func (m liveModel) row(s *shown) string {
 	if s.elements > 0 {
 		facts = append(facts, count(s.elements, "element"))
 	}
+	facts = append(facts, s.asked()...)
 	if s.fuel > 0 {
 		facts = append(facts, thousands(s.fuel)+" fuel")
 	}
@@ -148,5 +153,9 @@ func (m liveModel) row(s *shown) string {
 	} else if duration > 0 {
 		facts = append(facts, short(duration))
 	}
-	return row + " " + m.style.faint.Render(strings.Join(facts, "  "))
+	row += " " + m.style.faint.Render(strings.Join(facts, "  "))
+	if s.status == "running" && s.words != "" {
+		row += " " + m.style.running.Render("“"+s.words+"”")
+	}
+	return row
 }

@@ -13,8 +13,7 @@ import (
 
 // newHost makes a host as the operator's environment says.
 func (a *app) newHost(options ...host.Option) (*host.Host, error) {
-	options = append(options, host.WithCacheDir(cacheDir()))
-	return host.New(append(options, a.world()...)...)
+	return host.New(append(options, host.WithCacheDir(cacheDir()))...)
 }
 
 // load loads a graph, or gives host.ErrInterrupted as soon as ctx is done: to

@@ -32,6 +32,8 @@ type runFlags struct {
 	seed     string
 	record   string
 	cassette string
+	store    string
+	world    worldFlags
 }
 
 // patience is how long the operator sees nothing before it is said why.
@@ -66,6 +68,8 @@ chainrun, 130 interrupted.`,
 	c.Flags().StringVar(&f.seed, "seed", "", "text that seeds the nodes' randomness (default: derived from graph and input)")
 	c.Flags().StringVar(&f.record, "record", "", "write the answers of all capabilities to this file, a cassette")
 	c.Flags().StringVar(&f.cassette, "cassette", "", "take the answers of all capabilities from this file, and ask nobody")
+	c.Flags().StringVar(&f.store, "store", "", `the file that runs and values of kv are kept in, or "memory" (default: a file in the user's state folder if a node is granted kv, else memory)`)
+	f.world.add(c)
 	return c
 }
 
@@ -108,7 +112,21 @@ func (a *app) run(name string, f runFlags) error {
 	defer stop()
 	p := a.newProgress(f)
 	defer p.close()
-	options := []host.Option{host.WithLogger(slog.New(&nodeLog{level: level, to: p}))}
+	logger := slog.New(&nodeLog{level: level, to: p})
+	options, err := f.world.options(logger)
+	if err != nil {
+		return err
+	}
+	s, closer, err := openStore(ctx, name, f.store)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err := closer.Close(); err != nil {
+			fmt.Fprintf(a.Err, "chainrun: closing the store: %v\n", err)
+		}
+	}()
+	options = append(append(options, host.WithLogger(logger)), recordIn(s)...)
 	if f.parallel > 0 {
 		options = append(options, host.WithParallel(f.parallel))
 	}

@@ -17,6 +17,9 @@ type shown struct {
 	status   string // "running", "done", "failed", "waiting to try again", "skipped"
 	code     string
 	fuel     uint64
+	calls    int64  // of capabilities
+	tokens   int64  // of input and output
+	words    string // the last that were heard of an answer under way
 	began    time.Time
 	duration time.Duration
 }
@@ -33,6 +36,7 @@ func (s *shown) describe() string {
 	if s.elements > 0 {
 		facts = append(facts, count(s.elements, "element"))
 	}
+	facts = append(facts, s.asked()...)
 	if s.fuel > 0 {
 		facts = append(facts, "fuel "+thousands(s.fuel))
 	}
@@ -43,6 +47,38 @@ func (s *shown) describe() string {
 		text += " (" + strings.Join(facts, ", ") + ")"
 	}
 	return text
+}
+
+// asked says what a step has asked of capabilities.
+func (s *shown) asked() []string {
+	var facts []string
+	if s.calls > 0 {
+		facts = append(facts, count(int(s.calls), "call"))
+	}
+	if s.tokens > 0 {
+		facts = append(facts, thousands(uint64(s.tokens))+" tokens")
+	}
+	return facts
+}
+
+// heardWords is how much of an answer under way is shown.
+const heardWords = 40
+
+// hear takes a part of an answer: the text of a model.
+func (t *tracker) hear(p event.Partial) {
+	id, _, _ := strings.Cut(p.Step, "#")
+	s := t.steps[id]
+	if s == nil {
+		return
+	}
+	for _, f := range p.Document.Fields() {
+		if text, err := f.Value.Value(); err == nil && f.Key == "text" {
+			if text, ok := text.(string); ok {
+				heard := []rune(s.words + strings.NewReplacer("\n", " ", "\t", " ").Replace(printable(text)))
+				s.words = string(heard[max(0, len(heard)-heardWords):])
+			}
+		}
+	}
 }
 
 // tracker follows the steps of a run through its events.
@@ -60,7 +96,11 @@ func (t *tracker) apply(e event.Event) (*shown, bool) {
 	switch b := e.Body.(type) {
 	case event.AttemptStarted:
 		s := t.step(b.Step, e.Time)
-		s.attempt, s.status, s.code = b.Number, "running", ""
+		s.attempt, s.status, s.code, s.words = b.Number, "running", "", ""
+		return s, false
+	case event.CapabilityAnswered:
+		s := t.step(b.Step, e.Time)
+		s.add(b.Usage)
 		return s, false
 	case event.AttemptSucceeded:
 		s := t.step(b.Step, e.Time)
@@ -113,6 +153,12 @@ func (t *tracker) element(e event.Event) (*shown, bool) {
 		id = b.Step
 	case event.SignalReceived:
 		id, done = b.Step, true
+	case event.CapabilityAnswered:
+		if foreach, _, ok := strings.Cut(b.Step, "#"); ok {
+			s := t.step(foreach, e.Time)
+			s.add(b.Usage)
+			return s, true
+		}
 	case event.RunStarted, event.RunFinished, event.TimerFired, event.CancelRequested:
 	}
 	foreach, element, ok := strings.Cut(id, "#")
@@ -126,6 +172,13 @@ func (t *tracker) element(e event.Event) (*shown, bool) {
 		s.elements++
 	}
 	return s, true
+}
+
+// add counts a call that was answered.
+func (s *shown) add(u event.Usage) {
+	s.calls += u.Calls
+	s.tokens += u.InputTokens + u.OutputTokens
+	s.words = ""
 }
 
 func (t *tracker) step(id string, now time.Time) *shown {

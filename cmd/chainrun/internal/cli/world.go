@@ -4,22 +4,56 @@ package cli
 
 import (
 	"fmt"
+	"log/slog"
 	"strings"
 
+	"github.com/spf13/cobra"
+
 	"github.com/chainrun/chainrun/host"
+	"github.com/chainrun/chainrun/host/capability/fetch"
 	"github.com/chainrun/chainrun/host/capability/llm"
 	"github.com/chainrun/chainrun/host/capability/secret"
 	"github.com/chainrun/chainrun/host/document"
 	"github.com/chainrun/chainrun/host/graph"
 	"github.com/chainrun/chainrun/host/plan"
+	"github.com/chainrun/chainrun/host/provider"
 )
 
-// world gives the capabilities that every graph may be granted.
-func (a *app) world() []host.Option {
+// worldFlags say what the operator lets graphs use beyond what is always there.
+type worldFlags struct {
+	providers []string
+}
+
+func (f *worldFlags) add(c *cobra.Command) {
+	c.Flags().StringArrayVar(&f.providers, "provider", nil, "NAME=PATH: the program that a graph's provider NAME stands for; may be repeated")
+}
+
+// options are the capabilities that graphs may be granted, but for kv, which has
+// its values in a store.
+func (f *worldFlags) options(l *slog.Logger) ([]host.Option, error) {
+	allowed := map[string]provider.Program{}
+	for _, text := range f.providers {
+		name, path, ok := strings.Cut(text, "=")
+		if !ok || name == "" || path == "" {
+			return nil, usagef("--provider %q: expected NAME=PATH", text)
+		}
+		if _, twice := allowed[name]; twice {
+			return nil, usagef("--provider %q: %s is there already", text, name)
+		}
+		allowed[name] = provider.Program{Path: path}
+	}
 	return []host.Option{
 		host.WithSecrets(secret.System()),
+		host.WithCapability("fetch", fetch.New(fetch.Options{})),
 		host.WithCapability("llm", llm.New(llm.Options{})),
-	}
+		host.WithCapability("provider", provider.New(provider.Options{
+			Allow: func(name string) (provider.Program, bool) {
+				p, ok := allowed[name]
+				return p, ok
+			},
+			Logger: l,
+		})),
+	}, nil
 }
 
 // sayAsks tells a person what a graph asks of the world, a line for each node's
