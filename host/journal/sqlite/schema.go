@@ -123,6 +123,10 @@ func prepareFile(path string, readOnly bool) (string, error) {
 	if isNew {
 		syncFolder(filepath.Dir(absolute))
 	}
+	// The files beside it belong to the file, whatever name it was opened by.
+	if absolute, err = filepath.EvalSymlinks(absolute); err != nil {
+		return "", err
+	}
 	// The header: https://sqlite.org/fileformat2.html#the_database_header
 	var header [100]byte
 	n, err := io.ReadFull(f, header[:])

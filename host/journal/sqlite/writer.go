@@ -144,7 +144,7 @@ func (w *writer) writeAll(jobs []*job) {
 			return
 		}
 		spoiler.err = err
-		jobs = slices.DeleteFunc(jobs, func(j *job) bool { return j == spoiler })
+		jobs = slices.DeleteFunc(slices.Clone(jobs), func(j *job) bool { return j == spoiler })
 	}
 }
 
@@ -157,21 +157,15 @@ func fail(jobs []*job, err error) {
 // general says whether an error is one of the disk or the machine: it would
 // strike any job.
 func general(err error) bool {
-	var e *sqlite3.Error
-	if !errors.As(err, &e) {
-		return false
-	}
-	switch e.Code() {
-	case sqlite3.FULL, sqlite3.IOERR, sqlite3.NOMEM, sqlite3.BUSY, sqlite3.LOCKED, sqlite3.READONLY, sqlite3.CANTOPEN, sqlite3.NOTADB, sqlite3.INTERRUPT:
-		return true
-	default:
-		return false
-	}
+	return slices.ContainsFunc([]sqlite3.ErrorCode{
+		sqlite3.FULL, sqlite3.IOERR, sqlite3.NOMEM, sqlite3.BUSY, sqlite3.LOCKED,
+		sqlite3.READONLY, sqlite3.CANTOPEN, sqlite3.NOTADB, sqlite3.INTERRUPT,
+	}, func(code sqlite3.ErrorCode) bool { return errors.Is(err, code) })
 }
 
 // transaction writes jobs. The job that has spoilt it is named, if one has.
 func (w *writer) transaction(jobs []*job) (spoiler *job, err error) {
-	if err := w.exec("BEGIN IMMEDIATE"); err != nil {
+	if err := w.enter(jobs); err != nil {
 		return nil, err
 	}
 	version, err := w.number("PRAGMA data_version")
@@ -197,6 +191,22 @@ func (w *writer) transaction(jobs []*job) (spoiler *job, err error) {
 		return nil, w.rollback()
 	}
 	return nil, w.exec("COMMIT")
+}
+
+// enter begins a transaction. Other processes may let it wait, which one that is
+// alone need not endure.
+func (w *writer) enter(jobs []*job) error {
+	if len(jobs) > 1 {
+		return w.exec("BEGIN IMMEDIATE")
+	}
+	ctx := jobs[0].ctx
+	before := w.c.SetInterrupt(ctx)
+	err := w.exec("BEGIN IMMEDIATE")
+	w.c.SetInterrupt(before)
+	if err != nil && ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	return err
 }
 
 // close waits for the jobs that were taken in, and ends the connection.
