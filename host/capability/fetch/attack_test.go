@@ -227,12 +227,12 @@ func TestRedirectsAreCheckedAnew(t *testing.T) {
 	var seen []string
 	w.serve(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		body := make([]byte, 10)
-		n, _ := r.Body.Read(body) //nolint:errcheck // a test's
+		n, _ := r.Body.Read(body)
 		seen = append(seen, fmt.Sprintf("%s %s%s auth=%s own=%s kind=%s body=%s", r.Method, r.Host, r.URL,
 			r.Header.Get("Authorization"), r.Header.Get("X-Own"), r.Header.Get("Content-Type"), body[:n]))
 		if to := r.URL.Query().Get("to"); to != "" {
 			status := 302
-			fmt.Sscan(r.URL.Query().Get("status"), &status) //nolint:errcheck,gosec // a test's
+			fmt.Sscan(r.URL.Query().Get("status"), &status)
 			rw.Header()["Location"] = []string{to}
 			rw.WriteHeader(status)
 		}

@@ -143,10 +143,8 @@ type dialer struct {
 
 func (d *dialer) check(a netip.Addr) string {
 	for _, p := range d.options.Never {
-		for _, one := range append([]netip.Addr{a.Unmap().WithZone("")}, inside(a)...) {
-			if p.Contains(one) {
-				return neverAllowed
-			}
+		if slices.ContainsFunc(append([]netip.Addr{a.Unmap().WithZone("")}, inside(a)...), p.Contains) {
+			return neverAllowed
 		}
 	}
 	return d.allowance.check(a)

@@ -123,7 +123,7 @@ func (x *exchange) follow(ctx context.Context, transport *http.Transport, q requ
 // drain reads the little that a redirect says, so that its connection can be
 // used again.
 func drain(r *http.Response) {
-	_, _ = io.CopyN(io.Discard, r.Body, 4<<10) //nolint:errcheck // what is left closes the connection
+	_, _ = io.CopyN(io.Discard, r.Body, 4<<10) // what is left closes the connection
 	_ = r.Body.Close()
 }
 

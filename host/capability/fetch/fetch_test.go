@@ -19,7 +19,7 @@ func echo(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.Header().Set("Content-Type", "application/json")
-	json.NewEncoder(w).Encode(map[string]any{ //nolint:errcheck,errchkjson // a test's
+	json.NewEncoder(w).Encode(map[string]any{
 		"method": r.Method, "uri": r.RequestURI, "host": r.Host, "headers": r.Header, "body": string(body), "proto": r.Proto,
 	})
 }
@@ -34,28 +34,17 @@ func TestRequest(t *testing.T) {
 		name, request string
 		want          map[string]any // members of what echo says; of headers, one of them
 	}{
-		{"get", `{"url": "https://api.example.com/a?b=c"}`,
-			map[string]any{"method": "GET", "uri": "/a?b=c", "host": "api.example.com", "proto": "HTTP/2.0", "User-Agent": `"chainrun"`, "Idempotency-Key": nil}},
-		{"query", `{"url": "https://api.example.com", "query": {"z": [1, true, "ä b"], "a": 1.50}}`,
-			map[string]any{"uri": "/?a=1.50&z=1&z=true&z=%C3%A4+b"}},
-		{"query joined", `{"url": "https://api.example.com/?x=1#part", "query": {"a&b": "="}}`,
-			map[string]any{"uri": "/?x=1&a%26b=%3D"}},
-		{"unicode", `{"url": "https://API.example.COM./wiki/Zürich?q=\"ß\""}`,
-			map[string]any{"uri": "/wiki/Z%C3%BCrich?q=%22%C3%9F%22", "host": "api.example.com"}},
-		{"path as written", `{"url": "https://api.example.com:443//a%2Fb/%41;x=1/"}`,
-			map[string]any{"uri": "//a%2Fb/%41;x=1/", "host": "api.example.com"}},
-		{"json", `{"method": "post", "url": "https://api.example.com/", "json": {"n": 1.50}}`,
-			map[string]any{"method": "POST", "body": `{"n": 1.50}`, "Content-Type": `"application/json"`, "Idempotency-Key": `"` + strings.Repeat("ab", 32) + `"`}},
-		{"json null", `{"method": "POST", "url": "https://api.example.com/", "json": null}`,
-			map[string]any{"body": `null`}},
-		{"text", `{"method": "PUT", "url": "https://api.example.com/", "body": "ä"}`,
-			map[string]any{"body": `ä`, "Content-Type": `"text/plain; charset=utf-8"`}},
-		{"bytes", `{"method": "POST", "url": "https://api.example.com/", "body_base64": "aGk="}`,
-			map[string]any{"body": `hi`, "Content-Type": `"application/octet-stream"`}},
-		{"empty body", `{"method": "POST", "url": "https://api.example.com/", "body": ""}`,
-			map[string]any{"body": ``, "Content-Length": `"0"`}},
-		{"headers", `{"method": "DELETE", "url": "https://api.example.com/", "headers": {"x-a": ["1", "2"], "content-type": "text/csv", "idempotency-key": "own", "user-agent": "me"}, "body": "x"}`,
-			map[string]any{"X-A": `"1" "2"`, "Content-Type": `"text/csv"`, "Idempotency-Key": `"own"`, "User-Agent": `"me"`}},
+		{"get", `{"url": "https://api.example.com/a?b=c"}`, map[string]any{"method": "GET", "uri": "/a?b=c", "host": "api.example.com", "proto": "HTTP/2.0", "User-Agent": `"chainrun"`, "Idempotency-Key": nil}},
+		{"query", `{"url": "https://api.example.com", "query": {"z": [1, true, "ä b"], "a": 1.50}}`, map[string]any{"uri": "/?a=1.50&z=1&z=true&z=%C3%A4+b"}},
+		{"query joined", `{"url": "https://api.example.com/?x=1#part", "query": {"a&b": "="}}`, map[string]any{"uri": "/?x=1&a%26b=%3D"}},
+		{"unicode", `{"url": "https://API.example.COM./wiki/Zürich?q=\"ß\""}`, map[string]any{"uri": "/wiki/Z%C3%BCrich?q=%22%C3%9F%22", "host": "api.example.com"}},
+		{"path as written", `{"url": "https://api.example.com:443//a%2Fb/%41;x=1/"}`, map[string]any{"uri": "//a%2Fb/%41;x=1/", "host": "api.example.com"}},
+		{"json", `{"method": "post", "url": "https://api.example.com/", "json": {"n": 1.50}}`, map[string]any{"method": "POST", "body": `{"n": 1.50}`, "Content-Type": `"application/json"`, "Idempotency-Key": `"` + strings.Repeat("ab", 32) + `"`}},
+		{"json null", `{"method": "POST", "url": "https://api.example.com/", "json": null}`, map[string]any{"body": `null`}},
+		{"text", `{"method": "PUT", "url": "https://api.example.com/", "body": "ä"}`, map[string]any{"body": `ä`, "Content-Type": `"text/plain; charset=utf-8"`}},
+		{"bytes", `{"method": "POST", "url": "https://api.example.com/", "body_base64": "aGk="}`, map[string]any{"body": `hi`, "Content-Type": `"application/octet-stream"`}},
+		{"empty body", `{"method": "POST", "url": "https://api.example.com/", "body": ""}`, map[string]any{"body": ``, "Content-Length": `"0"`}},
+		{"headers", `{"method": "DELETE", "url": "https://api.example.com/", "headers": {"x-a": ["1", "2"], "content-type": "text/csv", "idempotency-key": "own", "user-agent": "me"}, "body": "x"}`, map[string]any{"X-A": `"1" "2"`, "Content-Type": `"text/csv"`, "Idempotency-Key": `"own"`, "User-Agent": `"me"`}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			a, err := ask(t, c, grantAll, test.request)
@@ -84,13 +73,13 @@ func TestAnswer(t *testing.T) {
 	w.serve(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		kind, body, status := r.URL.Query().Get("kind"), r.URL.Query().Get("body"), 200
 		if s := r.URL.Query().Get("status"); s != "" {
-			fmt.Sscan(s, &status) //nolint:errcheck,gosec // a test's
+			fmt.Sscan(s, &status)
 		}
 		w.Header()["Date"] = nil
 		w.Header().Set("Content-Type", kind)
 		w.Header()["X-Two"] = []string{"b", "a"}
 		w.WriteHeader(status)
-		io.WriteString(w, body) //nolint:errcheck,gosec // a test's
+		io.WriteString(w, body)
 	}))
 	c := w.fetch()
 	for _, test := range []struct{ query, as, want string }{

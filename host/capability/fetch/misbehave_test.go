@@ -69,7 +69,7 @@ func TestPackedBodies(t *testing.T) {
 		}
 		w.Header().Set("Content-Encoding", encoding)
 		w.Header().Set("Content-Type", "text/plain")
-		w.Write(body) //nolint:errcheck,gosec // the other side may hang up
+		w.Write(body)
 	}))
 	c := w.fetch()
 	small, big := []byte(strings.Repeat("0", 100)), int64(16<<20)
@@ -114,7 +114,7 @@ func TestPackedBodies(t *testing.T) {
 					t.Fatal(err)
 				}
 				n := 100
-				fmt.Sscanf(test.want, "body of %d", &n) //nolint:errcheck,gosec // a test's
+				fmt.Sscanf(test.want, "body of %d", &n)
 				if a["body"] != strings.Repeat("0", n) {
 					t.Errorf("the body is %q", a["body"])
 				}
@@ -139,12 +139,12 @@ func piped(t *testing.T, serve func(net.Conn)) *fetch.Capability {
 	c := fetch.New(fetch.Options{Resolver: w, DialContext: func(context.Context, string, string) (net.Conn, error) {
 		ours, theirs := net.Pipe()
 		go func() {
-			defer theirs.Close() //nolint:errcheck // a test's
+			defer theirs.Close()
 			serve(theirs)
 		}()
 		return ours, nil
 	}})
-	t.Cleanup(func() { c.Close() }) //nolint:errcheck,gosec // never fails
+	t.Cleanup(func() { c.Close() })
 	return c
 }
 
@@ -163,13 +163,13 @@ func TestMisbehaviour(t *testing.T) {
 	write := func(text string) func(net.Conn) {
 		return func(c net.Conn) {
 			swallow(c)
-			io.WriteString(c, text) //nolint:errcheck,gosec // the other side may hang up
+			io.WriteString(c, text)
 		}
 	}
 	endless := func(head, piece string, pause time.Duration) func(net.Conn) {
 		return func(c net.Conn) {
 			swallow(c)
-			io.WriteString(c, head) //nolint:errcheck,gosec // the other side may hang up
+			io.WriteString(c, head)
 			for {
 				if _, err := io.WriteString(c, piece); err != nil {
 					return
@@ -184,7 +184,7 @@ func TestMisbehaviour(t *testing.T) {
 		want      string
 		retryable bool
 	}{
-		{"says nothing", func(c net.Conn) { swallow(c); io.Copy(io.Discard, c) }, "timeout", true}, //nolint:errcheck,gosec // until it is closed
+		{"says nothing", func(c net.Conn) { swallow(c); io.Copy(io.Discard, c) }, "timeout", true},
 		{"reads nothing", func(c net.Conn) { time.Sleep(time.Hour) }, "timeout", true},
 		{"hangs up", func(c net.Conn) { swallow(c) }, "connection_cut", true},
 		{"hangs up at once", func(net.Conn) {}, "connection_cut", true},
@@ -226,7 +226,7 @@ func TestMisbehaviour(t *testing.T) {
 				if took := time.Since(begun); took > 20*time.Second {
 					t.Errorf("it took %v", took)
 				}
-				c.Close() //nolint:errcheck,gosec // never fails
+				c.Close()
 				time.Sleep(2 * time.Hour)
 				synctest.Wait()
 			})
@@ -237,7 +237,7 @@ func TestMisbehaviour(t *testing.T) {
 // The node's own time counts, and whoever cancels is believed at once.
 func TestTimes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c := piped(t, func(c net.Conn) { io.Copy(io.Discard, c) }) //nolint:errcheck,gosec // until it is closed
+		c := piped(t, func(c net.Conn) { io.Copy(io.Discard, c) })
 		begun := time.Now()
 		_, err := ask(t, c, rawGrant, `{"url": "http://raw.example.com/", "timeout_ms": 1500}`)
 		if e := reason(t, err); e.Reason != "timeout" || time.Since(begun) != 1500*time.Millisecond {
@@ -302,7 +302,7 @@ func TestPassingStatuses(t *testing.T) {
 				if err != nil || fmt.Sprint(a["status"]) != fmt.Sprint(test.status) {
 					t.Errorf("any_status: %v, %v", a, err)
 				}
-				c.Close() //nolint:errcheck,gosec // never fails
+				c.Close()
 			})
 		})
 	}
@@ -316,7 +316,7 @@ func TestSecretInErrorText(t *testing.T) {
 	var text string
 	w.serve(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusServiceUnavailable)
-		io.WriteString(w, strings.ReplaceAll(text, "KEY", r.Header.Get("Authorization"))) //nolint:errcheck,gosec // a test's
+		io.WriteString(w, strings.ReplaceAll(text, "KEY", r.Header.Get("Authorization")))
 	}))
 	c := w.fetch()
 	for pad := 0; pad < 340; pad += 3 {
@@ -342,7 +342,7 @@ func TestHeadStart(t *testing.T) {
 			ours, theirs := net.Pipe()
 			go func() {
 				swallow(theirs)
-				io.WriteString(theirs, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi") //nolint:errcheck,gosec // a test's
+				io.WriteString(theirs, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi")
 			}()
 			return ours, nil
 		}})
@@ -351,7 +351,7 @@ func TestHeadStart(t *testing.T) {
 		if err != nil || a["body"] != "hi" || time.Since(begun) != 300*time.Millisecond {
 			t.Errorf("%v, %v after %v", a, err, time.Since(begun))
 		}
-		c.Close() //nolint:errcheck,gosec // never fails
+		c.Close()
 	})
 }
 
@@ -380,7 +380,7 @@ func TestNames(t *testing.T) {
 // Certificates are verified; the setting ca adds some.
 func TestCertificates(t *testing.T) {
 	w := newWorld(t)
-	w.serve(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "hi") })) //nolint:errcheck,gosec // a test's
+	w.serve(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "hi") }))
 	w.names["wrong.example.org"] = w.names["api.example.com"]
 	grant := `{"hosts": ["*"]}`
 	if _, err := ask(t, w.fetch(), grant, `{"url": "https://wrong.example.org/"}`); reason(t, err).Reason != "tls_failed" {
@@ -420,7 +420,7 @@ func TestSizes(t *testing.T) {
 		if err != nil {
 			t.Error(err)
 		}
-		fmt.Fprint(w, strings.Repeat("x", int(n))) //nolint:errcheck,gosec // a test's
+		fmt.Fprint(w, strings.Repeat("x", int(n)))
 	}))
 	c := w.fetch()
 	const grant = `{"hosts": ["api.example.com"], "methods": ["POST"], "max_request_bytes": 1000, "max_response_bytes": 900}`

@@ -120,8 +120,9 @@ func texts(d document.Document) []string {
 		return all
 	case document.KindString:
 		return []string{text(d)}
+	default:
+		return []string{d.String()}
 	}
-	return []string{d.String()}
 }
 
 // safe reports whether a method changes nothing, so that it needs no key.

@@ -96,7 +96,8 @@ func defaultPort(scheme string) uint16 {
 
 // parseAuthority reads host and port. addr is valid where the host is an address.
 func parseAuthority(text, scheme string) (host string, addr netip.Addr, port uint16, err error) {
-	host, digits, hasPort := text, "", false
+	var digits string
+	var hasPort bool
 	if strings.HasPrefix(text, "[") {
 		end := strings.IndexByte(text, ']')
 		if end < 0 || end+1 < len(text) && text[end+1] != ':' {
