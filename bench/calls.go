@@ -16,6 +16,7 @@ import (
 	"github.com/chainrun/chainrun/host/capability"
 	"github.com/chainrun/chainrun/host/document"
 	"github.com/chainrun/chainrun/host/event"
+	"github.com/chainrun/chainrun/host/provider"
 	"github.com/chainrun/chainrun/runtime/module"
 	"github.com/chainrun/chainrun/runtime/module/moduletest"
 	"github.com/chainrun/chainrun/runtime/sandbox"
@@ -52,13 +53,16 @@ func callsTable(ctx context.Context, o options) error {
 	}{
 		{"the sandbox's host function alone (floor)", bare},
 		{"in process: checked, limited, recorded", nil},
+		{"the same, in a provider's process (go-plugin)", nil},
 	}
-	h, run, err := callingHost(ctx, echoed{})
-	if err != nil {
-		return err
+	for i, offered := range []host.Option{host.WithCapability("echo", echoed{}), host.WithCapability("provider", provider.New(provider.Options{Allow: itself}))} {
+		h, run, err := callingHost(ctx, offered, []string{"", "[capabilities.echo]\nkind = 'provider'\nprovider = 'echo'\n"}[i])
+		if err != nil {
+			return err
+		}
+		defer func() { _ = h.Close() }()
+		lanes[i+1].once = run
 	}
-	defer func() { _ = h.Close() }()
-	lanes[1].once = run
 
 	best := make([]time.Duration, len(lanes))
 	for range min(o.rounds, callRounds) {
@@ -112,16 +116,26 @@ func bareCall(ctx context.Context) (func() (time.Duration, error), error) {
 	}), nil
 }
 
-// callingHost makes a host that offers c, and times a call of it through a run.
-func callingHost(ctx context.Context, c capability.Capability, options ...host.Option) (*host.Host, func() (time.Duration, error), error) {
-	h, err := host.New(append(options, host.WithCapability("echo", c), host.WithParallel(1))...)
+// servesEcho is the argument with which this program is a provider.
+const servesEcho = "-serve-echo"
+
+// itself is the provider of the name echo.
+func itself(name string) (provider.Program, bool) {
+	path, err := os.Executable()
+	return provider.Program{Path: path, Args: []string{servesEcho}}, err == nil && name == "echo"
+}
+
+// callingHost makes a host that offers a capability echo, and times a call of it
+// through a run.
+func callingHost(ctx context.Context, offered host.Option, settings string) (*host.Host, func() (time.Duration, error), error) {
+	h, err := host.New(offered, host.WithParallel(1))
 	if err != nil {
 		return nil, nil, fmt.Errorf("making a host: %w", err)
 	}
 	graphs := map[int]*host.Graph{}
 	for _, n := range []int{1, callsLong} {
 		if graphs[n], err = h.LoadFS(fstest.MapFS{
-			"graph.toml": {Data: []byte("version = 1\nchain = ['a']\n[nodes.a]\nmodule = 'ask.wasm'\n[nodes.a.grants.echo]\n")},
+			"graph.toml": {Data: []byte("version = 1\nchain = ['a']\n[nodes.a]\nmodule = 'ask.wasm'\n[nodes.a.grants.echo]\n" + settings)},
 			"ask.wasm":   {Data: moduletest.Ask("echo", "echo", n)},
 		}, "graph.toml"); err != nil {
 			return nil, nil, fmt.Errorf("loading the graph: %w", err)

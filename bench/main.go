@@ -19,6 +19,8 @@ import (
 	"os/signal"
 	"slices"
 	"strings"
+
+	sdk "github.com/chainrun/chainrun/sdk/provider"
 )
 
 // options are what a table may heed.
@@ -46,6 +48,10 @@ var tables = []table{
 }
 
 func main() {
+	if slices.Contains(os.Args[1:], servesEcho) {
+		sdk.Serve(echoed{})
+		return
+	}
 	names := flag.String("table", "", "tables to print, separated by commas (default all)")
 	rounds := flag.Int("rounds", 40, "interleaved rounds; a figure is the minimum over them")
 	only := flag.String("only", "", "run only programs whose name, such as \"Go json\", contains this")
