@@ -194,8 +194,7 @@ func (c *Capability) askOne(ctx context.Context, q *question, one candidate, cal
 
 // asError names the endpoint in an error.
 func asError(endpoint string, err error, stream, began bool) *capability.Error {
-	var own *capability.Error
-	if errors.As(err, &own) {
+	if own, ok := errors.AsType[*capability.Error](err); ok {
 		return own
 	}
 	e := explain(err, stream, began)

@@ -19,16 +19,24 @@ func TestChatSameShape(t *testing.T) {
 		path    string
 		want    string
 	}{
-		"openai stream": {hello, openaiTable, sayHello, "/v1/chat/completions",
-			`{"content":"Hello","model":"m-1","endpoint":"default","finish_reason":"stop","usage":{"input_tokens":7,"output_tokens":3}}`},
-		"openai whole": {func() http.HandlerFunc { return whole(200, wholeChat) }, openaiTable,
+		"openai stream": {
+			hello, openaiTable, sayHello, "/v1/chat/completions",
+			`{"content":"Hello","model":"m-1","endpoint":"default","finish_reason":"stop","usage":{"input_tokens":7,"output_tokens":3}}`,
+		},
+		"openai whole": {
+			func() http.HandlerFunc { return whole(200, wholeChat) }, openaiTable,
 			`{"messages":[{"role":"user","content":"Say hello."}],"stream":false}`, "/v1/chat/completions",
-			`{"content":"Hello","model":"m-1","endpoint":"default","finish_reason":"stop","usage":{"input_tokens":7,"output_tokens":3}}`},
-		"anthropic stream": {helloAnthropic, anthropicTable, sayHello, "/v1/messages",
-			`{"content":"Hello","model":"claude-1","endpoint":"default","finish_reason":"stop","usage":{"input_tokens":11,"output_tokens":5}}`},
-		"anthropic whole": {func() http.HandlerFunc { return whole(200, wholeMessage) }, anthropicTable,
+			`{"content":"Hello","model":"m-1","endpoint":"default","finish_reason":"stop","usage":{"input_tokens":7,"output_tokens":3}}`,
+		},
+		"anthropic stream": {
+			helloAnthropic, anthropicTable, sayHello, "/v1/messages",
+			`{"content":"Hello","model":"claude-1","endpoint":"default","finish_reason":"stop","usage":{"input_tokens":11,"output_tokens":5}}`,
+		},
+		"anthropic whole": {
+			func() http.HandlerFunc { return whole(200, wholeMessage) }, anthropicTable,
 			`{"messages":[{"role":"user","content":"Say hello."}],"stream":false}`, "/v1/messages",
-			`{"content":"Hello","model":"claude-1","endpoint":"default","finish_reason":"stop","usage":{"input_tokens":11,"output_tokens":5}}`},
+			`{"content":"Hello","model":"claude-1","endpoint":"default","finish_reason":"stop","usage":{"input_tokens":11,"output_tokens":5}}`,
+		},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -57,11 +57,10 @@ func (c *Capability) endpointNames() []string {
 // endpoints are those that a request may be sent to, in the order in which they
 // are asked.
 func (c *Capability) endpoints(name string, g grant, secrets capability.Secrets) ([]*endpoint, error) {
-	all, order := c.fromEnvironment(secrets), []*endpoint(nil)
+	all := c.fromEnvironment(secrets)
+	order := all
 	if c.settings != nil {
 		all, order = c.settings.endpoints, c.settings.fallback
-	} else {
-		order = all
 	}
 	if len(all) == 0 {
 		return nil, &capability.Error{Reason: "no_endpoint", Message: noEndpoint(c.name)}

@@ -3,6 +3,7 @@ package llm
 // These tests are about which endpoint is asked, for which model, with which key.
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -134,9 +135,21 @@ func TestMatches(t *testing.T) {
 		pattern, name string
 		want          bool
 	}{
-		{"a", "a", true}, {"a", "ab", false}, {"a*", "ab", true}, {"*", "", true}, {"*b", "ab", true}, {"a*c", "abbc", true},
-		{"a*c", "ab", false}, {"a*b*c", "axbxc", true}, {"a*b*c", "axcxb", false}, {"a*a", "a", false}, {"*a*", "bab", true},
-		{"ab*ba", "aba", false}, {"", "", true}, {"", "x", false}, {"**", "x", true},
+		{"a", "a", true},
+		{"a", "ab", false},
+		{"a*", "ab", true},
+		{"*", "", true},
+		{"*b", "ab", true},
+		{"a*c", "abbc", true},
+		{"a*c", "ab", false},
+		{"a*b*c", "axbxc", true},
+		{"a*b*c", "axcxb", false},
+		{"a*a", "a", false},
+		{"*a*", "bab", true},
+		{"ab*ba", "aba", false},
+		{"", "", true},
+		{"", "x", false},
+		{"**", "x", true},
 	} {
 		if matches(test.pattern, test.name) != test.want {
 			t.Errorf("matches(%q, %q) is not %v", test.pattern, test.name, test.want)
@@ -151,29 +164,29 @@ func TestEnvironment(t *testing.T) {
 	c := New(Options{})
 	defer func() { _ = c.Close() }()
 	env := func(s secrets) func(*capability.Call) { return func(c *capability.Call) { c.Secrets = s } }
-	any := granted(`{"models":["*"]}`)
+	anything := granted(`{"models":["*"]}`)
 	const request = `{"messages":[{"role":"user","content":"x"}],"model":"m"`
 
-	_, err := ask(t, c, "chat", request+`}`, any)
+	_, err := ask(t, c, "chat", request+`}`, anything)
 	e := failure(t, err)
 	if e.Reason != "no_endpoint" || e.Retryable || !strings.Contains(e.Message, "[capabilities.llm]") || !strings.Contains(e.Message, "OPENAI_API_KEY") {
 		t.Errorf("%+v", e)
 	}
 
 	both := secrets{"$OPENAI_API_KEY": "${secret:x} is the key", "$OPENAI_BASE_URL": o.URL + "/v1", "$ANTHROPIC_API_KEY": "key-a", "$ANTHROPIC_BASE_URL": a.URL + "/v1/"}
-	if _, err := ask(t, c, "chat", request+`}`, any, env(both)); err != nil {
+	if _, err := ask(t, c, "chat", request+`}`, anything, env(both)); err != nil {
 		t.Fatal(err)
 	}
 	if got := o.last(t).header.Get("Authorization"); got != "Bearer ${secret:x} is the key" {
 		t.Errorf("a variable's value is no template: %q", got)
 	}
-	if _, err := ask(t, c, "chat", request+`,"endpoint":"anthropic"}`, any, env(both)); err != nil {
+	if _, err := ask(t, c, "chat", request+`,"endpoint":"anthropic"}`, anything, env(both)); err != nil {
 		t.Fatal(err)
 	}
 	if got := a.last(t); got.header.Get("X-Api-Key") != "key-a" || got.path != "/v1/messages" {
 		t.Errorf("%s %v", got.path, got.header)
 	}
-	if _, err := ask(t, c, "chat", request+`}`, any, env(secrets{"$OPENAI_BASE_URL": o.URL})); err != nil {
+	if _, err := ask(t, c, "chat", request+`}`, anything, env(secrets{"$OPENAI_BASE_URL": o.URL})); err != nil {
 		t.Errorf("a server without a key: %v", err)
 	}
 
@@ -247,7 +260,7 @@ func TestSettingsProblems(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			_, err := New(Options{}).Configure("llm", document.MustParse(test.table))
-			problems, ok := err.(capability.Problems)
+			problems, ok := errors.AsType[capability.Problems](err)
 			if !ok || len(problems) != 1 {
 				t.Fatalf("%T %v", err, err)
 			}

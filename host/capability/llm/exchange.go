@@ -79,7 +79,7 @@ type exchange struct {
 
 // Do implements the HTTPClient of both clients.
 func (x *exchange) Do(req *http.Request) (*http.Response, error) {
-	resp, err := x.client.Do(req)
+	resp, err := x.client.Do(req) //nolint:gosec // the address is the operator's or the graph's author's; nodes have no say in it
 	if err != nil {
 		return nil, connectionError(err)
 	}
@@ -152,6 +152,9 @@ func (x *exchange) statusError(resp *http.Response) error {
 		e.retryable = true
 	case "false":
 		e.retryable = false
+	}
+	if !e.retryable {
+		e.retryAfter = 0
 	}
 	if e.retryAfter > 0 {
 		e.text += fmt.Sprintf("; it asks to wait %s", e.retryAfter)
@@ -274,6 +277,7 @@ type boundedBody struct {
 	broken error
 }
 
+// Read implements io.Reader.
 func (b *boundedBody) Read(p []byte) (int, error) {
 	if b.broken != nil {
 		return 0, b.broken
@@ -313,6 +317,7 @@ func (b *boundedBody) count(p []byte) {
 	}
 }
 
+// Close implements io.Closer.
 func (b *boundedBody) Close() error { return b.rc.Close() }
 
 // done says whether the last thing that was read is the end that OpenAI's

@@ -19,7 +19,7 @@ import (
 )
 
 // failure is the *capability.Error that an error is.
-func failure(t testing.TB, err error) *capability.Error {
+func failure(t *testing.T, err error) *capability.Error {
 	t.Helper()
 	var e *capability.Error
 	if !errors.As(err, &e) {
@@ -47,20 +47,24 @@ func TestStatus(t *testing.T) {
 		"429 for ages":          {whole(429, `{}`, "Retry-After", "1e300"), "http_429", true, maxRetryAfter, ""},
 		"429 for not a number":  {whole(429, `{}`, "Retry-After", "NaN"), "http_429", true, 0, ""},
 		"429 for less than 0":   {whole(429, `{}`, "Retry-After", "-5"), "http_429", true, 0, ""},
-		"429 that says no":      {whole(429, `{"error":{"message":"quota"}}`, "X-Should-Retry", "false"), "http_429", false, 0, "quota"},
+		"429 that says no":      {whole(429, `{"error":{"message":"quota"}}`, "X-Should-Retry", "false", "Retry-After", "5"), "http_429", false, 0, "quota"},
 		"408":                   {whole(408, `{}`), "http_408", true, 0, ""},
 		"409":                   {whole(409, `{}`), "http_409", true, 0, ""},
 		"500":                   {whole(500, `{"error":"it broke"}`), "http_500", true, 0, "it broke"},
-		"503 with text":         {func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "no\x00 way\n", 503) }, "http_503", true, 0, "no way"},
-		"529":                   {whole(529, `{"type":"error","error":{"type":"overloaded_error","message":"Overloaded"}}`), "http_529", true, 0, "Overloaded"},
-		"400":                   {whole(400, `{"error":{"message":"bad"}}`), "http_400", false, 0, "bad"},
-		"401":                   {whole(401, `{"message":"who?"}`), "http_401", false, 0, "who?"},
-		"403":                   {whole(403, `{"detail":"no"}`), "http_403", false, 0, "no"},
-		"404":                   {whole(404, `not json`), "http_404", false, 0, "not json"},
-		"413":                   {whole(413, ``), "http_413", false, 0, "413"},
-		"422":                   {whole(422, `{"error":`), "http_422", false, 0, `{"error":`},
-		"redirect":              {func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "http://127.0.0.1:1/", 307) }, "redirect", false, 0, "base_url"},
-		"204":                   {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(204) }, "invalid_answer", true, 0, "204"},
+		"503 with text": {func(w http.ResponseWriter, _ *http.Request) {
+			http.Error(w, "no\x00 way\n", http.StatusServiceUnavailable)
+		}, "http_503", true, 0, "no way"},
+		"529": {whole(529, `{"type":"error","error":{"type":"overloaded_error","message":"Overloaded"}}`), "http_529", true, 0, "Overloaded"},
+		"400": {whole(400, `{"error":{"message":"bad"}}`), "http_400", false, 0, "bad"},
+		"401": {whole(401, `{"message":"who?"}`), "http_401", false, 0, "who?"},
+		"403": {whole(403, `{"detail":"no"}`), "http_403", false, 0, "no"},
+		"404": {whole(404, `not json`), "http_404", false, 0, "not json"},
+		"413": {whole(413, ``), "http_413", false, 0, "413"},
+		"422": {whole(422, `{"error":`), "http_422", false, 0, `{"error":`},
+		"redirect": {func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, "http://127.0.0.1:1/", http.StatusTemporaryRedirect)
+		}, "redirect", false, 0, "base_url"},
+		"204": {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) }, "invalid_answer", true, 0, "204"},
 		"HTML": {func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Type", "text/html")
 			_, _ = io.WriteString(w, "<html>")
@@ -285,7 +289,7 @@ func (s slow) RoundTrip(r *http.Request) (*http.Response, error) {
 		<-ctx.Done()
 		_ = out.CloseWithError(ctx.Err())
 	}()
-	return &http.Response{StatusCode: 200, Header: http.Header{"Content-Type": {"text/event-stream"}}, Body: in, Request: r}, nil
+	return &http.Response{StatusCode: http.StatusOK, Header: http.Header{"Content-Type": {"text/event-stream"}}, Body: in, Request: r}, nil
 }
 
 func TestCancel(t *testing.T) {

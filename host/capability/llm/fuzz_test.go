@@ -16,7 +16,7 @@ import (
 type said struct{ media, body string }
 
 func (s said) RoundTrip(r *http.Request) (*http.Response, error) {
-	return &http.Response{StatusCode: 200, Header: http.Header{"Content-Type": {s.media}}, Body: io.NopCloser(strings.NewReader(s.body)), Request: r}, nil
+	return &http.Response{StatusCode: http.StatusOK, Header: http.Header{"Content-Type": {s.media}}, Body: io.NopCloser(strings.NewReader(s.body)), Request: r}, nil
 }
 
 // FuzzAnswer holds that every answer is one of the method's schema, and every
@@ -109,5 +109,5 @@ func (k *keeper) RoundTrip(r *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	k.body = string(b)
-	return &http.Response{StatusCode: 400, Header: http.Header{}, Body: io.NopCloser(strings.NewReader("{}")), Request: r}, nil
+	return &http.Response{StatusCode: http.StatusBadRequest, Header: http.Header{}, Body: io.NopCloser(strings.NewReader("{}")), Request: r}, nil
 }

@@ -54,7 +54,7 @@ func (m *model) RoundTrip(r *http.Request) (*http.Response, error) {
 		}
 	}
 	body := strings.Replace(wholeChat, `"completion_tokens":3`, fmt.Sprintf(`"completion_tokens":%d`, m.tokens), 1)
-	return &http.Response{StatusCode: 200, Header: http.Header{"Content-Type": {"application/json"}}, Body: io.NopCloser(strings.NewReader(body)), Request: r}, nil
+	return &http.Response{StatusCode: http.StatusOK, Header: http.Header{"Content-Type": {"application/json"}}, Body: io.NopCloser(strings.NewReader(body)), Request: r}, nil
 }
 
 func plainCall(request string) capability.Call {

@@ -4,6 +4,7 @@ package llm
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"math/big"
@@ -51,6 +52,11 @@ func readPrices(pointer string, tables map[string]priceTable) (map[string]price,
 	return prices, problems
 }
 
+var (
+	errPriceRange  = errors.New("a price is from 0 to a million")
+	errPriceDigits = errors.New("a price has at most nine digits after the point")
+)
+
 // readPrice reads a decimal number, exactly, as billionths.
 func readPrice(n json.Number) (int64, error) {
 	d, err := document.Parse([]byte(n), document.Limits{})
@@ -61,17 +67,17 @@ func readPrice(n json.Number) (int64, error) {
 	_, exponent, _ := strings.Cut(number, "e")
 	switch {
 	case strings.HasPrefix(number, "-"), strings.HasPrefix(exponent, "+"), len(number) > 100:
-		return 0, fmt.Errorf("a price is from 0 to a million")
+		return 0, errPriceRange
 	case len(exponent) > len("-99"):
-		return 0, fmt.Errorf("a price has at most nine digits after the point")
+		return 0, errPriceDigits
 	}
 	r, ok := new(big.Rat).SetString(number)
 	if !ok || r.Cmp(big.NewRat(million, 1)) > 0 {
-		return 0, fmt.Errorf("a price is from 0 to a million")
+		return 0, errPriceRange
 	}
 	r.Mul(r, big.NewRat(billion, 1))
 	if !r.IsInt() {
-		return 0, fmt.Errorf("a price has at most nine digits after the point")
+		return 0, errPriceDigits
 	}
 	return r.Num().Int64(), nil
 }

@@ -67,6 +67,7 @@ type part struct {
 	URL  string `json:"url"`
 }
 
+// UnmarshalJSON implements json.Unmarshaler.
 func (c *content) UnmarshalJSON(b []byte) error {
 	var text *string
 	if json.Unmarshal(b, &text) == nil {
@@ -103,6 +104,7 @@ func (c content) images() bool {
 // choice says whether tools are called: "", auto, none, required, or one by name.
 type choice struct{ mode, name string }
 
+// UnmarshalJSON implements json.Unmarshaler.
 func (c *choice) UnmarshalJSON(b []byte) error {
 	var named struct {
 		Name string `json:"name"`
@@ -118,6 +120,7 @@ func (c *choice) UnmarshalJSON(b []byte) error {
 // texts is one text or several.
 type texts []string
 
+// UnmarshalJSON implements json.Unmarshaler.
 func (t *texts) UnmarshalJSON(b []byte) error {
 	var one string
 	if json.Unmarshal(b, &one) == nil {

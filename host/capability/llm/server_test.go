@@ -29,13 +29,20 @@ type server struct {
 	*httptest.Server
 	mu    sync.Mutex
 	asked []asked
+	paths map[string]http.HandlerFunc
 }
+
+// handle has another handler for a path.
+func (s *server) handle(path string, h http.HandlerFunc) { s.paths[path] = h }
+
+// hang answers when whoever asked has gone.
+func hang(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }
 
 // serve starts a server that answers with the handlers in turn, the last one
 // for ever.
-func serve(t testing.TB, handlers ...http.HandlerFunc) *server {
+func serve(t *testing.T, handlers ...http.HandlerFunc) *server {
 	t.Helper()
-	s := &server{}
+	s := &server{paths: map[string]http.HandlerFunc{}}
 	s.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		raw, _ := io.ReadAll(r.Body)
 		one := asked{path: r.URL.Path, header: r.Header.Clone(), raw: string(raw)}
@@ -44,6 +51,10 @@ func serve(t testing.TB, handlers ...http.HandlerFunc) *server {
 		i := min(len(s.asked), len(handlers)-1)
 		s.asked = append(s.asked, one)
 		s.mu.Unlock()
+		if h := s.paths[r.URL.Path]; h != nil {
+			h(w, r)
+			return
+		}
 		handlers[i](w, r)
 	}))
 	t.Cleanup(s.Close)
@@ -56,7 +67,7 @@ func (s *server) seen() []asked {
 	return append([]asked(nil), s.asked...)
 }
 
-func (s *server) last(t testing.TB) asked {
+func (s *server) last(t *testing.T) asked {
 	t.Helper()
 	all := s.seen()
 	if len(all) == 0 {
@@ -169,7 +180,7 @@ func (s secrets) Env(name string) (string, bool) {
 const testKey = "3f9c3f9c3f9c3f9c3f9c3f9c3f9c3f9c3f9c3f9c3f9c3f9c3f9c3f9c3f9c3f9c"
 
 // ask is one call; edit changes it.
-func ask(t testing.TB, c capability.Capability, method, request string, edit ...func(*capability.Call)) (capability.Answer, error) {
+func ask(t *testing.T, c capability.Capability, method, request string, edit ...func(*capability.Call)) (capability.Answer, error) {
 	t.Helper()
 	call := capability.Call{
 		Method:  method,
@@ -209,7 +220,7 @@ func ask(t testing.TB, c capability.Capability, method, request string, edit ...
 
 // configure makes a capability with settings written as JSON; %s in them is the
 // server's address.
-func configure(t testing.TB, s *server, table string) capability.Capability {
+func configure(t *testing.T, s *server, table string) capability.Capability {
 	t.Helper()
 	root := New(Options{})
 	t.Cleanup(func() { _ = root.Close() })

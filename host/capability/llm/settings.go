@@ -226,13 +226,13 @@ func checkURL(text string) error {
 	u, err := url.Parse(text)
 	switch {
 	case err != nil:
-		return fmt.Errorf("the base URL cannot be read")
+		return errors.New("the base URL cannot be read")
 	case u.Scheme != "http" && u.Scheme != "https", u.Host == "":
-		return fmt.Errorf("the base URL is no http or https address with a host")
+		return errors.New("the base URL is no http or https address with a host")
 	case u.User != nil:
-		return fmt.Errorf("the base URL has a user or a password: keys stand in `key` or `headers`")
+		return errors.New("the base URL has a user or a password: keys stand in `key` or `headers`")
 	case u.RawQuery != "" || u.Fragment != "":
-		return fmt.Errorf("the base URL has a query or a fragment")
+		return errors.New("the base URL has a query or a fragment")
 	}
 	return nil
 }

@@ -132,7 +132,7 @@ func TestStructured(t *testing.T) {
 }
 
 // member is one member of an object.
-func member(t testing.TB, d document.Document, key string) any {
+func member(t *testing.T, d document.Document, key string) any {
 	t.Helper()
 	v, err := d.Value()
 	if err != nil {
@@ -161,9 +161,11 @@ func TestToolCalls(t *testing.T) {
 			`{"choices":[{"index":0,"delta":{"tool_calls":[{"index":0,"id":"b","function":{"name":"g","arguments":"{}"}}]},"finish_reason":"tool_calls"}]}`)), openaiTable, want},
 		"whole": {serve(t, events(
 			`{"choices":[{"index":0,"delta":{"tool_calls":[{"index":0,"id":"a","function":{"name":"f","arguments":"{\"x\":1}"}},{"index":1,"id":"b","function":{"name":"g","arguments":"{}"}}]},"finish_reason":"tool_calls"}]}`)), openaiTable, want},
-		"without ids": {serve(t, events(
-			`{"choices":[{"index":0,"delta":{"tool_calls":[{"index":0,"function":{"name":"f","arguments":"{\"x\":1}"}},{"index":1,"function":{"name":"g","arguments":"{}"}}]},"finish_reason":"tool_calls"}]}`)), openaiTable,
-			`[{"id":"call_0","name":"f","arguments":"{\"x\":1}"},{"id":"call_1","name":"g","arguments":"{}"}]`},
+		"without ids": {
+			serve(t, events(
+				`{"choices":[{"index":0,"delta":{"tool_calls":[{"index":0,"function":{"name":"f","arguments":"{\"x\":1}"}},{"index":1,"function":{"name":"g","arguments":"{}"}}]},"finish_reason":"tool_calls"}]}`)), openaiTable,
+			`[{"id":"call_0","name":"f","arguments":"{\"x\":1}"},{"id":"call_1","name":"g","arguments":"{}"}]`,
+		},
 		"anthropic": {serve(t, anthropicEvents(messageStart, textStart, textHel, blockStop,
 			`{"type":"content_block_start","index":1,"content_block":{"type":"tool_use","id":"a","name":"f","input":{}}}`,
 			`{"type":"content_block_delta","index":1,"delta":{"type":"input_json_delta","partial_json":"{\"x\""}}`,
@@ -171,10 +173,14 @@ func TestToolCalls(t *testing.T) {
 			`{"type":"content_block_start","index":2,"content_block":{"type":"tool_use","id":"b","name":"g","input":{}}}`,
 			`{"type":"content_block_delta","index":2,"delta":{"type":"input_json_delta","partial_json":"{}"}}`,
 			`{"type":"message_delta","delta":{"stop_reason":"tool_use"},"usage":{"output_tokens":5}}`, messageStop)), anthropicTable, want},
-		"anthropic without stream": {serve(t, whole(200, `{"type":"message","role":"assistant","model":"c","content":[{"type":"tool_use","id":"a","name":"f","input":{"x":1}},{"type":"tool_use","id":"b","name":"g","input":{}}],"stop_reason":"tool_use","usage":{"input_tokens":1,"output_tokens":1}}`)),
-			`{"api":"anthropic","base_url":"%s","model":"claude","stream":false}`, want},
-		"openai without stream": {serve(t, whole(200, `{"choices":[{"index":0,"message":{"role":"assistant","content":null,"tool_calls":[{"id":"a","type":"function","function":{"name":"f","arguments":"{\"x\":1}"}},{"id":"b","type":"function","function":{"name":"g","arguments":"{}"}}]},"finish_reason":"tool_calls"}]}`)),
-			`{"base_url":"%s","model":"m","stream":false}`, want},
+		"anthropic without stream": {
+			serve(t, whole(200, `{"type":"message","role":"assistant","model":"c","content":[{"type":"tool_use","id":"a","name":"f","input":{"x":1}},{"type":"tool_use","id":"b","name":"g","input":{}}],"stop_reason":"tool_use","usage":{"input_tokens":1,"output_tokens":1}}`)),
+			`{"api":"anthropic","base_url":"%s","model":"claude","stream":false}`, want,
+		},
+		"openai without stream": {
+			serve(t, whole(200, `{"choices":[{"index":0,"message":{"role":"assistant","content":null,"tool_calls":[{"id":"a","type":"function","function":{"name":"f","arguments":"{\"x\":1}"}},{"id":"b","type":"function","function":{"name":"g","arguments":"{}"}}]},"finish_reason":"tool_calls"}]}`)),
+			`{"base_url":"%s","model":"m","stream":false}`, want,
+		},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
