@@ -19,13 +19,13 @@ import (
 // wants to be told.
 const anthropicTokens = 4096
 
-func anthropicOptions(t *target, x *exchange, key string) []option.RequestOption {
+func anthropicOptions(t *target, x *exchange) []option.RequestOption {
 	options := []option.RequestOption{
 		option.WithoutOpenTelemetry(),
 		option.WithBaseURL(t.baseURL + "/"),
 		option.WithHTTPClient(x),
 		option.WithMaxRetries(0),
-		option.WithHeader("Idempotency-Key", key),
+		option.WithHeader("Idempotency-Key", x.key),
 	}
 	if t.key != "" {
 		options = append(options, option.WithAPIKey(t.key))
@@ -37,12 +37,12 @@ func anthropicOptions(t *target, x *exchange, key string) []option.RequestOption
 }
 
 // anthropicChat asks and fills r.
-func anthropicChat(ctx context.Context, t *target, x *exchange, key string, c *conversation, r *reply) error {
+func anthropicChat(ctx context.Context, t *target, x *exchange, c *conversation, r *reply) error {
 	params, err := anthropicParams(t, c)
 	if err != nil {
 		return err
 	}
-	service := anthropic.NewMessageService(anthropicOptions(t, x, key)...)
+	service := anthropic.NewMessageService(anthropicOptions(t, x)...)
 	if !c.stream {
 		// The client refuses long answers without streaming unless it is given a
 		// time; the call's context is the one that counts.

@@ -170,7 +170,10 @@ func (c *Capability) askOne(ctx context.Context, q *question, one candidate, cal
 		limited, cancel = context.WithTimeout(ctx, t.timeout)
 		defer cancel()
 	}
-	x := &exchange{client: c.pool.client, hide: t.secrets(), stream: q.stream(one.endpoint), limit: min(t.MaxAnswerBytes, call.Left.Bytes)}
+	x := &exchange{client: c.pool.client, key: call.Key, hide: t.secrets(), stream: q.stream(one.endpoint), limit: min(t.MaxAnswerBytes, call.Left.Bytes)}
+	if again {
+		x.vary(t.name)
+	}
 	d, used, err := q.once(limited, t, x, call.Left)
 	leave(used.rate - estimate)
 	if err == nil {

@@ -4,6 +4,7 @@ package llm
 
 import (
 	"context"
+	"strconv"
 
 	"github.com/chainrun/chainrun/host/capability"
 	"github.com/chainrun/chainrun/host/document"
@@ -53,7 +54,11 @@ func (c *Capability) chat(ctx context.Context, call capability.Call) (capability
 			}
 		},
 		once: func(ctx context.Context, t *target, x *exchange, left capability.Left) (document.Document, counted, error) {
-			fitted, err := request.conversation(t, maxTokens(request, t, g, left), x.stream)
+			most, byLeft := maxTokens(request, t, g, left)
+			if byLeft {
+				x.vary(strconv.FormatInt(most, 10))
+			}
+			fitted, err := request.conversation(t, most, x.stream)
 			if err != nil {
 				return document.Document{}, counted{}, err
 			}
@@ -65,7 +70,7 @@ func (c *Capability) chat(ctx context.Context, call capability.Call) (capability
 			if t.API == apiAnthropic {
 				send = anthropicChat
 			}
-			if err := send(ctx, t, x, call.Key, fitted, r); err != nil {
+			if err := send(ctx, t, x, fitted, r); err != nil {
 				if r.size() == 1 && !r.usage.known {
 					return document.Document{}, counted{}, err // nothing came
 				}
@@ -84,9 +89,10 @@ func (c *Capability) chat(ctx context.Context, call capability.Call) (capability
 // at least one byte, and an API adds a few for each message.
 func upperInput(call capability.Call) int64 { return int64(len(call.Request.Bytes())) + 64 }
 
-// maxTokens is how long an answer may be; 0: as the endpoint likes.
-func maxTokens(r *chatRequest, t *target, g grant, left capability.Left) int64 {
-	n := r.MaxTokens
+// maxTokens is how long an answer may be; 0: as the endpoint likes. byLeft says
+// that what is left of the limits decided it.
+func maxTokens(r *chatRequest, t *target, g grant, left capability.Left) (n int64, byLeft bool) {
+	n = r.MaxTokens
 	if n == 0 {
 		n = t.MaxTokens
 	}
@@ -95,10 +101,10 @@ func maxTokens(r *chatRequest, t *target, g grant, left capability.Left) int64 {
 	}
 	leftOver := min(left.Tokens, t.prices[t.model].affordable(left.Cost))
 	if leftOver < capability.Unlimited && (n > leftOver || n == 0 && leftOver <= surelyWritable) {
-		n = max(leftOver, 1)
+		return max(leftOver, 1), true
 	}
 	if n == 0 && t.API == apiAnthropic {
-		n = min(anthropicTokens, leftOver)
+		n = anthropicTokens // less than what is left, or that would have decided
 	}
-	return n
+	return n, false
 }

@@ -33,7 +33,7 @@ func (c *Capability) embed(ctx context.Context, call capability.Call) (capabilit
 		stream:     func(*endpoint) bool { return false },
 		again:      func(*target) {},
 		once: func(ctx context.Context, t *target, x *exchange, left capability.Left) (document.Document, counted, error) {
-			vectors, model, said, err := openaiEmbed(ctx, t, x, call.Key, request.Input, request.Dimensions)
+			vectors, model, said, err := openaiEmbed(ctx, t, x, request.Input, request.Dimensions)
 			if err != nil {
 				return document.Document{}, counted{}, err
 			}

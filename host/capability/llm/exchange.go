@@ -6,6 +6,8 @@ package llm
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -73,8 +75,16 @@ type exchange struct {
 	client *http.Client
 	stream bool
 	limit  int64 // bytes of the answer that is wanted
+	key    string
 	hide   []string
 	body   *boundedBody
+}
+
+// vary makes the idempotency key that of a request which depends on more than
+// the call: services that honour keys refuse one that comes with other contents.
+func (x *exchange) vary(by string) {
+	sum := sha256.Sum256([]byte(x.key + " " + by))
+	x.key = hex.EncodeToString(sum[:])
 }
 
 // Do implements the HTTPClient of both clients.

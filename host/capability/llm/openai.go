@@ -17,12 +17,12 @@ import (
 	"github.com/openai/openai-go/v3/shared"
 )
 
-func openaiOptions(t *target, x *exchange, key string) []option.RequestOption {
+func openaiOptions(t *target, x *exchange) []option.RequestOption {
 	options := []option.RequestOption{
 		option.WithBaseURL(t.baseURL),
 		option.WithHTTPClient(x),
 		option.WithMaxRetries(0),
-		option.WithHeader("Idempotency-Key", key),
+		option.WithHeader("Idempotency-Key", x.key),
 	}
 	if t.key != "" {
 		options = append(options, option.WithAPIKey(t.key))
@@ -34,8 +34,8 @@ func openaiOptions(t *target, x *exchange, key string) []option.RequestOption {
 }
 
 // openaiChat asks and fills r.
-func openaiChat(ctx context.Context, t *target, x *exchange, key string, c *conversation, r *reply) error {
-	service := openai.NewChatCompletionService(openaiOptions(t, x, key)...)
+func openaiChat(ctx context.Context, t *target, x *exchange, c *conversation, r *reply) error {
+	service := openai.NewChatCompletionService(openaiOptions(t, x)...)
 	params := openaiParams(t, c)
 	if !c.stream {
 		answer, err := service.New(ctx, params)
@@ -240,8 +240,8 @@ func openaiFinish(reason string) string {
 }
 
 // openaiEmbed asks for the vectors of texts, in the order of the texts.
-func openaiEmbed(ctx context.Context, t *target, x *exchange, key string, input []string, dimensions int64) ([][]float64, string, tokens, error) {
-	service := openai.NewEmbeddingService(openaiOptions(t, x, key)...)
+func openaiEmbed(ctx context.Context, t *target, x *exchange, input []string, dimensions int64) ([][]float64, string, tokens, error) {
+	service := openai.NewEmbeddingService(openaiOptions(t, x)...)
 	p := openai.EmbeddingNewParams{Model: t.model, Input: openai.EmbeddingNewParamsInputUnion{OfArrayOfStrings: input}}
 	if dimensions > 0 {
 		p.Dimensions = param.NewOpt(dimensions)

@@ -284,3 +284,32 @@ func TestEnvironmentIsTheHostsAlone(t *testing.T) {
 		}
 	}
 }
+
+// TestIdempotencyKey is the call's while what is sent depends on the call alone,
+// and another one, as stable, where it depends on more.
+func TestIdempotencyKey(t *testing.T) {
+	a, b := serve(t, whole(503, `{}`)), serve(t, hello())
+	c := configure(t, nil, `{"endpoints":{"a":{"base_url":"`+a.URL+`","model":"m","extra":{"z":1,"y":2,"x":3,"w":4,"v":5}},"b":{"base_url":"`+b.URL+`","model":"m"}}}`)
+	ten := func(c *capability.Call) { c.Left.Tokens = 10 }
+	for range 10 {
+		if _, err := ask(t, c, "chat", sayHello); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := ask(t, c, "chat", sayHello, ten); err != nil {
+		t.Fatal(err)
+	}
+	key := func(one asked) string { return one.header.Get("Idempotency-Key") }
+	first, second := a.seen(), b.seen()
+	for i := range 10 {
+		if key(first[i]) != testKey || first[i].raw != first[0].raw {
+			t.Errorf("the same call is sent with another key or body: %s %s", key(first[i]), first[i].raw)
+		}
+		if key(second[i]) == testKey || key(second[i]) != key(second[0]) || len(key(second[i])) != 64 {
+			t.Errorf("the fallback's key: %s", key(second[i]))
+		}
+	}
+	if key(first[10]) == testKey || key(second[10]) == key(second[0]) {
+		t.Error("a request that depends on what is left has the key of one that does not")
+	}
+}
