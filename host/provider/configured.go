@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"time"
 
+	"google.golang.org/protobuf/proto"
+
 	"github.com/chainrun/chainrun/host/capability"
 	"github.com/chainrun/chainrun/host/document"
 	"github.com/chainrun/chainrun/host/schema"
@@ -120,6 +122,12 @@ func (c *configured) request(call capability.Call) (*protocol.CallRequest, []str
 	}
 	if !call.Request.IsZero() {
 		r.Request = call.Request.Bytes()
+	}
+	if n := proto.Size(r); n > protocol.MaxMessageBytes {
+		return nil, nil, &capability.Error{
+			Reason:  "provider_request_too_large",
+			Message: fmt.Sprintf("provider %q: request, grant and config have %d bytes together, at most %d are allowed", c.slot.name, n, protocol.MaxMessageBytes),
+		}
 	}
 	return r, e.values, nil
 }

@@ -24,7 +24,8 @@
 //	provider_timeout         no answer before the deadline; retryable
 //	provider_flood           more than the bounds of an answer allow
 //	provider_invalid_answer  what came is not an answer
-//	provider_error           gRPC refused the call
+//	provider_error           it refused the call by a status of gRPC
+//	provider_request_too_large
 //	provider_checksum        the file is not, or is no longer, the pinned one
 //	provider_version         it speaks another version of the protocol
 //

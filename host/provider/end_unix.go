@@ -24,7 +24,7 @@ type guard struct {
 	pipe *os.File
 }
 
-const guarding = `trap "" HUP INT TERM; read -r _; kill -9 -- "-$1"; rm -rf -- "$2"`
+const guarding = `trap "" HUP INT TERM; read -r _; kill -s KILL -- "-$1"; rm -rf -- "$2"`
 
 // startGuard gives nil where there is no shell.
 func startGuard(group int, dir string) *guard {
@@ -34,7 +34,7 @@ func startGuard(group int, dir string) *guard {
 	}
 	defer reads.Close() //nolint:errcheck // the guard has it
 	g := &guard{pipe: writes, cmd: &exec.Cmd{
-		Path: "/bin/sh", Args: []string{"chainrun-guard", "-c", guarding, "chainrun-guard", strconv.Itoa(group), dir},
+		Path: "/bin/sh", Args: []string{"sh", "-c", guarding, "chainrun-guard", strconv.Itoa(group), dir},
 		Env: []string{"PATH=/usr/bin:/bin"}, Dir: "/", Stdin: reads,
 		SysProcAttr: &syscall.SysProcAttr{Setpgid: true},
 	}}

@@ -20,6 +20,7 @@ const (
 	lastBytes   = 1 << 10 // together no more than this
 	hiddenBytes = 8       // shorter secrets are words that stand anywhere
 	maxHidden   = 256
+	stackLines  = 500
 	perSecond   = 200 // lines to the log; what is more is counted
 	burst       = 2000
 )
@@ -32,9 +33,10 @@ type output struct {
 
 	mu      sync.Mutex
 	lines   []string
+	stack   int // lines to come that are a panic's stack
 	dropped int
 	hidden  []string
-	hide_   *strings.Replacer
+	hiding  *strings.Replacer
 }
 
 func newOutput(l *slog.Logger) *output {
@@ -62,7 +64,7 @@ func (o *output) hide(values []string) {
 		for _, h := range o.hidden {
 			pairs = append(pairs, h, "[secret]")
 		}
-		o.hide_ = strings.NewReplacer(pairs...)
+		o.hiding = strings.NewReplacer(pairs...)
 	}
 }
 
@@ -71,18 +73,15 @@ func (o *output) stream() io.Writer { return &lines{to: o.line} }
 
 func (o *output) line(text string) {
 	o.mu.Lock()
-	if o.hide_ != nil {
-		text = o.hide_.Replace(text)
+	if o.hiding != nil {
+		text = o.hiding.Replace(text)
 	}
 	text = printable(text, lineBytes)
 	if strings.TrimSpace(text) == "" {
 		o.mu.Unlock()
 		return
 	}
-	if len(o.lines) == lastLines {
-		o.lines = slices.Delete(o.lines, 0, 1)
-	}
-	o.lines = append(o.lines, text)
+	o.keep(text)
 	var dropped int
 	log := o.rate.Allow()
 	if log {
@@ -96,6 +95,22 @@ func (o *output) line(text string) {
 	}
 	if log {
 		o.logger.LogAttrs(context.Background(), slog.LevelInfo, text)
+	}
+}
+
+// keep remembers a line among the last. Of a Go program that panics the first
+// line says why, and what follows is where: that is for the log alone.
+func (o *output) keep(text string) {
+	if o.stack > 0 {
+		o.stack--
+		return
+	}
+	if len(o.lines) == lastLines {
+		o.lines = slices.Delete(o.lines, 0, 1)
+	}
+	o.lines = append(o.lines, text)
+	if strings.HasPrefix(text, "panic: ") || strings.HasPrefix(text, "fatal error: ") {
+		o.stack = stackLines
 	}
 }
 
@@ -146,6 +161,9 @@ func (l *lines) Write(b []byte) (int, error) {
 // printable makes what another program said safe to be shown: one line, no
 // control characters, at most limit bytes.
 func printable(s string, limit int) string {
+	if len(s) <= limit && plain(s) {
+		return s
+	}
 	var out strings.Builder
 	for _, r := range s {
 		switch {
@@ -164,3 +182,12 @@ func printable(s string, limit int) string {
 
 // line is a provider's text for people.
 func line(s string) string { return printable(s, lineBytes) }
+
+func plain(s string) bool {
+	for i := range len(s) {
+		if s[i] < ' ' || s[i] > '~' {
+			return false
+		}
+	}
+	return true
+}

@@ -8,13 +8,16 @@ import (
 	"os/exec"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/hashicorp/go-hclog"
 	"github.com/hashicorp/go-plugin"
 	"github.com/hashicorp/go-plugin/runner"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/backoff"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/connectivity"
 	"google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/status"
 
@@ -34,18 +37,45 @@ type process struct {
 	rpc    protocol.ProviderClient
 
 	ended    <-chan struct{} // closed when the process is gone and its output read
+	buried   chan struct{}   // closed when the slot knows it
 	once     sync.Once       // of stop
 	stopped  context.Context //nolint:containedctx // its own: done when it is being stopped
 	stopping context.CancelFunc
-	checking sync.Mutex // held while a health check goes on
+	closing  atomic.Bool // it is stopped although it lives
+
+	mu       sync.Mutex
+	checking bool // a health check goes on
+	noChecks bool // there are to be no more
 	checks   sync.WaitGroup
 }
 
 func newProcess(name string, b bounds, logger *slog.Logger) *process {
-	p := &process{name: name, bounds: b, output: newOutput(logger)}
+	p := &process{name: name, bounds: b, output: newOutput(logger), buried: make(chan struct{})}
 	p.run = newProgram(p.output)
 	p.ended = p.run.drained
 	p.stopped, p.stopping = context.WithCancel(context.Background())
+	p.client = plugin.NewClient(&plugin.ClientConfig{
+		HandshakeConfig:  protocol.Handshake,
+		VersionedPlugins: map[int]plugin.PluginSet{protocol.Version: {protocol.Name: connection{}}},
+		AllowedProtocols: []plugin.Protocol{plugin.ProtocolGRPC},
+		RunnerFunc: func(_ hclog.Logger, cmd *exec.Cmd, dir string) (runner.Runner, error) {
+			p.run.handshake, p.run.dir = cmd.Env, dir
+			return p.run, nil
+		},
+		AutoMTLS:            true,
+		SkipHostEnv:         true,
+		StartTimeout:        b.start,
+		Logger:              hclog.NewNullLogger(),
+		PluginLogBufferSize: lineBytes,
+		Stderr:              p.output.stream(),
+		SyncStdout:          p.output.stream(),
+		SyncStderr:          p.output.stream(),
+		GRPCDialOptions: []grpc.DialOption{
+			grpc.WithDisableRetry(),
+			grpc.WithConnectParams(grpc.ConnectParams{MinConnectTimeout: b.start, Backoff: backoff.DefaultConfig}),
+			grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(b.answerBytes)),
+		},
+	})
 	return p
 }
 
@@ -57,28 +87,6 @@ func (p *process) start(o Program, pinned []string) (*protocol.Description, erro
 	}
 	defer file.close()
 	p.run.file, p.run.options = file, o
-	p.client = plugin.NewClient(&plugin.ClientConfig{
-		HandshakeConfig:  protocol.Handshake,
-		VersionedPlugins: map[int]plugin.PluginSet{protocol.Version: {protocol.Name: connection{}}},
-		AllowedProtocols: []plugin.Protocol{plugin.ProtocolGRPC},
-		RunnerFunc: func(_ hclog.Logger, cmd *exec.Cmd, dir string) (runner.Runner, error) {
-			p.run.handshake, p.run.dir = cmd.Env, dir
-			return p.run, nil
-		},
-		AutoMTLS:            true,
-		SkipHostEnv:         true,
-		StartTimeout:        p.bounds.start,
-		Logger:              hclog.NewNullLogger(),
-		PluginLogBufferSize: lineBytes,
-		Stderr:              p.output.stream(),
-		SyncStdout:          p.output.stream(),
-		SyncStderr:          p.output.stream(),
-		GRPCDialOptions: []grpc.DialOption{
-			grpc.WithDisableRetry(),
-			grpc.WithConnectParams(grpc.ConnectParams{MinConnectTimeout: p.bounds.start}),
-			grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(p.bounds.answerBytes), grpc.MaxCallSendMsgSize(4*protocol.MaxMessageBytes)),
-		},
-	})
 	session, err := p.client.Client()
 	if err != nil {
 		return nil, p.notStarted(err)
@@ -146,25 +154,34 @@ func (p *process) broken(ctx context.Context, err error) error {
 		e := p.wrong("provider_timeout", "it gave no answer before the deadline")
 		e.Retryable = true
 		return e
-	case p.stopped.Err() != nil && !p.gone():
+	case p.closing.Load():
 		return errClosed
-	case code == codes.ResourceExhausted && strings.Contains(err.Error(), fmt.Sprintf("vs. %d", p.bounds.answerBytes)):
+	case code == codes.ResourceExhausted && strings.Contains(err.Error(), "larger than max"):
 		return p.flood("it sent a message of more than %d bytes", p.bounds.answerBytes)
-	case code == codes.InvalidArgument, code == codes.Unimplemented, code == codes.ResourceExhausted,
-		code == codes.NotFound, code == codes.PermissionDenied, code == codes.Unauthenticated, code == codes.FailedPrecondition:
-		return p.wrong("provider_error", "gRPC %s: %s", code, printable(status.Convert(err).Message(), maxMessage))
+	case !p.cut(code):
+		e := p.wrong("provider_error", "gRPC %s: %s", code, printable(status.Convert(err).Message(), maxMessage))
+		e.Retryable = code == codes.Unavailable || code == codes.Aborted
+		return e
 	}
-	// The connection broke. Either the process is gone, or soon, or it is of no
-	// use any more and has to be.
+	// Either the process is gone, or soon, or it is of no use any more and has to
+	// be.
 	p.run.wait(p.bounds.grace / 4)
 	if !p.gone() {
-		if code != codes.Unavailable { // it is the provider's own
-			return p.wrong("provider_error", "gRPC %s: %s", code, printable(status.Convert(err).Message(), maxMessage))
-		}
 		p.run.kill("it broke the connection")
 		<-p.ended
 	}
 	return p.obituary()
+}
+
+// cut reports whether the connection is gone. An error by the provider's own
+// hand looks the same, but leaves the connection as it was.
+func (p *process) cut(code codes.Code) bool {
+	if code != codes.Unavailable {
+		return p.gone()
+	}
+	ctx, cancel := context.WithTimeout(p.stopped, p.bounds.grace/20)
+	defer cancel()
+	return p.conn.WaitForStateChange(ctx, connectivity.Ready) || p.gone() || p.stopped.Err() != nil
 }
 
 func (p *process) gone() bool {
@@ -186,17 +203,22 @@ func (p *process) obituary() error {
 // checkHealth asks a process that let a call pass its end whether it still
 // answers anything, and kills it if not: every call would wait in vain.
 func (p *process) checkHealth() {
-	if !p.checking.TryLock() {
-		return // somebody asks already
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.checking || p.noChecks {
+		return
 	}
+	p.checking = true
 	p.checks.Go(func() {
-		defer p.checking.Unlock()
 		ctx, cancel := context.WithTimeout(p.stopped, p.bounds.ping)
 		defer cancel()
 		_, err := grpc_health_v1.NewHealthClient(p.conn).Check(ctx, &grpc_health_v1.HealthCheckRequest{Service: plugin.GRPCServiceName})
 		if p.stopped.Err() == nil && (status.Code(err) == codes.DeadlineExceeded || status.Code(err) == codes.Unavailable) {
 			p.run.kill(fmt.Sprintf("it did not answer a health check within %v", p.bounds.ping))
 		}
+		p.mu.Lock()
+		p.checking = false
+		p.mu.Unlock()
 	})
 }
 
@@ -223,12 +245,14 @@ func (p *process) checkGrant(ctx context.Context, name string, grant document.Do
 // It waits until that is done. Safe to call more than once and during start.
 func (p *process) stop() {
 	p.once.Do(func() {
+		p.closing.Store(!p.gone())
 		p.stopping()
+		p.mu.Lock()
+		p.noChecks = true
+		p.mu.Unlock()
 		p.run.bye()
 		timer := time.AfterFunc(p.bounds.grace, func() { p.run.kill("") })
-		if p.client != nil {
-			p.client.Kill()
-		}
+		p.client.Kill()
 		timer.Stop()
 		p.run.kill("")
 		p.run.close()

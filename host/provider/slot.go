@@ -33,7 +33,7 @@ type slot struct {
 	closed      bool
 	life        context.Context    //nolint:containedctx // the slot's own: done when it is closed
 	end         context.CancelFunc // ends life
-	keepers     sync.WaitGroup // one goroutine for each process, from before its start
+	keepers     sync.WaitGroup     // one goroutine for each process, from before its start
 }
 
 func newSlot(name string, program Program, pinned []string, b bounds, logger *slog.Logger) *slot {
@@ -53,7 +53,11 @@ func (s *slot) get(ctx context.Context) (*process, error) {
 		}
 		if p := s.current; p != nil {
 			s.mu.Unlock()
-			return p, nil
+			if !p.gone() {
+				return p, nil
+			}
+			<-p.buried
+			continue
 		}
 		if s.starting == nil {
 			if wait := s.gate.closedFor(time.Now()); wait > 0 {
@@ -147,10 +151,11 @@ func (s *slot) keep(started chan struct{}) {
 	s.current = nil
 	s.last = p.obituary()
 	s.gate.ended(time.Now(), time.Since(begun))
-	closed := s.closed
+	closed, last := s.closed, s.last
 	s.mu.Unlock()
+	close(p.buried)
 	if !closed {
-		s.logger.Warn("provider ended", slog.String("error", s.last.Error()))
+		s.logger.Warn("provider ended", slog.String("error", last.Error()))
 	}
 }
 

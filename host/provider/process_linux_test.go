@@ -1,0 +1,182 @@
+package provider
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/chainrun/chainrun/host/capability"
+	"github.com/chainrun/chainrun/host/document"
+)
+
+// gone waits for the end of a process that may be anybody's child.
+func gone(t *testing.T, what string, handle int) {
+	t.Helper()
+	n, err := unix.Poll([]unix.PollFd{{Fd: int32(handle), Events: unix.POLLIN}}, 10_000)
+	if err != nil || n == 0 {
+		t.Errorf("%s goes on: %v", what, err)
+	}
+}
+
+// handle gives a handle of a process that stays its own when the id is used anew.
+func handle(t *testing.T, pid string) int {
+	t.Helper()
+	n, err := strconv.Atoi(pid)
+	if err != nil {
+		t.Fatal(err)
+	}
+	fd, err := unix.PidfdOpen(n, 0)
+	if err != nil {
+		t.Fatalf("process %d: %v", n, err)
+	}
+	t.Cleanup(func() { _ = unix.Close(fd) })
+	return fd
+}
+
+// guardOf finds the guard of a provider.
+func guardOf(t *testing.T, pid string) string {
+	t.Helper()
+	all, err := os.ReadDir("/proc")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range all {
+		line, _ := os.ReadFile("/proc/" + p.Name() + "/cmdline")
+		if strings.Contains(string(line), "chainrun-guard\x00"+pid+"\x00") {
+			return p.Name()
+		}
+	}
+	t.Fatalf("process %s has no guard", pid)
+	return ""
+}
+
+func TestCloseLeavesNothing(t *testing.T) {
+	p := started(t, Options{})
+	c := configure(t, p, `{"provider":"good"}`)
+	pid := answered(t, c, "pid")
+	own, child, guard := handle(t, pid), handle(t, answered(t, c, "spawn")), handle(t, guardOf(t, pid))
+	if err := p.Close(); err != nil {
+		t.Fatal(err)
+	}
+	gone(t, "the provider", own)
+	gone(t, "its child", child)
+	gone(t, "its guard", guard)
+}
+
+// hostOfProviders is a host that is killed by TestKilledHost.
+func hostOfProviders(kind string) {
+	path, err := os.Executable()
+	if err != nil {
+		panic(err)
+	}
+	p := New(Options{Allow: func(string) (Program, bool) { return Program{Path: path, Args: []string{"serve", "good"}}, true }})
+	c, err := p.Configure("db", document.MustParse(`{"provider":"good"}`))
+	if err != nil {
+		panic(err)
+	}
+	for _, method := range []string{"pid", "spawn", "directory"} {
+		a, err := ask(context.Background(), c, method, "")
+		if err != nil {
+			panic(err)
+		}
+		fmt.Println(strings.Trim(a.Document.String(), `"`))
+	}
+	if kind == "frozen" { // a provider that cannot do anything about its end
+		go func() { _, _ = ask(context.Background(), c, "freeze", "") }()
+	}
+	select {}
+}
+
+func TestKilledHost(t *testing.T) {
+	for _, kind := range []string{"idle", "frozen"} {
+		t.Run(kind, func(t *testing.T) {
+			host := exec.CommandContext(t.Context(), self(t, "good").Path, "host", kind)
+			out, err := host.StdoutPipe()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := host.Start(); err != nil {
+				t.Fatal(err)
+			}
+			lines := bufio.NewScanner(out)
+			next := func() string {
+				if !lines.Scan() {
+					t.Fatal("the host ended")
+				}
+				return lines.Text()
+			}
+			pid := next()
+			own, child, dir, guard := handle(t, pid), handle(t, next()), next(), handle(t, guardOf(t, pid))
+			if kind == "frozen" {
+				for deadline := time.Now().Add(10 * time.Second); ; {
+					stat, _ := os.ReadFile("/proc/" + pid + "/stat")
+					if strings.Contains(string(stat), ") T ") {
+						break
+					}
+					if time.Now().After(deadline) {
+						t.Fatalf("it does not freeze: %s", stat)
+					}
+				}
+			}
+			if err := host.Process.Kill(); err != nil {
+				t.Fatal(err)
+			}
+			_ = host.Wait()
+			gone(t, "the provider", own)
+			gone(t, "its child", child)
+			gone(t, "its guard", guard)
+			if _, err := os.Stat(dir); !errors.Is(err, os.ErrNotExist) {
+				t.Errorf("its folder is still there: %v", err)
+			}
+		})
+	}
+}
+
+// A provider that answers nothing any more is killed and started anew.
+func TestFrozen(t *testing.T) {
+	p := started(t, Options{})
+	p.bounds.ping = 200 * time.Millisecond
+	c := configure(t, p, `{"provider":"good"}`)
+	own := handle(t, answered(t, c, "pid"))
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	_, err := ask(ctx, c, "freeze", "")
+	if e, ok := errors.AsType[*capability.Error](err); !ok || e.Reason != "provider_timeout" {
+		t.Errorf("got %v", err)
+	}
+	gone(t, "the frozen process", own)
+	for deadline := time.Now().Add(10 * time.Second); ; {
+		_, err := ask(t.Context(), c, "echo", "")
+		if err == nil {
+			break
+		}
+		e, ok := errors.AsType[*capability.Error](err)
+		if !ok || !strings.Contains(e.Message, "health check") || time.Now().After(deadline) {
+			t.Fatalf("got %v", err)
+		}
+	}
+}
+
+// A process that is killed from outside.
+func TestKilledProvider(t *testing.T) {
+	p := started(t, Options{})
+	c := configure(t, p, `{"provider":"good"}`)
+	q, running := begun("block")
+	go func() {
+		<-running
+		_ = unix.Kill(c.(*configured).slot.current.pid(), unix.SIGKILL)
+	}()
+	_, err := c.Call(t.Context(), q)
+	if e, ok := errors.AsType[*capability.Error](err); !ok || e.Reason != "provider_crashed" || !strings.Contains(e.Message, "signal: killed") {
+		t.Errorf("got %v", err)
+	}
+}
