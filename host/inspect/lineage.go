@@ -30,12 +30,12 @@ import (
 //
 // Not in it: the run's id, times, the texts that chainrun itself words, and the
 // fuel of attempts that ended by timeout, cancellation, interruption or a budget,
-// which the machine's speed decides. Nor is what was asked of capabilities, with
-// what answer, and what a success stores: of the world, the digest holds what nodes
-// made of it, so that a call that another version of a node no longer makes, or an
-// answer that came to the same output, does not change it. Nor are steps that come later in canonical order
-// than the one that failed the run, the subgraph or the foreach that they are in:
-// whether those ran depends on timing.
+// which the machine's speed decides. Nor are steps that come later in canonical
+// order than the one that failed the run, the subgraph or the foreach that they are
+// in: whether those ran depends on timing. Nor is what was asked of capabilities,
+// with which answers, at what cost, and what successes store: the digest is over
+// what nodes gave, and an answer that changed nothing of that makes no difference.
+// Replay is what compares calls.
 const LineageVersion = 1
 
 // timed are the codes of attempts whose fuel the machine's speed decides.

@@ -22,11 +22,11 @@ import (
 	"github.com/chainrun/chainrun/host/stepper"
 )
 
-func planOf(t testing.TB, text string) *plan.Plan {
-	t.Helper()
+func planOf(tb testing.TB, text string) *plan.Plan {
+	tb.Helper()
 	g, found := graphfile.Load("graph.toml", []byte(text), nil)
 	if found.Failed() {
-		t.Fatal(found)
+		tb.Fatal(found)
 	}
 	return &plan.Plan{Graph: g, Digest: "sha256:test"}
 }

@@ -201,7 +201,7 @@ func valuesLikeAMap(t *testing.T, j journal.Values) {
 	luck := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // a test wants the same every time
 	want := map[string]string{}
 	key := func() string {
-		return strings.Repeat([]string{"a", "b", "/"}[luck.IntN(3)], luck.IntN(3)) + fmt.Sprint(luck.IntN(12))
+		return strings.Repeat([]string{"a", "b", "/"}[luck.IntN(3)], luck.IntN(3)) + strconv.Itoa(luck.IntN(12))
 	}
 	must(t, j.Append(t.Context(), start("r")))
 	for seq := uint64(2); seq < 150; seq++ {

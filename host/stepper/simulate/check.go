@@ -98,7 +98,10 @@ func (c *Case) Check() error {
 		if err := w.run(); err != nil {
 			text = err.Error()
 		} else {
-			text = c.differs(want, w.events, w.inputs)
+			text = cmp.Or(c.differs(want, w.events, w.inputs), c.sameUse(w.events, w.inputs))
+		}
+		if schedule == 0 && text == "" {
+			text = c.checkBudget(want, Spent(w.events))
 		}
 		if text != "" {
 			return &MismatchError{Case: c, Schedule: schedule, Text: text, Events: w.events, Want: want}
@@ -118,6 +121,51 @@ func (c *Case) Compare(events []event.Event) error {
 		return &MismatchError{Case: c, Text: text, Events: events, Want: want}
 	}
 	return nil
+}
+
+// checkBudget carries the case out with budgets. What they end is over at once, and
+// its set of steps is outside the promise; what they do not end is as without them.
+func (c *Case) checkBudget(want *reference.Result, spent event.Usage) string {
+	undo := c.Limit(spent)
+	if undo == nil {
+		return ""
+	}
+	defer undo()
+	w, err := c.limited()
+	if err != nil {
+		return "with budgets: " + err.Error()
+	}
+	text, stopped := c.Budgets(w.events)
+	if text == "" {
+		text = c.sameUse(w.events, w.inputs)
+	}
+	if text == "" && !stopped {
+		text = c.differs(want, w.events, w.inputs)
+	}
+	if text != "" {
+		text = "with budgets: " + text + "\n" + scenario.Transcript(w.events, nil)
+	}
+	return text
+}
+
+func (c *Case) limited() (*world, error) {
+	w := &world{Case: c, graph: c.Graph, schedule: Schedules + 1, crashes: 2}
+	return w, w.run()
+}
+
+// Limited gives the events of a run with budgets; none where nothing is called.
+func (c *Case) Limited() ([]event.Event, error) {
+	free := &world{Case: c, graph: c.Graph}
+	if err := free.run(); err != nil {
+		return nil, err
+	}
+	undo := c.Limit(Spent(free.events))
+	if undo == nil {
+		return nil, nil
+	}
+	defer undo()
+	w, err := c.limited()
+	return w.events, err
 }
 
 // checkStopped carries the case out with an end from outside: their set of steps

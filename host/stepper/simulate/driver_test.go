@@ -27,7 +27,16 @@ func TestLocalDriver(t *testing.T) {
 		}
 		for _, parallel := range []int{1, 3, 100} {
 			synctest.Test(t, func(t *testing.T) {
-				report(t, c.Compare(carried(t, c, parallel)))
+				events := carried(t, c, parallel)
+				report(t, c.Compare(events))
+				undo := c.Limit(simulate.Spent(events))
+				if undo == nil {
+					return
+				}
+				defer undo()
+				if text, _ := c.Budgets(carried(t, c, parallel)); text != "" {
+					t.Errorf("seed %d, %d at once: with budgets: %s", seed, parallel, text)
+				}
 			})
 		}
 	}
@@ -87,8 +96,14 @@ type invoker struct {
 }
 
 // Invoke implements driver.Invoker.
-func (v invoker) Invoke(ctx context.Context, _ *plan.Plan, c stepper.Invoke, _ driver.Calls) (event.Outcome, error) {
-	timer := time.NewTimer(v.Took(v.schedule, c.Attempt))
+func (v invoker) Invoke(ctx context.Context, _ *plan.Plan, c stepper.Invoke, calls driver.Calls) (event.Outcome, error) {
+	begin := time.Now()
+	for _, call := range v.Calls(v.schedule, c.Attempt) {
+		if err := ask(ctx, begin, calls, call); err != nil {
+			return event.Outcome{}, err
+		}
+	}
+	timer := time.NewTimer(v.Took(v.schedule, c.Attempt) - time.Since(begin))
 	defer timer.Stop()
 	select {
 	case <-timer.C:
@@ -96,4 +111,37 @@ func (v invoker) Invoke(ctx context.Context, _ *plan.Plan, c stepper.Invoke, _ d
 	case <-ctx.Done():
 		return event.Outcome{Attempt: c.Attempt, Failure: &failure.Failure{Code: failure.Canceled}}, nil
 	}
+}
+
+// ask makes a call of a case, in its time.
+func ask(ctx context.Context, begin time.Time, calls driver.Calls, c simulate.Call) error {
+	until := func(d time.Duration) error {
+		timer := time.NewTimer(time.Until(begin.Add(d)))
+		defer timer.Stop()
+		select {
+		case <-timer.C:
+			return nil
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+	if err := until(c.Asked); err != nil {
+		return err
+	}
+	if c.Fact.Usage.Calls > 0 {
+		admitted, err := calls.Admit(ctx)
+		if err != nil {
+			return err
+		}
+		if !admitted {
+			return calls.Record(ctx, c.Refused())
+		}
+	}
+	if c.Lost {
+		return nil
+	}
+	if err := until(c.Answered); err != nil {
+		return err
+	}
+	return calls.Record(ctx, c.Fact)
 }

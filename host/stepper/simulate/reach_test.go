@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/chainrun/chainrun/host/event"
 	"github.com/chainrun/chainrun/host/failure"
 	"github.com/chainrun/chainrun/host/graph"
 	"github.com/chainrun/chainrun/host/stepper/reference"
@@ -25,6 +26,8 @@ func TestReach(t *testing.T) {
 		"foreach": 100, "collected failure": 15, "failed element": 10, "subgraph": 80, "subgraph in a subgraph": 10,
 		"foreach of subgraphs": 3, "foreach of waits": 5, "wait": 100, "loop in a subgraph": 10, "turn of a foreach": 3,
 		"routed failure of a subgraph": 1, "routed failure of an element": 3,
+		"calls": 800, "call of an attempt after others": 100, "within budgets": 200, "budget": 300,
+		"budget of a subgraph": 5, "refused call": 100, "call beyond": 100,
 		"append": 100, "union": 100, "merge": 100, "sum": 100, "min": 100, "max": 100,
 	}
 	seen := map[string]int{}
@@ -40,6 +43,11 @@ func TestReach(t *testing.T) {
 		found := map[string]bool{}
 		drawn(c, found)
 		happened(r, found)
+		events, err := c.Limited()
+		if err != nil {
+			t.Fatal(err)
+		}
+		called(events, found)
 		for what := range found {
 			seen[what]++
 		}
@@ -76,6 +84,27 @@ func drawn(c *simulate.Case, found map[string]bool) {
 			mark("out of two levels", len(e.Leaves) > 1)
 			mark("edge back out of an inner loop", e.Back != nil && len(e.Leaves) > 0)
 			mark("opposite", e.When != nil && strings.HasPrefix(e.When.Source(), "!"))
+		}
+	}
+	maps.DeleteFunc(found, func(_ string, is bool) bool { return !is })
+}
+
+// called looks at a run with budgets.
+func called(events []event.Event, found map[string]bool) {
+	refused := false
+	for _, e := range events {
+		switch b := e.Body.(type) {
+		case event.CapabilityAnswered:
+			found["calls"] = true
+			found["call of an attempt after others"] = found["call of an attempt after others"] || b.Number > 1
+			refused = b.Failure != nil && b.Failure.Code == failure.Budget
+		case event.RunFinished:
+			budget := b.Failure != nil && b.Failure.Code == failure.Budget
+			found["budget"], found["within budgets"] = budget, !budget
+			found["refused call"], found["call beyond"] = budget && refused, budget && !refused
+			found["budget of a subgraph"] = budget && strings.Contains(b.Failure.Message, "of graph")
+		default:
+			// It says nothing of calls.
 		}
 	}
 	maps.DeleteFunc(found, func(_ string, is bool) bool { return !is })

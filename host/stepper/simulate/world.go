@@ -54,6 +54,13 @@ type pending struct {
 	timer   string
 	signal  *event.SignalReceived
 	cancel  bool
+	call    *Call
+	asked   bool // the call was; this is its answer
+}
+
+// of reports whether it is something that an attempt does.
+func (p pending) of(a event.Attempt) bool {
+	return p.outcome != nil && p.outcome.Attempt == a || p.call != nil && p.call.Fact.Attempt == a
 }
 
 // run carries the run out, to its end.
@@ -92,6 +99,8 @@ func (w *world) run() error {
 				}
 			}
 			err = w.commit(p.at, w.machine.Judge(*p.outcome))
+		case p.call != nil:
+			err = w.called(p)
 		case p.cancel:
 			err = w.commit(p.at, event.CancelRequested{Reason: "enough"})
 		case p.signal != nil:
@@ -200,14 +209,15 @@ func (w *world) do(at time.Time, c stepper.Command) {
 			w.crowd[of][element]++
 			w.crowded = w.crowded || len(w.crowd[of]) > w.foreach[nodeOf(of)]
 		}
+		w.ask(at, c.Attempt)
 		o := w.Nodes(c.Attempt, c.Input, c.Feedback)
 		w.wait(pending{at: at.Add(w.Took(w.schedule, c.Attempt)), outcome: &o})
 	case stepper.Wake:
 		w.wait(pending{at: c.At, timer: c.Timer})
 	case stepper.Abort:
-		for i, p := range w.pending {
+		for _, p := range w.pending {
 			if p.outcome != nil && p.outcome.Attempt == c.Attempt {
-				w.pending = slices.Delete(w.pending, i, i+1)
+				w.pending = slices.DeleteFunc(w.pending, func(p pending) bool { return p.of(c.Attempt) })
 				if w.luck.IntN(2) == 0 { // it may have ended by itself just before
 					p.outcome = &event.Outcome{Attempt: c.Attempt, Failure: &failure.Failure{Code: failure.Canceled}, Fuel: 1}
 				}
@@ -219,6 +229,39 @@ func (w *world) do(at time.Time, c stepper.Command) {
 	case stepper.Record:
 		// Part of the batch, see commit.
 	}
+}
+
+// ask lets an attempt make its calls, without those that were recorded before a
+// crash.
+func (w *world) ask(at time.Time, a event.Attempt) {
+	calls := w.Calls(w.schedule, a)
+	if len(calls) == 0 {
+		return
+	}
+	for _, e := range w.events {
+		if b, ok := e.Body.(event.CapabilityAnswered); ok && b.Attempt == a {
+			calls = calls[1:]
+		}
+	}
+	for _, c := range calls {
+		w.wait(pending{at: at.Add(c.Asked), call: &c})
+	}
+}
+
+// called admits a call, or records its answer.
+func (w *world) called(p pending) error {
+	switch costs := p.call.Fact.Usage.Calls > 0; {
+	case p.asked:
+		return w.commit(p.at, p.call.Fact)
+	case costs && !w.machine.Admit(p.call.Fact.Attempt):
+		return w.commit(p.at, p.call.Refused())
+	case p.call.Lost:
+		return nil
+	}
+	p.asked = true
+	p.at = p.at.Add(p.call.Answered - p.call.Asked)
+	w.wait(p)
+	return nil
 }
 
 // Took is how long an attempt takes: always the same in schedule 0; the longer
