@@ -60,18 +60,23 @@ func TestHostileFiles(t *testing.T) {
 	}
 	const n = 50_000
 	for name, text := range map[string]string{
-		"unknown keys":     repeat("key%d = 1\n", n),
-		"empty arrays":     "a = [" + strings.Repeat("[],", 20*n) + "]",
-		"codes":            "[nodes.a]\nmodule = \"m\"\nretry = [{ on = [" + strings.Repeat(`"timeout",`, 4*n) + "] }]",
-		"rules":            "[nodes.a]\nmodule = \"m\"\n" + strings.Repeat("[[nodes.a.retry]]\n", n),
-		"misspelt":         "version = 1\n" + repeat("[[edges]]\nfrom = \"nope%d\"\nto = \"nopf%d\"\n", n) + repeat("[nodes.node%d]\nmodule = \"m\"\n", n/2),
-		"a long name":      "[nodes." + strings.Repeat("a", 20*n) + "]\nmodule = \"m\"",
-		"a long string":    "name = \"" + strings.Repeat(`\u00e9`, 10*n) + "\"",
-		"a long condition": "[nodes.a]\nmodule = \"m\"\ninput = \"1" + strings.Repeat("+1", n) + "\"",
-		"deep expression":  "[nodes.a]\nmodule = \"m\"\ninput = \"" + strings.Repeat("(", 30_000) + "\"",
-		"quotes":           "a = \"\"\"" + strings.Repeat(`""a`, 10*n) + "\"\"\"",
-		"parallel edges":   "[nodes]\na.module = \"m\"\nb.module = \"m\"\n" + repeat("[[edges]]\nfrom = \"a\"\nto = \"b\"\nwhen = \"output == %d\"\n", n/2),
-		"dotted":           repeat("a.k%d.b = 1\n", n),
+		"unknown keys":        repeat("key%d = 1\n", n),
+		"empty arrays":        "a = [" + strings.Repeat("[],", 20*n) + "]",
+		"codes":               "[nodes.a]\nmodule = \"m\"\nretry = [{ on = [" + strings.Repeat(`"timeout",`, 4*n) + "] }]",
+		"rules":               "[nodes.a]\nmodule = \"m\"\n" + strings.Repeat("[[nodes.a.retry]]\n", n),
+		"misspelt":            "version = 1\n" + repeat("[[edges]]\nfrom = \"nope%d\"\nto = \"nopf%d\"\n", n) + repeat("[nodes.node%d]\nmodule = \"m\"\n", n/2),
+		"a long name":         "[nodes." + strings.Repeat("a", 20*n) + "]\nmodule = \"m\"",
+		"a long string":       "name = \"" + strings.Repeat(`\u00e9`, 10*n) + "\"",
+		"a long condition":    "[nodes.a]\nmodule = \"m\"\ninput = \"1" + strings.Repeat("+1", n) + "\"",
+		"deep expression":     "[nodes.a]\nmodule = \"m\"\ninput = \"" + strings.Repeat("(", 30_000) + "\"",
+		"quotes":              "a = \"\"\"" + strings.Repeat(`""a`, 10*n) + "\"\"\"",
+		"parallel edges":      "[nodes]\na.module = \"m\"\nb.module = \"m\"\n" + repeat("[[edges]]\nfrom = \"a\"\nto = \"b\"\nwhen = \"output == %d\"\n", n/2),
+		"dotted":              repeat("a.k%d.b = 1\n", n),
+		"a name above many":   "[nodes." + strings.Repeat("a", 20*n) + "]\n" + repeat("key%d = 1\n", 4*n),
+		"a key above many":    "[capabilities.c]\n" + strings.Repeat("a", 20*n) + " = [" + strings.Repeat("1,", 20*n) + "]\n",
+		"a config above many": "[nodes.a]\nmodule = \"m\"\nconfig." + strings.Repeat("a", 20*n) + " = { " + repeat("k%d = 1, ", 4*n) + "x = 1 }\n",
+		"many grants":         "[nodes.a]\nmodule = \"m\"\n" + repeat("grants.c%d = {}\n", n),
+		"a name above some":   "[nodes." + strings.Repeat("a", 600) + "]\nmodule = \"m\"\n" + repeat("key%d = 1\n", 4*n),
 	} {
 		begin := time.Now()
 		_, found := graphfile.Load("g.toml", []byte(text), nil)

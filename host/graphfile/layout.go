@@ -51,10 +51,18 @@ func (p *place) put(name string, c *place) {
 	p.children[name] = c
 }
 
-// depthError says where the text is nested too deeply.
-type depthError struct{ at spot }
+// maxPathsBytes bounds the keys of all values together, each with the keys around
+// it: the parser writes them out one by one, and one long key can stand around a
+// million others.
+const maxPathsBytes = 128 << 20
 
-func (e *depthError) Error() string { return fmt.Sprintf("nested deeper than %d", maxDepth) }
+// boundError says where the text goes beyond a bound.
+type boundError struct {
+	at   spot
+	text string
+}
+
+func (e *boundError) Error() string { return e.text }
 
 // twiceError says where a key is given a value that it has already. The parser
 // lets "a.b = 1" be followed by "a = 0".
@@ -64,7 +72,7 @@ func (e *twiceError) Error() string { return "not TOML: the key has a value alre
 
 // scanLayout finds the places of a TOML text. The text need not be valid: where
 // it is not, the scanner stops, and what it found so far is what it returns. The
-// only error is a *[depthError].
+// only error is a *[boundError].
 func scanLayout(text string) (root *place, err error) {
 	root = &place{key: spot{1, 1}, value: spot{1, 1}}
 	s := &scanner{text: text, line: 1, root: root}
@@ -72,7 +80,7 @@ func scanLayout(text string) (root *place, err error) {
 		// A scan ends early by a panic of one of these two; see give and value.
 		switch r := recover().(type) {
 		case nil, giveUp:
-		case *depthError:
+		case *boundError:
 			err = r
 		default:
 			panic(r)
@@ -91,6 +99,9 @@ type scanner struct {
 	line  int
 	start int // where the line begins
 	root  *place
+
+	path  int // bytes of the keys around what is being read
+	paths int // of all that was read
 }
 
 func (s *scanner) here() spot { return spot{s.line, s.pos - s.start + 1} }
@@ -153,7 +164,8 @@ func (s *scanner) document(root *place) {
 			s.step()
 			s.step()
 			parts := s.key()
-			depth = s.deep(len(parts), parts[0].at)
+			depth, s.path = s.deep(len(parts), parts[0].at), bytes(parts)
+			s.long(len(parts), parts[0].at)
 			s.expect(']')
 			s.expect(']')
 			last := parts[len(parts)-1]
@@ -163,7 +175,8 @@ func (s *scanner) document(root *place) {
 		case s.peek() == '[':
 			s.step()
 			parts := s.key()
-			depth = s.deep(len(parts), parts[0].at)
+			depth, s.path = s.deep(len(parts), parts[0].at), bytes(parts)
+			s.long(len(parts), parts[0].at)
 			s.expect(']')
 			list := s.walk(root, parts)
 			list.key, list.value = parts[len(parts)-1].at, parts[len(parts)-1].at
@@ -178,9 +191,25 @@ func (s *scanner) document(root *place) {
 	}
 }
 
+// long counts the keys to a value, of which so many are its own.
+func (s *scanner) long(own int, at spot) {
+	if s.paths += own * s.path; s.paths > maxPathsBytes {
+		panic(&boundError{at, "the keys are too long for as many values as stand below them"})
+	}
+}
+
+// bytes is how long keys are when they are written out.
+func bytes(parts []part) int {
+	n := 0
+	for _, k := range parts {
+		n += len(k.name) + 1
+	}
+	return n
+}
+
 func (s *scanner) deep(depth int, at spot) int {
 	if depth > maxDepth {
-		panic(&depthError{at})
+		panic(&boundError{at, fmt.Sprintf("nested deeper than %d", maxDepth)})
 	}
 	return depth
 }
@@ -249,6 +278,9 @@ func isBare(c byte) bool {
 func (s *scanner) pair(table *place, depth int) {
 	parts := s.key()
 	s.deep(depth+len(parts), parts[0].at)
+	around := s.path
+	s.path += bytes(parts)
+	s.long(len(parts), parts[0].at)
 	s.expect('=')
 	s.space(false)
 	last := len(parts) - 1
@@ -266,6 +298,7 @@ func (s *scanner) pair(table *place, depth int) {
 		s.root.twice = &v.key
 	}
 	table.put(parts[last].name, v)
+	s.path = around
 }
 
 // value reads a value. It recurs as deep as values are nested, which is
@@ -277,6 +310,7 @@ func (s *scanner) value(depth int) *place {
 		p.text, p.segments = s.str()
 	case '[':
 		s.deep(depth+1, p.value)
+		s.long(1, p.value)
 		s.step()
 		for s.space(true); s.peek() != ']'; s.space(true) {
 			p.items = append(p.items, s.value(depth+1))
@@ -290,6 +324,7 @@ func (s *scanner) value(depth int) *place {
 		s.step()
 	case '{':
 		s.deep(depth+1, p.value)
+		s.long(1, p.value)
 		s.step()
 		for s.space(true); s.peek() != '}'; s.space(true) {
 			s.pair(p, depth+1)

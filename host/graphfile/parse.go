@@ -95,8 +95,8 @@ func decode(text string) (values map[string]any, layout *place, err error) {
 }
 
 func (r *reader) syntax(err error) {
-	if deep, ok := errors.AsType[*depthError](err); ok {
-		r.complain(deep.at, graph.CodeTooLarge, deep.Error(), "")
+	if bound, ok := errors.AsType[*boundError](err); ok {
+		r.complain(bound.at, graph.CodeTooLarge, bound.Error(), "")
 		return
 	}
 	if twice, ok := errors.AsType[*twiceError](err); ok {

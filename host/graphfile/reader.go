@@ -161,8 +161,20 @@ func (r *reader) near(name string, known []string) string {
 	return "known keys: " + strings.Join(known, ", ")
 }
 
+// maxShownBytes bounds how much of a name complaints repeat: no name that can be
+// one is longer.
+const maxShownBytes = 128
+
+func shown(name string) string {
+	if len(name) > maxShownBytes {
+		return strings.ToValidUTF8(name[:maxShownBytes], "") + "…"
+	}
+	return name
+}
+
 // printable quotes a key that is not a plain word.
 func printable(name string) string {
+	name = shown(name)
 	for i := range len(name) {
 		if !isBare(name[i]) {
 			return strconv.Quote(name)

@@ -34,7 +34,7 @@ func (r *reader) source(root item) *graph.Source {
 		src.Defaults = r.node("", i, "defaults", "defaults: ")
 	}
 	r.each(t, "nodes", "tables: [nodes.NAME]", func(name string, i item) {
-		src.Nodes = append(src.Nodes, r.node(name, i, fmt.Sprintf("node %q", name), fmt.Sprintf("node %q: ", name)))
+		src.Nodes = append(src.Nodes, r.node(name, i, fmt.Sprintf("node %q", shown(name)), fmt.Sprintf("node %q: ", shown(name))))
 	})
 	if _, ok := t.values["nodes"].(map[string]any); !ok && t.values["nodes"] != nil {
 		src.Partial = true

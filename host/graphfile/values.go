@@ -3,8 +3,8 @@ package graphfile
 // Values that are handed on: documents, schemas, lists of tables.
 
 import (
-	"fmt"
 	"math"
+	"strconv"
 	"strings"
 	"time"
 
@@ -38,19 +38,19 @@ func (r *reader) document(i item, label string) document.Document {
 		t := &table{r: r, values: v, place: i.place}
 		fields := make([]document.Field, 0, len(v))
 		for _, name := range t.names() {
-			fields = append(fields, document.Field{Key: name, Value: r.document(t.item(name), label+"."+printable(name))})
+			fields = append(fields, document.Field{Key: name, Value: r.document(t.item(name), deeper(label, "."+printable(name)))})
 		}
 		return document.Object(fields...)
 	case []any:
 		items := make([]document.Document, len(v))
 		for n := range v {
-			items[n] = r.document(item{v[n], i.place.item(n)}, fmt.Sprintf("%s[%d]", label, n))
+			items[n] = r.document(item{v[n], i.place.item(n)}, deeper(label, "["+strconv.Itoa(n)+"]"))
 		}
 		return document.Array(items...)
 	case []map[string]any:
 		items := make([]document.Document, len(v))
 		for n := range v {
-			items[n] = r.document(item{v[n], i.place.item(n)}, fmt.Sprintf("%s[%d]", label, n))
+			items[n] = r.document(item{v[n], i.place.item(n)}, deeper(label, "["+strconv.Itoa(n)+"]"))
 		}
 		return document.Array(items...)
 	case time.Time:
@@ -68,6 +68,20 @@ func (r *reader) document(i item, label string) document.Document {
 		return document.Null()
 	}
 	return d
+}
+
+// maxLabelBytes bounds how a value deep inside is named in a complaint.
+const maxLabelBytes = 512
+
+// deeper names a value inside another one.
+func deeper(label, inside string) string {
+	if len(label)+len(inside) <= maxLabelBytes {
+		return label + inside
+	}
+	if strings.HasSuffix(label, "…") {
+		return label
+	}
+	return label + "…"
 }
 
 // schema reads a schema: a file's name, or the schema itself.
@@ -127,14 +141,22 @@ func (r *reader) places(into *graph.Value, pointer string, p *place) {
 	}
 	into.Places[pointer] = r.position(p.value)
 	for _, name := range p.names {
-		inner := pointer + "/" + pointerToken.Replace(name)
-		if c := p.children[name]; c != nil {
-			into.Keys[inner] = r.position(c.key)
-			r.places(into, inner, c)
+		c := p.children[name]
+		if c == nil {
+			continue
 		}
+		if r.placesBytes > maxPlacesBytes {
+			return // before a pointer is made that nobody keeps
+		}
+		inner := pointer + "/" + pointerToken.Replace(name)
+		into.Keys[inner] = r.position(c.key)
+		r.places(into, inner, c)
 	}
 	for n, c := range p.items {
-		r.places(into, fmt.Sprintf("%s/%d", pointer, n), c)
+		if r.placesBytes > maxPlacesBytes {
+			return
+		}
+		r.places(into, pointer+"/"+strconv.Itoa(n), c)
 	}
 }
 
