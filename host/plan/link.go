@@ -50,8 +50,11 @@ func (l *linker) plan(g *graph.Graph, folder string) *Plan {
 	for _, n := range g.Nodes {
 		switch n.Kind {
 		case graph.KindModule:
-			p.Nodes[n.Index] = l.link(n, folder)
-			p.Nodes[n.Index].Granted = w.grants(n)
+			linked := l.link(n, folder)
+			if granted := w.grants(n); linked.ABI != module.ABICommand { // which can ask for nothing
+				linked.Granted = granted
+			}
+			p.Nodes[n.Index] = linked
 		case graph.KindGraph, graph.KindWait:
 			p.Nodes[n.Index] = l.without(n, folder)
 		}

@@ -25,7 +25,7 @@ func (v *prover) capabilities(n *Node) {
 			v.need(n, need)
 		}
 	}
-	for _, g := range n.Granted {
+	for _, g := range n.Grants {
 		if g.Inherited {
 			continue // one grant for many nodes
 		}
@@ -54,6 +54,8 @@ func (v *prover) need(n *Node, need string) {
 	}
 	g := n.Grant(name)
 	switch {
+	case n.ABI == module.ABICommand:
+		missing("but is a command, which cannot ask for any", "build it as a reactor")
 	case g == nil && v.offer(name) == nil:
 		missing("which is not granted to the node, and which this host does not offer",
 			"run the graph with a host that offers it, and write "+n.GrantLines(name, nil))

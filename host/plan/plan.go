@@ -38,7 +38,8 @@ type Node struct {
 	// InSchemas and OutSchemas must all hold: the author's first, then the
 	// module's own.
 	InSchemas, OutSchemas []*schema.Schema
-	// Granted are the node's grants, by name of the capability.
+	// Granted are the node's grants, by name of the capability; none for a
+	// command, which cannot ask.
 	Granted []*Grant
 	// Sub is the plan of the graph that the node runs; nil where it runs none.
 	Sub *Plan

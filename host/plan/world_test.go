@@ -116,7 +116,8 @@ var command = []byte("\x00asm\x01\x00\x00\x00" +
 	"\x07\x13\x02\x06memory\x02\x00\x06_start\x00\x00" + "\x0a\x04\x01\x02\x00\x0b")
 
 // modules gives the module that a file's name stands for: command.wasm, or
-// needs-A-B.wasm, whose manifest lists A and B, or any other, which lists nothing.
+// needs-A-B.wasm, whose manifest lists A and B, or any other, which lists nothing;
+// command-A.wasm is a command whose manifest lists A.
 func modules(t testing.TB) Reader {
 	return func(name string) ([]byte, error) {
 		base := strings.TrimSuffix(filepath.Base(name), ".wasm")
@@ -124,14 +125,19 @@ func modules(t testing.TB) Reader {
 			return command, nil
 		}
 		needs := strings.Split(base, "-")
-		if needs[0] != "needs" {
-			return moduletest.Echo(), nil
+		wasm := moduletest.Echo()
+		switch needs[0] {
+		case "command":
+			wasm = command
+		case "needs":
+		default:
+			return wasm, nil
 		}
 		quoted := make([]string, 0, len(needs))
 		for _, n := range needs[1:] {
 			quoted = append(quoted, fmt.Sprintf("%q", n))
 		}
-		m, err := module.WithManifest(moduletest.Echo(), fmt.Appendf(nil, `{"capabilities": [%s]}`, strings.Join(quoted, ", ")))
+		m, err := module.WithManifest(wasm, fmt.Appendf(nil, `{"capabilities": [%s]}`, strings.Join(quoted, ", ")))
 		if err != nil {
 			t.Fatal(err)
 		}
