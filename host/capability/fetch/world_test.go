@@ -195,3 +195,7 @@ func prefixes(texts ...string) []netip.Prefix {
 	}
 	return all
 }
+
+func fetchOf(w *world) *fetch.Capability {
+	return fetch.New(fetch.Options{Resolver: w, DialContext: w.dial, RootCAs: w.roots})
+}
