@@ -2,6 +2,8 @@
 package main
 
 import (
+	"io"
+	"log"
 	"os"
 
 	"github.com/chainrun/chainrun/cmd/chainrun/internal/cli"
@@ -11,5 +13,8 @@ import (
 var version string
 
 func main() {
+	// net/http tells the standard logger what servers send unasked: secrets that a
+	// server gives back, for one. What chainrun has to say goes elsewhere.
+	log.SetOutput(io.Discard)
 	os.Exit(cli.Main(cli.Streams{In: os.Stdin, Out: os.Stdout, Err: os.Stderr}, version, os.Args[1:]))
 }

@@ -58,6 +58,10 @@ type settings struct {
 }
 
 // New makes the capability. Close frees its connections.
+//
+// net/http writes to the standard logger (package log) what a server sends
+// without being asked, which may be a secret that it was sent: an embedder whose
+// log is public points that one elsewhere.
 func New(o Options) *Capability {
 	if o.UserAgent == "" {
 		o.UserAgent = "chainrun"
