@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/ncruces/go-sqlite3"
@@ -33,11 +34,10 @@ func connect(ctx context.Context, path string, o Options) (*connection, error) {
 	// As a URL no character of the path means anything. The files beside it are
 	// as private as it is.
 	name := url.URL{Scheme: "file", OmitHost: true, Path: filepath.ToSlash(path)}
-	query := url.Values{"modeof": {path}}
+	name.RawQuery = "modeof=" + strings.ReplaceAll(url.QueryEscape(path), "+", "%20")
 	if o.vfs != "" {
-		query.Set("vfs", o.vfs)
+		name.RawQuery += "&vfs=" + o.vfs
 	}
-	name.RawQuery = query.Encode()
 	conn, err := sqlite3.OpenFlags(name.String(), flags|sqlite3.OPEN_URI)
 	if err != nil {
 		return nil, reworded(err)

@@ -127,8 +127,9 @@ func prepareFile(path string, readOnly bool) (string, error) {
 	if absolute, err = filepath.EvalSymlinks(absolute); err != nil {
 		return "", err
 	}
-	// The header: https://sqlite.org/fileformat2.html#the_database_header
-	var header [100]byte
+	// The header of the file and that of its first page, the list of tables:
+	// https://sqlite.org/fileformat2.html#the_database_header
+	var header [108]byte
 	n, err := io.ReadFull(f, header[:])
 	switch {
 	case errors.Is(err, io.EOF) && !readOnly:
@@ -140,7 +141,10 @@ func prepareFile(path string, readOnly bool) (string, error) {
 	case !bytes.HasPrefix(header[:], []byte("SQLite format 3\x00")):
 		return "", fmt.Errorf("%w: it is no SQLite database", ErrNoStore)
 	}
-	if id := binary.BigEndian.Uint32(header[68:]); id != application {
+	id := binary.BigEndian.Uint32(header[68:])
+	// One without tables is nobody's yet: somebody was stopped while making it.
+	noTables := header[100] == 0x0d && binary.BigEndian.Uint16(header[103:]) == 0
+	if id != application && (id != 0 || !noTables) {
 		return "", fmt.Errorf("%w: it is an SQLite database of another application (%#x)", ErrNoStore, id)
 	}
 	return absolute, nil
@@ -204,6 +208,13 @@ func migrateLocked(c *connection) error {
 		return err
 	}
 	if version == 0 {
+		tables, err := c.number("SELECT count(*) FROM sqlite_schema")
+		if err != nil {
+			return err
+		}
+		if tables != 0 {
+			return fmt.Errorf("%w: it has tables of another application", ErrNoStore)
+		}
 		if err := c.pragma("application_id", application); err != nil {
 			return err
 		}
