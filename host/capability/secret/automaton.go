@@ -8,6 +8,7 @@ type automaton struct {
 	fold  *folding
 	nodes []node
 	root  [256]int32 // by byte, not folded
+	cut   int32      // so much of a needle is a secret where "…" is behind it
 	head  bool       // one unit before a match may belong to it, see [needle.head]
 }
 
@@ -16,6 +17,7 @@ type node struct {
 	fail        int32 // the longest proper suffix that is a prefix of a needle
 	depth       int32
 	found       int32 // the longest needle that ends here; -1
+	needle      int32 // one that is on its way here
 	char        byte
 	tail        bool // a needle that ends here has a tail
 }
@@ -85,7 +87,7 @@ func (a *automaton) add(text []byte, index int32, tail bool) bool {
 		child := a.child(at, c)
 		if child == 0 {
 			child = int32(len(a.nodes))
-			a.nodes = append(a.nodes, node{char: c, next: a.nodes[at].first, depth: a.nodes[at].depth + 1, found: -1})
+			a.nodes = append(a.nodes, node{char: c, next: a.nodes[at].first, depth: a.nodes[at].depth + 1, found: -1, needle: index})
 			a.nodes[at].first = child
 		}
 		at = child

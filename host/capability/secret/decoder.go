@@ -1,6 +1,9 @@
 package secret
 
-import "unicode/utf8"
+import (
+	"bytes"
+	"unicode/utf8"
+)
 
 // unit is a byte that was read, with the place in the original text that it was
 // written at.
@@ -136,6 +139,30 @@ func readPair(b []byte, high uint32) (out [utf8.UTFMax]byte, n, used int) {
 	}
 	n = utf8.EncodeRune(out[:], utf8.RuneError)
 	return out, n, single
+}
+
+// unescape undoes the escapes of all strings in a document.
+func unescape(b []byte) []byte {
+	at := bytes.IndexByte(b, '\\')
+	if at < 0 {
+		return b
+	}
+	out := make([]byte, 0, len(b))
+	for ; at >= 0; at = bytes.IndexByte(b, '\\') {
+		out = append(out, b[:at]...)
+		b = b[at:]
+		c, n, used := readBackslash(b[:min(len(b), len(decoder{}.held))])
+		if used == 0 {
+			c, n, used = out1(b[0]), 1, 1
+		}
+		out, b = append(out, c[:n]...), b[used:]
+	}
+	return append(out, b...)
+}
+
+func isHex(c byte) bool {
+	_, digits := hex([]byte{c}, 1)
+	return digits == 1
 }
 
 // hex reads up to width hexadecimal digits.

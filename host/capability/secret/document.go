@@ -12,8 +12,8 @@ import (
 // it, stay byte for byte; where there is nothing to redact d itself is returned.
 // Keys that become the same by it are told apart by " (2)", " (3)".
 func (r *Redactor) Document(d document.Document) document.Document {
-	// What is in a string is in the text of the document, escaped once more.
-	if r == nil || d.IsZero() || !holds(r, d.Bytes(), maxLayers+1) {
+	// What is in a string is in the text of the document with its escapes undone.
+	if r == nil || d.IsZero() || !holds(r, unescape(d.Bytes())) {
 		return d
 	}
 	w := rewriter{redactor: r, in: d.Bytes()}

@@ -1,7 +1,6 @@
 package secret
 
 import (
-	"bytes"
 	"strings"
 
 	"github.com/chainrun/chainrun/host/failure"
@@ -18,6 +17,7 @@ type Redactor struct {
 // long enough to be redacted. Of equal values the first one's name is shown.
 func Redact(sets ...*Set) *Redactor {
 	r := &Redactor{forms: forms{plain: newAutomaton(&plainFolding), code: newAutomaton(&codeFolding)}}
+	r.plain.cut, r.code.cut = MinRedacted, (8*MinRedacted+5)/6
 	r.code.head = true
 	seen := map[string]bool{}
 	for _, s := range sets {
@@ -51,15 +51,14 @@ func Redact(sets ...*Set) *Redactor {
 }
 
 // in says whether there is anything to redact in a text.
-func (r *Redactor) in(s string) bool { return holds(r, s, maxLayers) }
+func (r *Redactor) in(s string) bool { return holds(r, s) }
 
-// holds says whether there is a secret in a text whose escapes are undone so
-// often.
-func holds[T string | []byte](r *Redactor, s T, layers int) bool {
+// holds says whether there is a secret in a text.
+func holds[T string | []byte](r *Redactor, s T) bool {
 	if !escaped(s) {
 		return stands(r.plain, s) || stands(r.code, s)
 	}
-	scan := newScan(r, layers)
+	scan := newScan(r)
 	for i := 0; i < len(s) && len(scan.found) == 0; i++ {
 		scan.take(&scan.root, unit{c: s[i], start: int64(i), end: int64(i) + 1})
 	}
@@ -69,13 +68,21 @@ func holds[T string | []byte](r *Redactor, s T, layers int) bool {
 
 // escaped says whether a text may have escapes, or was cut.
 func escaped[T string | []byte](s T) bool {
-	switch s := any(s).(type) {
-	case string:
-		return strings.IndexByte(s, marks[0]) >= 0 || strings.IndexByte(s, marks[1]) >= 0 || strings.Contains(s, ellipsis)
-	case []byte:
-		return bytes.IndexByte(s, marks[0]) >= 0 || bytes.IndexByte(s, marks[1]) >= 0 || bytes.Contains(s, []byte(ellipsis))
+	for i := 0; i < len(s); i++ {
+		switch s[i] {
+		case marks[0]:
+			return true
+		case ellipsis[0]:
+			if i+2 < len(s) && s[i+1] == ellipsis[1] && s[i+2] == ellipsis[2] {
+				return true
+			}
+		case marks[1]:
+			if i+2 < len(s) && isHex(s[i+1]) && isHex(s[i+2]) {
+				return true
+			}
+		}
 	}
-	return true
+	return false
 }
 
 // Text puts [secret:NAME] in the place of each secret.

@@ -23,7 +23,11 @@ func (g given) Resolve(_ context.Context, r Reference) (string, error) {
 	return v, nil
 }
 
-func set(tb testing.TB, values ...string) *Set {
+func set(tb interface {
+	Helper()
+	Fatal(args ...any)
+}, values ...string,
+) *Set {
 	tb.Helper()
 	g := given{}
 	var refs []Reference

@@ -9,10 +9,9 @@ import "math"
 // it has made. A layer is only there while it sees something else than the one
 // above it, so that a text with few escapes costs little more than one without.
 type scan struct {
-	layers int // of escapes that are undone at most, one upon the other
-	root   layer
-	found  []region
-	spare  []*layer
+	root  layer
+	found []region
+	spare []*layer
 }
 
 // region is a place in the text where a secret was found.
@@ -28,8 +27,8 @@ type layer struct {
 	above       int // layers
 }
 
-func newScan(r *Redactor, layers int) *scan {
-	s := &scan{layers: layers}
+func newScan(r *Redactor) *scan {
+	s := &scan{}
 	s.root.plain = tracker{forms: r.plains, automaton: r.plain}
 	s.root.code = tracker{forms: r.codes, automaton: r.code}
 	return s
@@ -44,37 +43,60 @@ func (s *scan) write(text []byte, at int64) {
 
 // take gives a layer one more unit of what it reads.
 func (s *scan) take(l *layer, u unit) {
-	for i, mark := range marks {
-		below := l.below[i]
-		if below == nil {
-			if u.c != mark || l.above == s.layers {
-				continue
+	if l.above < maxLayers {
+		for i, mark := range marks {
+			if u.c == mark && l.below[i] == nil {
+				below := s.copy(l, l.above+1)
+				below.decoder = decoder{mark: mark}
+				l.below[i] = below // not before: it is no part of its copy
 			}
-			below = s.fork(l, mark)
-			l.below[i] = below
 		}
-		below.decoder.push(u, func(u unit) { s.take(below, u) })
+	}
+	for _, below := range l.below {
+		if below != nil {
+			below.decoder.push(u, func(u unit) { s.take(below, u) })
+		}
 	}
 	l.plain.take(s, u)
 	l.code.take(s, u)
-	for i, below := range l.below {
-		if below != nil && l.idle() && below.idle() && below.decoder.n == 0 && below.below == [len(marks)]*layer{} {
-			l.below[i] = nil // it would see the same as l from here on
-			s.spare = append(s.spare, below)
-		}
+	if l.below != [len(marks)]*layer{} {
+		s.prune(l)
 	}
 }
 
-// fork makes a layer that has seen the same as l so far.
-func (s *scan) fork(l *layer, mark byte) *layer {
-	below := &layer{}
+// copy makes a layer that has seen the same as l so far, with all below it.
+func (s *scan) copy(l *layer, above int) *layer {
+	made := &layer{}
 	if n := len(s.spare); n > 0 {
-		below, s.spare = s.spare[n-1], s.spare[:n-1]
+		made, s.spare = s.spare[n-1], s.spare[:n-1]
 	}
-	below.decoder.mark, below.decoder.n, below.above = mark, 0, l.above+1
-	below.plain.copy(&l.plain)
-	below.code.copy(&l.code)
-	return below
+	made.decoder, made.above = l.decoder, above
+	made.plain.copy(&l.plain)
+	made.code.copy(&l.code)
+	for i, below := range l.below {
+		made.below[i] = nil
+		if below != nil && above < maxLayers {
+			made.below[i] = s.copy(below, above+1)
+		}
+	}
+	return made
+}
+
+// prune drops the layers below l if they see the same as l from here on.
+func (s *scan) prune(l *layer) {
+	if !l.idle() {
+		return
+	}
+	for _, below := range l.below {
+		if below != nil && (!below.idle() || below.decoder.n > 0 || below.below != [len(marks)]*layer{}) {
+			return
+		}
+	}
+	for i, below := range l.below {
+		if below != nil {
+			s.spare, l.below[i] = append(s.spare, below), nil
+		}
+	}
 }
 
 func (l *layer) idle() bool { return l.plain.idle() && l.code.idle() }
@@ -188,8 +210,8 @@ func (t *tracker) ellipsis(s *scan, u unit) {
 	switch {
 	case u.c == ellipsis[0]:
 		t.dots = 0
-		if n := &t.automaton.nodes[t.state]; n.depth >= MinRedacted {
-			t.cut = region{start: t.start(int(n.depth), t.automaton.head), end: u.start, secret: t.secretAt(t.state)}
+		if n := &t.automaton.nodes[t.state]; n.depth >= t.automaton.cut {
+			t.cut = region{start: t.start(int(n.depth), t.automaton.head), end: u.start, secret: t.forms[n.needle].secret}
 			t.dots = 1
 		}
 	case u.c != ellipsis[t.dots]:
@@ -200,14 +222,6 @@ func (t *tracker) ellipsis(s *scan, u unit) {
 	default:
 		t.dots++
 	}
-}
-
-// secretAt is a secret that the state is on the way to.
-func (t *tracker) secretAt(state int32) int32 {
-	for t.automaton.nodes[state].first != 0 {
-		state = t.automaton.nodes[state].first
-	}
-	return t.forms[t.automaton.nodes[state].found].secret
 }
 
 func (t *tracker) idle() bool {

@@ -21,7 +21,7 @@ func (r *Redactor) Stream() *Stream {
 	if r == nil {
 		return nil
 	}
-	return &Stream{redactor: r, scan: newScan(r, maxLayers)}
+	return &Stream{redactor: r, scan: newScan(r)}
 }
 
 // Write takes a piece and gives what can be shown by now. Pieces may be cut
@@ -43,15 +43,18 @@ func (s *Stream) Flush() string {
 	}
 	s.scan.flush()
 	safe := s.show(s.base + int64(len(s.held)))
-	s.scan, s.held, s.base = newScan(s.redactor, maxLayers), nil, 0
+	s.scan, s.held, s.base = newScan(s.redactor), nil, 0
 	return safe
 }
 
 // show gives the text up to a place, or up to the secret that reaches beyond it.
 func (s *Stream) show(until int64) string {
 	regions := merge(s.scan.found)
-	if n := len(regions); n > 0 && regions[n-1].end > until {
-		until = min(until, regions[n-1].start)
+	for _, r := range slices.Backward(regions) {
+		if r.end <= until {
+			break
+		}
+		until = min(until, r.start)
 	}
 	var out strings.Builder
 	at := s.base
