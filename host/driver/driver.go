@@ -39,7 +39,8 @@ import (
 type Invoker interface {
 	// Invoke makes the attempt and says what came of it. When ctx is done it
 	// ends the attempt soon, with a failure. An error means that chainrun
-	// itself could not do its work; it ends the run without a result. Called
+	// itself could not do its work; it ends the run without a result, unless it is
+	// the *[AbortedError] of an attempt that was aborted, which calls gives. Called
 	// from many goroutines at once.
 	//
 	// Capability calls that the attempt makes go through calls.

@@ -61,6 +61,9 @@ func Stored(events []event.Event) []event.Stored {
 			last[name{s.Space, s.Key}] = s.Value
 		}
 	}
+	if last == nil {
+		return nil // nearly always
+	}
 	names := slices.SortedFunc(maps.Keys(last), func(a, b name) int {
 		if c := strings.Compare(a.space, b.space); c != 0 {
 			return c

@@ -1,6 +1,8 @@
 package stepper
 
-// What calls of capabilities use up, and the budgets that bound it.
+// What calls of capabilities use up, and the budgets that bound it. A budget counts
+// all that is inside of its graph, from when that is entered: a subgraph has it
+// anew in each turn and element.
 
 import (
 	"errors"

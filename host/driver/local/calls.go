@@ -27,8 +27,8 @@ var _ driver.Calls = (*calls)(nil)
 // ask is a question of an attempt to its run.
 type ask struct {
 	name  event.Attempt
-	fact  *event.CapabilityAnswered // to be recorded; nil: may it make a call more?
-	reply chan<- reply              // takes one without a receiver
+	fact  event.Body   // a call, to be recorded; nil: may it make one more?
+	reply chan<- reply // takes one without a receiver
 }
 
 type reply struct {
@@ -48,7 +48,7 @@ func (c *calls) Admit(ctx context.Context) (bool, error) {
 // Record implements [driver.Calls].
 func (c *calls) Record(ctx context.Context, fact event.CapabilityAnswered) error {
 	fact.Attempt = c.name
-	_, err := c.ask(ctx, &fact)
+	_, err := c.ask(ctx, fact)
 	return err
 }
 
@@ -62,7 +62,7 @@ func (c *calls) Partial(p event.Partial) {
 // ask never waits for anything but the run's goroutine at work: that one takes
 // questions whenever it waits, and answers each that it takes. When it takes none
 // any more, c.ctx ends.
-func (c *calls) ask(ctx context.Context, fact *event.CapabilityAnswered) (reply, error) {
+func (c *calls) ask(ctx context.Context, fact event.Body) (reply, error) {
 	if err := over(ctx, c.ctx); err != nil {
 		return reply{}, err
 	}
@@ -119,7 +119,7 @@ func (r *run) answer(q ask) (err error) {
 		got.admitted = r.machine.Admit(q.name)
 		return nil
 	}
-	err = r.commit(*q.fact)
+	err = r.commit(q.fact)
 	got.err = err
 	return err
 }
