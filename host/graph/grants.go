@@ -126,7 +126,7 @@ func (b *builder) readSettings() {
 	})
 }
 
-const secretHint = `write env = "VARIABLE" or file = "PATH": the secret itself never stands in a graph`
+const whereHint = `write env = "VARIABLE" or file = "PATH": the secret itself never stands in a graph`
 
 // readSecrets reads [secrets.NAME].
 func (b *builder) readSecrets() {
@@ -140,7 +140,7 @@ func (b *builder) readSecrets() {
 	list := slices.Clone(b.src.Secrets)
 	for i := range list {
 		if d := list[i].Value.Document; !d.IsZero() && d.Kind() != document.KindObject {
-			b.complain(list[i].Value.Places.Find("", list[i].At), CodeWrongType, fmt.Sprintf("secrets.%s: found %s, expected a table", list[i].Name, d.Kind()), secretHint)
+			b.complain(list[i].Value.Places.Find("", list[i].At), CodeWrongType, fmt.Sprintf("secrets.%s: found %s, expected a table", list[i].Name, d.Kind()), whereHint)
 			list[i].Value = Value{At: Position{Line: 1}} // which is not complained about again
 		}
 	}
@@ -175,7 +175,7 @@ func (b *builder) readSecrets() {
 			}
 		}
 		if len(fields) == 0 {
-			b.complain(s.At, CodeMissingKey, owner+`: it needs one of "env" and "file"`, secretHint)
+			b.complain(s.At, CodeMissingKey, owner+`: it needs one of "env" and "file"`, whereHint)
 		}
 		b.graph.Secrets = append(b.graph.Secrets, secret)
 	})

@@ -107,8 +107,10 @@ func TestGrantsOfDefaults(t *testing.T) {
 		Defaults: graph.NodeSource{Grants: append(section("z"), section("k")...)},
 		Chain:    []graph.Word{word("a"), word("b"), word("c"), word("d")},
 		Nodes: []graph.NodeSource{
-			{Name: "a", Module: "m"}, {Name: "b", Module: "m", Grants: section("x")},
-			{Name: "c", Module: "m", Keys: graph.Positions{"grants": {}}}, {Name: "d", Wait: true},
+			{Name: "a", Module: "m"},
+			{Name: "b", Module: "m", Grants: section("x")},
+			{Name: "c", Module: "m", Keys: graph.Positions{"grants": {}}},
+			{Name: "d", Wait: true},
 		},
 	})
 	for name, want := range map[string]string{"a": "k z", "b": "x", "c": "", "d": ""} {

@@ -83,6 +83,7 @@ type linker struct {
 	modules     map[string]*linked // by the name in the graph, so that a shared file is read once
 	plans       map[inner]*Plan
 	keys        map[string]*keys // of schemas of capabilities, by their source
+	searches    int
 	diagnostics graph.Diagnostics
 }
 

@@ -70,7 +70,7 @@ func (v *prover) need(n *Node, need string) {
 		missing(fmt.Sprintf("and %q has no method %q", name, method), near(method, methods(g.Offer), "it has"))
 	case len(g.Limits.Methods) > 0 && !slices.Contains(g.Limits.Methods, method):
 		at = g.Places.Find("/methods", g.At)
-		missing("but the grant does not allow the method", fmt.Sprintf("write methods = %s", list(append(slices.Clone(g.Limits.Methods), method))))
+		missing("but the grant does not allow the method", "write methods = "+list(append(slices.Clone(g.Limits.Methods), method)))
 	}
 }
 

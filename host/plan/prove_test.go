@@ -368,7 +368,7 @@ func TestProveTheRepository(t *testing.T) {
 						return b, nil
 					}
 					return moduletest.Echo(), nil
-				}, nil)
+				}, anything(t, g))
 				files++
 				var got []string
 				for _, d := range found {

@@ -14,9 +14,9 @@ import (
 // secretMark begins a reference to a secret.
 const secretMark = "${secret:"
 
-// references notes which secrets a table refers to, and complains about those
-// that are not declared.
-func (w *world) references(table document.Document, places graph.Positions, otherwise graph.Position, owner string) {
+// references complains about what a table refers to that is no declared secret,
+// and notes the others where something will need them.
+func (w *world) references(table document.Document, places graph.Positions, otherwise graph.Position, owner string, needed bool) {
 	for _, r := range secret.References(table) {
 		at := places.Find(r.Pointer, otherwise)
 		if r.Name == "" {
@@ -38,7 +38,9 @@ func (w *world) references(table document.Document, places graph.Positions, othe
 			w.refuse(at, CodeUnknownSecret, fmt.Sprintf("%s: no secret %q is declared", within(owner, r.Pointer), r.Name), hint)
 			continue
 		}
-		w.secrets[r.Name] = true
+		if needed {
+			w.secrets[r.Name] = true
+		}
 	}
 }
 
@@ -51,13 +53,26 @@ func (w *world) declared(name string) bool {
 	return false
 }
 
-// usedSecrets are those that a setting or a grant refers to. It warns of the
-// others.
+// usedSecrets are those that a grant, or a setting of what is granted, refers to.
+// It warns of those that are referred to nowhere.
 func (w *world) usedSecrets() []*graph.Secret {
+	mentioned := map[string]bool{}
+	for _, s := range w.graph.Capabilities {
+		for _, r := range secret.References(s.Value) {
+			mentioned[r.Name] = true
+		}
+	}
+	for g := range w.linked {
+		for _, r := range secret.References(g.Terms) {
+			mentioned[r.Name] = true
+		}
+	}
 	var used []*graph.Secret
 	for _, s := range w.graph.Secrets {
 		if w.secrets[s.Name] {
 			used = append(used, s)
+		}
+		if mentioned[s.Name] {
 			continue
 		}
 		w.warn(s.At, CodeUnusedSecret, fmt.Sprintf("secrets.%s: nothing refers to it", s.Name),

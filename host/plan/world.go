@@ -4,13 +4,10 @@ package plan
 // settings of its capabilities and the grants of its nodes.
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
-	"regexp"
 	"slices"
-	"strings"
 
 	"github.com/chainrun/chainrun/host/capability"
 	"github.com/chainrun/chainrun/host/document"
@@ -77,11 +74,11 @@ func (w *world) configure(s *graph.Settings) *capability.Offer {
 	base := w.linker.offers[s.Kind]
 	if base == nil {
 		names := slices.Sorted(maps.Keys(w.linker.offers))
-		what, hint := owner+".kind: ", near(s.Kind, names, "it offers")
+		what, hint := owner+".kind: ", w.near(s.Kind, names, "it offers")
 		if s.Kind == s.Name && s.KindAt == s.At {
 			what = owner + ": "
 			if graph.Nearest(s.Kind, names) == "" && len(names) > 0 {
-				hint = fmt.Sprintf("kind says which capability it is that has this name: one of %s", strings.Join(names[:min(len(names), maxListed)], ", "))
+				hint = "kind says which capability it is that has this name: one of " + listed(names)
 			}
 		}
 		w.refuse(s.KindAt, CodeUnknownCapability, fmt.Sprintf("%sthe host does not offer the capability %q", what, s.Kind), hint)
@@ -105,7 +102,7 @@ func (w *world) configure(s *graph.Settings) *capability.Offer {
 	if base.Config != nil {
 		w.violations(base.Config.Validate(settings), s.Places, s.At, CodeInvalidSettings, owner)
 	}
-	w.references(settings, s.Places, s.At, owner)
+	w.references(settings, s.Places, s.At, owner, w.granted[s.Name])
 	if w.diagnostics[before:].Failed() {
 		return nil
 	}
@@ -171,7 +168,7 @@ func (w *world) grant(g *graph.Grant, owner string) *Grant {
 	for i, name := range limits.Methods {
 		if offer.Method(name) == nil {
 			w.refuse(g.Places.Find(fmt.Sprintf("/methods/%d", i), g.At), CodeUnknownMethod,
-				fmt.Sprintf("%s.methods[%d]: the capability has no method %q", owner, i, name), near(name, methods(offer), "it has"))
+				fmt.Sprintf("%s.methods[%d]: the capability has no method %q", owner, i, name), w.near(name, methods(offer), "it has"))
 		}
 	}
 	w.unknown(g.Terms, known, graph.LimitKeys(), g.Keys, g.At, owner)
@@ -182,7 +179,7 @@ func (w *world) grant(g *graph.Grant, owner string) *Grant {
 		w.violations(found, g.Places, g.At, CodeInvalidGrant, owner)
 		valid = len(found) == 0
 	}
-	w.references(own, g.Places, g.At, owner)
+	w.references(own, g.Places, g.At, owner, true)
 	if c, ok := offer.Capability.(capability.GrantChecker); ok && valid {
 		w.problems(c.CheckGrant(own), g.Places, g.At, CodeInvalidGrant, owner)
 	}
@@ -220,57 +217,11 @@ func (w *world) unknown(table document.Document, known *keys, common []string, a
 		names := slices.Concat(known.names, common)
 		hint := "there is nothing to set"
 		if len(names) > 0 {
-			hint = near(f.Key, names, "known keys:")
+			hint = w.near(f.Key, names, "known keys:")
 		}
 		w.refuse(at.Find("/"+pointerToken.Replace(f.Key), otherwise), graph.CodeUnknownKey, fmt.Sprintf("%s.%s: no such key", owner, f.Key), hint)
 	}
 }
-
-// within names a value inside a table as TOML does: owner.hosts[0].
-func within(owner, pointer string) string {
-	var b strings.Builder
-	b.WriteString(owner)
-	if pointer == "" {
-		return owner
-	}
-	for token := range strings.SplitSeq(strings.TrimPrefix(pointer, "/"), "/") {
-		if index.MatchString(token) {
-			b.WriteString("[" + token + "]")
-			continue
-		}
-		b.WriteString("." + tomlKey(pointerText.Replace(token)))
-	}
-	return b.String()
-}
-
-var (
-	index        = regexp.MustCompile(`^[0-9]+$`)
-	bareKey      = regexp.MustCompile(`^[A-Za-z0-9_-]+$`)
-	pointerToken = strings.NewReplacer("~", "~0", "/", "~1")
-	pointerText  = strings.NewReplacer("~1", "/", "~0", "~")
-)
-
-// tomlKey writes a key, in quotes where it needs them.
-func tomlKey(name string) string {
-	if bareKey.MatchString(name) {
-		return name
-	}
-	return fmt.Sprintf("%q", name)
-}
-
-// near says which name was probably meant, or else which there are.
-func near(name string, names []string, otherwise string) string {
-	if n := graph.Nearest(name, names); n != "" {
-		return fmt.Sprintf("did you mean %q?", n)
-	}
-	if len(names) == 0 {
-		return otherwise + " none"
-	}
-	return otherwise + " " + strings.Join(names[:min(len(names), maxListed)], ", ")
-}
-
-// maxListed bounds the names that a hint lists.
-const maxListed = 40
 
 // nearOffer says which capability was probably meant, or which there are.
 func (w *world) nearOffer(name string) string {
@@ -280,70 +231,15 @@ func (w *world) nearOffer(name string) string {
 			names = append(names, s.Name)
 		}
 	}
-	return near(name, names, "it offers")
+	return w.near(name, names, "it offers")
 }
 
-func methods(o *capability.Offer) []string {
-	names := make([]string, len(o.Description.Methods))
-	for i, m := range o.Description.Methods {
-		names[i] = m.Name
-	}
-	return names
-}
+// maxSearches bounds how often the nearest name is looked for.
+const maxSearches = 100
 
-// keys are those that an object's schema lists at its top.
-type keys struct {
-	names    []string
-	patterns []*regexp.Regexp
-	open     bool // it says itself what it thinks of others
-}
-
-// keysOf reads a schema's source, each only once.
-func (l *linker) keysOf(source json.RawMessage) *keys {
-	if k, ok := l.keys[string(source)]; ok {
-		return k
+func (w *world) near(name string, names []string, otherwise string) string {
+	if w.searches++; w.searches > maxSearches {
+		return otherwise + " " + listed(names)
 	}
-	k := &keys{}
-	l.keys[string(source)] = k
-	d, err := document.Parse(source, document.Limits{})
-	if err != nil {
-		return k // no schema: NewOffer has compiled every other one
-	}
-	for _, f := range d.Fields() {
-		switch f.Key {
-		case "properties":
-			for _, p := range f.Value.Fields() {
-				k.names = append(k.names, p.Key)
-			}
-		case "patternProperties":
-			for _, p := range f.Value.Fields() {
-				if r, err := regexp.Compile(p.Key); err == nil {
-					k.patterns = append(k.patterns, r)
-				}
-			}
-		case "additionalProperties":
-			k.open = f.Value.String() != "false"
-		}
-	}
-	return k
-}
-
-// has reports whether the schema lists a key by name.
-func (k *keys) has(key string) bool { return slices.Contains(k.names, key) }
-
-// take reports whether an object of the schema may have a key.
-func (k *keys) take(key string) bool {
-	return k.open || k.has(key) || slices.ContainsFunc(k.patterns, func(r *regexp.Regexp) bool { return r.MatchString(key) })
-}
-
-// of gives the members of a table that are the schema's; those with a common
-// name only where the schema lists it.
-func (k *keys) of(table document.Document, common ...string) document.Document {
-	var own []document.Field
-	for _, f := range table.Fields() {
-		if k.has(f.Key) || k.take(f.Key) && !slices.Contains(common, f.Key) {
-			own = append(own, f)
-		}
-	}
-	return document.Object(own...)
+	return near(name, names, otherwise)
 }

@@ -6,6 +6,7 @@ import (
 	"flag"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -92,8 +93,8 @@ var (
 )
 
 // offered is what the host of these tests offers.
-func offered(t testing.TB) (Offers, *[]string) {
-	t.Helper()
+func offered(tb testing.TB) (Offers, *[]string) {
+	tb.Helper()
 	configured := &[]string{}
 	offers := Offers{}
 	for name, c := range map[string]capability.Capability{
@@ -103,11 +104,37 @@ func offered(t testing.TB) (Offers, *[]string) {
 	} {
 		offer, err := capability.NewOffer(name, c)
 		if err != nil {
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
 		offers[name] = offer
 	}
 	return offers, configured
+}
+
+// anything offers whatever a graph, or one inside it, asks for.
+func anything(t *testing.T, g *graph.Graph) Offers {
+	t.Helper()
+	offers := Offers{}
+	offer := func(name string) {
+		permissive := capability.Description{Grant: []byte(`{"properties": {"methods": {}}, "additionalProperties": {}}`), Config: []byte(`{"additionalProperties": {}}`)}
+		o, err := capability.NewOffer(name, settable{plain{permissive}, &[]string{}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		offers[name] = o
+	}
+	for _, s := range g.Capabilities {
+		offer(s.Kind)
+	}
+	for _, n := range g.Nodes {
+		for _, granted := range n.Grants {
+			offer(granted.Capability)
+		}
+		if n.Sub != nil {
+			maps.Copy(offers, anything(t, n.Sub))
+		}
+	}
+	return offers
 }
 
 // command is a program that does nothing.
@@ -118,7 +145,8 @@ var command = []byte("\x00asm\x01\x00\x00\x00" +
 // modules gives the module that a file's name stands for: command.wasm, or
 // needs-A-B.wasm, whose manifest lists A and B, or any other, which lists nothing;
 // command-A.wasm is a command whose manifest lists A.
-func modules(t testing.TB) Reader {
+func modules(tb testing.TB) Reader {
+	tb.Helper()
 	return func(name string) ([]byte, error) {
 		base := strings.TrimSuffix(filepath.Base(name), ".wasm")
 		if base == "command" {
@@ -139,7 +167,7 @@ func modules(t testing.TB) Reader {
 		}
 		m, err := module.WithManifest(wasm, fmt.Appendf(nil, `{"capabilities": [%s]}`, strings.Join(quoted, ", ")))
 		if err != nil {
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
 		return m, nil
 	}
