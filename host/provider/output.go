@@ -98,11 +98,15 @@ func (o *output) line(text string) {
 	}
 }
 
-// keep remembers a line among the last. Of a Go program that panics the first
-// line says why, and what follows is where: that is for the log alone.
+// keep remembers a line among the last. Of a program that panics (Go) or throws
+// (JavaScript) the first line says why, and what follows is where: that is for
+// the log alone.
 func (o *output) keep(text string) {
 	if o.stack > 0 {
 		o.stack--
+		return
+	}
+	if strings.HasPrefix(strings.TrimLeft(text, " "), "at ") {
 		return
 	}
 	if len(o.lines) == lastLines {
