@@ -74,7 +74,11 @@ func (c *Capability) chat(ctx context.Context, call capability.Call) (capability
 				if r.size() == 1 && !r.usage.known {
 					return document.Document{}, counted{}, err // nothing came
 				}
-				return document.Document{}, count(t, r.usage, upperInput(call), r.size(), left), err
+				said := r.usage
+				if r.finish == "" && (left.Tokens < capability.Unlimited || left.Cost < capability.Unlimited) {
+					said.known = false // it was said before the answer was made
+				}
+				return document.Document{}, count(t, said, upperInput(call), r.size(), left), err
 			}
 			if fitted.structured == structuredTool {
 				r.unfold()

@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
+	"crypto/tls"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -91,7 +92,7 @@ func (x *exchange) vary(by string) {
 func (x *exchange) Do(req *http.Request) (*http.Response, error) {
 	resp, err := x.client.Do(req) //nolint:gosec // the address is the operator's or the graph's author's; nodes have no say in it
 	if err != nil {
-		return nil, connectionError(err)
+		return nil, connectionError(req.URL.Host, err)
 	}
 	if err := x.head(resp); err != nil {
 		_ = resp.Body.Close()
@@ -252,9 +253,9 @@ func clean(text string, limit int) string {
 	return text[:strings.LastIndexByte(text[:limit], ' ')+1] + "…"
 }
 
-// connectionError says why there was no answer at all. Addresses are left out:
-// secrets may stand in them.
-func connectionError(err error) error {
+// connectionError says why there was no answer at all. The address is left out but
+// for the host: secrets may stand in paths.
+func connectionError(host string, err error) error {
 	cause := err
 	for {
 		inner := errors.Unwrap(cause)
@@ -263,7 +264,10 @@ func connectionError(err error) error {
 		}
 		cause = inner
 	}
-	e := &exchangeError{reason: "connection", text: "no connection: " + clean(cause.Error(), maxErrorText), retryable: true, err: err}
+	e := &exchangeError{reason: "connection", text: fmt.Sprintf("no connection to %s: %s", clean(host, 200), clean(cause.Error(), maxErrorText)), retryable: true, err: err}
+	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
+		e.retryable = false // it will be the same in a minute
+	}
 	if n := net.Error(nil); errors.As(err, &n) && n.Timeout() {
 		e.reason = "timeout"
 	}

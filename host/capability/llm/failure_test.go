@@ -3,10 +3,13 @@ package llm
 // These tests ask servers that misbehave.
 
 import (
+	"bytes"
+	"compress/gzip"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"log"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -191,6 +194,20 @@ func TestNoConnection(t *testing.T) {
 	}
 }
 
+// bomb is 100 MiB in 100 KiB.
+func bomb(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Content-Encoding", "gzip")
+	z := gzip.NewWriter(w)
+	spaces := bytes.Repeat([]byte(" "), 1<<20)
+	for range 100 {
+		if _, err := z.Write(spaces); err != nil {
+			return
+		}
+	}
+	_ = z.Close()
+}
+
 func TestHugeAnswers(t *testing.T) {
 	endless := func(piece string) http.HandlerFunc {
 		return func(w http.ResponseWriter, r *http.Request) {
@@ -206,6 +223,7 @@ func TestHugeAnswers(t *testing.T) {
 		table   string
 		handler http.HandlerFunc
 	}{
+		"a compressed bomb":       {`"stream":false`, bomb},
 		"many pieces":             {`"stream":true`, endless("data: " + delta(strings.Repeat("x", 1000)) + "\n\n")},
 		"many tool calls":         {`"stream":true`, endless(`data: {"choices":[{"index":0,"delta":{"tool_calls":[{"index":0,"id":"a"},{"index":0,"id":"b"}]}}]}` + "\n\n")},
 		"one endless line":        {`"stream":true`, endless("data: " + strings.Repeat("x", 1000))},
@@ -267,6 +285,41 @@ func TestKeyDoesNotFollowARedirect(t *testing.T) {
 	}
 	if asked {
 		t.Error("the redirect was followed")
+	}
+}
+
+// TestCertificate has a server whose certificate nobody vouches for.
+func TestCertificate(t *testing.T) {
+	s := httptest.NewUnstartedServer(hello())
+	s.Config.ErrorLog = log.New(io.Discard, "", 0)
+	s.StartTLS()
+	defer s.Close()
+	_, err := ask(t, configure(t, nil, `{"base_url":"`+s.URL+`","model":"m"}`), "chat", sayHello)
+	if e := failure(t, err); e.Reason != "connection" || e.Retryable || !strings.Contains(e.Message, "certificate") {
+		t.Errorf("%+v", e)
+	}
+	// With a transport that knows the certificate, over HTTP/2 too.
+	s2 := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.ProtoMajor != 2 {
+			http.Error(w, r.Proto, http.StatusHTTPVersionNotSupported)
+			return
+		}
+		if strings.HasPrefix(r.URL.Path, "/cut") {
+			cut(delta("Hel"))(w, r)
+		}
+		hello()(w, r)
+	}))
+	s2.Config.ErrorLog = s.Config.ErrorLog
+	s2.EnableHTTP2 = true
+	s2.StartTLS()
+	defer s2.Close()
+	root := New(Options{Transport: s2.Client().Transport})
+	if _, err := ask(t, made(t, root, `{"base_url":"`+s2.URL+`","model":"m"}`), "chat", sayHello); err != nil {
+		t.Error(err)
+	}
+	_, err = ask(t, made(t, root, `{"base_url":"`+s2.URL+`/cut","model":"m"}`), "chat", sayHello)
+	if e := failure(t, err); e.Reason != "cut_stream" || !e.Retryable {
+		t.Errorf("%+v", e)
 	}
 }
 

@@ -95,6 +95,17 @@ func TestFailedStreamsCount(t *testing.T) {
 	if e := failure(t, err); e.Usage.OutputTokens != int64(len("Hello")+1) || e.Usage.InputTokens == 0 {
 		t.Errorf("%+v", e)
 	}
+	// What Anthropic's API says at the beginning is not what it took.
+	s = serve(t, cut("event: message_start\ndata: "+messageStart, "event: content_block_delta\ndata: "+textHel, "event: content_block_delta\ndata: "+textLo))
+	c = configure(t, s, anthropicTable)
+	_, err = ask(t, c, "chat", sayHello, withKey, func(c *capability.Call) { c.Left.Tokens = 1000 })
+	if e := failure(t, err); e.Usage.OutputTokens != int64(len("Hello")+1) || e.Usage.InputTokens == 0 {
+		t.Errorf("%+v", e)
+	}
+	_, err = ask(t, c, "chat", sayHello, withKey)
+	if e := failure(t, err); e.Usage.InputTokens != 11 {
+		t.Errorf("%+v", e)
+	}
 	s = serve(t, whole(500, `{}`))
 	_, err = ask(t, configure(t, s, `{"base_url":"%s","model":"m"}`), "chat", sayHello, func(c *capability.Call) { c.Left.Tokens = 1000 })
 	if e := failure(t, err); e.Usage != (capability.Usage{}) {
