@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 
 	"github.com/chainrun/chainrun/host/capability"
 	"github.com/chainrun/chainrun/host/document"
@@ -205,57 +204,6 @@ func (s *session) room(ctx context.Context, but string, value document.Document)
 	return nil
 }
 
-// list gives the keys that are granted, in order.
-func (s *session) list(ctx context.Context, r request, g grant) (document.Document, error) {
-	var entries []document.Document
-	bytes, more := 0, false
-	for _, part := range g.parts(r.prefix) {
-		for from := max(part.lo, behind(r.after)); from < part.hi && !more; {
-			until, err := s.view.fill(ctx, part.prefix, from, part.hi)
-			if err != nil {
-				return document.Document{}, err
-			}
-			for _, key := range s.between(from, until) {
-				value, err := s.get(ctx, key)
-				if err != nil {
-					return document.Document{}, err
-				}
-				if r.keysOnly {
-					value = document.Document{}
-				}
-				n := len(key) + len(value.Bytes())
-				if len(entries) >= r.limit || len(entries) > 0 && bytes+n > MaxListBytes {
-					more = true
-					break
-				}
-				bytes += n
-				entries = append(entries, document.Object(
-					document.Field{Key: "key", Value: document.String(key)}, document.Field{Key: "value", Value: value}))
-			}
-			from = until
-		}
-	}
-	return document.Object(
-		document.Field{Key: "entries", Value: document.Array(entries...)},
-		document.Field{Key: "more", Value: document.Bool(more)}), nil
-}
-
-// between gives the keys from a place up to another, with the attempt's writes.
-func (s *session) between(from, until string) []string {
-	keys := slices.Clone(s.view.between(from, until))
-	for key := range s.writes {
-		if key >= from && key < until {
-			keys = append(keys, key)
-		}
-	}
-	slices.Sort(keys)
-	keys = slices.Compact(keys)
-	return slices.DeleteFunc(keys, func(key string) bool {
-		d, written := s.writes[key]
-		return written && d.IsZero()
-	})
-}
-
 // Recall implements [capability.Recaller].
 func (s *session) Recall(_ context.Context, c capability.Call, answer document.Document) error {
 	r := read(c.Request)
@@ -314,78 +262,4 @@ func (s *session) Writes() []capability.Write {
 		list = append(list, capability.Write{Space: s.view.space, Key: key, Value: s.writes[key]})
 	}
 	return list
-}
-
-// grant is what a node may do.
-type grant struct {
-	patterns []string // none: all keys
-	readOnly bool
-}
-
-func readGrant(d document.Document) grant {
-	var g grant
-	for _, f := range d.Fields() {
-		switch f.Key {
-		case "keys":
-			for item := range f.Value.All() {
-				g.patterns = append(g.patterns, text(item))
-			}
-		case "read_only":
-			g.readOnly = f.Value.String() == "true"
-		default:
-		}
-	}
-	return g
-}
-
-func (g grant) allows(key string) bool {
-	if g.patterns == nil {
-		return true
-	}
-	for _, p := range g.patterns {
-		if literal, open := strings.CutSuffix(p, "*"); key == p || open && strings.HasPrefix(key, literal) {
-			return true
-		}
-	}
-	return false
-}
-
-// part is a part of the keys' order: what begins with a prefix, or one key.
-type part struct{ prefix, lo, hi string }
-
-// parts are the granted parts of what begins with a prefix, sorted and apart from
-// each other.
-func (g grant) parts(prefix string) []part {
-	patterns := g.patterns
-	if patterns == nil {
-		patterns = []string{"*"}
-	}
-	var list []part
-	for _, p := range patterns {
-		literal, open := strings.CutSuffix(p, "*")
-		switch {
-		case open && strings.HasPrefix(prefix, literal):
-			literal = prefix
-		case !strings.HasPrefix(literal, prefix):
-			continue
-		}
-		one := part{prefix: literal, lo: literal, hi: past(literal)}
-		if !open {
-			one.hi = behind(literal)
-		}
-		list = append(list, one)
-	}
-	slices.SortFunc(list, func(a, b part) int {
-		if c := strings.Compare(a.lo, b.lo); c != 0 {
-			return c
-		}
-		return strings.Compare(b.hi, a.hi)
-	})
-	var apart []part
-	for _, p := range list {
-		if n := len(apart); n == 0 || p.lo >= apart[n-1].hi {
-			apart = append(apart, p)
-		}
-	}
-	return apart
 }
