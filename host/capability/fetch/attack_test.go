@@ -286,6 +286,14 @@ func TestRedirectsAreCheckedAnew(t *testing.T) {
 	if d := w.dials(); slices.ContainsFunc(d, func(a string) bool { return strings.HasPrefix(a, "127.") }) {
 		t.Errorf("connections went to %v", d)
 	}
+	// What the node says of itself is not told to another host.
+	for to, want := range map[string]string{"/c": "auth=mine", "https://other.example.com/c": "auth= "} {
+		_, err := ask(t, c, `{"hosts": ["api.example.com", "other.example.com"], "allow_headers": ["Authorization"]}`,
+			`{"headers": {"authorization": "mine"}, "url": "https://api.example.com/a?to=`+to+`"}`)
+		if last := seen[len(seen)-1]; err != nil || !strings.Contains(last, want) {
+			t.Errorf("redirected to %s: the server saw %s: %v", to, last, err)
+		}
+	}
 	if _, err := ask(t, c, `{"hosts": ["api.example.com"], "methods": ["POST"]}`,
 		`{"method": "POST", "url": "https://api.example.com/?to=/c"}`); reason(t, err).Reason != "method_not_granted" {
 		t.Errorf("a POST that becomes a GET that is not granted: %v", err)

@@ -3,6 +3,7 @@ package fetch
 import (
 	"errors"
 	"net"
+	"strings"
 	"testing"
 )
 
@@ -26,4 +27,18 @@ func TestDoor(t *testing.T) {
 		t.Fatal(err)
 	}
 	conn.Close()
+}
+
+// A secret that the call did not send itself is not cut in half either.
+func TestExcerpt(t *testing.T) {
+	const word = "s3cret-0123456789-abcdefghij"
+	for pad := range 400 {
+		for _, fill := range []string{"x", "x "} {
+			text := strings.Repeat(fill, pad/len(fill)) + " " + word + " end of it"
+			s := excerpt(text, nil, 300)
+			if len(s) > 310 || strings.Contains(s, "s3cret") && !strings.Contains(s, word) {
+				t.Fatalf("%d: %q", pad, s)
+			}
+		}
+	}
 }
