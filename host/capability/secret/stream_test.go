@@ -249,3 +249,36 @@ func FuzzText(f *testing.F) {
 		}
 	})
 }
+
+// Secrets that overlap, or that contain one another, are all taken out.
+func TestManySecrets(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		base := rapid.StringMatching(`[abc]{40}`).Draw(t, "base")
+		var values []string
+		for i := range rapid.IntRange(1, 6).Draw(t, "secrets") {
+			from := rapid.IntRange(0, 30).Draw(t, "from")
+			values = append(values, fmt.Sprint("s", i), base[from:from+rapid.IntRange(8, 40-from).Draw(t, "size")])
+		}
+		r := Redact(set(t, values...))
+		var text strings.Builder
+		for range rapid.IntRange(0, 6).Draw(t, "parts") {
+			from := rapid.IntRange(0, 39).Draw(t, "part")
+			text.WriteString(base[from:rapid.IntRange(from, 40).Draw(t, "to")])
+			text.WriteString(rapid.SampledFrom([]string{"", "", "-", "%", `\`}).Draw(t, "between"))
+		}
+		got := r.Text(text.String())
+		there := false
+		for i := 1; i < len(values); i += 2 {
+			there = there || strings.Contains(text.String(), values[i])
+			if strings.Contains(got, values[i]) {
+				t.Fatalf("%q becomes %q, which has %q", text.String(), got, values[i])
+			}
+		}
+		if there == (got == text.String()) {
+			t.Fatalf("%q becomes %q", text.String(), got)
+		}
+		if pieces := inPieces(t, r, text.String()); pieces != got {
+			t.Fatalf("%q becomes %q, in pieces %q", text.String(), got, pieces)
+		}
+	})
+}
