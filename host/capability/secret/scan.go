@@ -18,6 +18,15 @@ type scan struct {
 type region struct {
 	start, end int64
 	secret     int32
+	longest    int64 // of what was merged into it, the size of the secret's own; 0: nothing was
+}
+
+// size is how much of the text the region's secret takes.
+func (r region) size() int64 {
+	if r.longest > 0 {
+		return r.longest
+	}
+	return r.end - r.start
 }
 
 type layer struct {

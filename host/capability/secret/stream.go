@@ -87,15 +87,15 @@ func merge(regions []region) []region {
 		}
 		return int(min(1, max(-1, b.end-a.end)))
 	})
-	out, longest := regions[:1], regions[0].end-regions[0].start
+	out := regions[:1]
 	for _, r := range regions[1:] {
 		last := &out[len(out)-1]
 		if r.start >= last.end {
-			out, longest = append(out, r), r.end-r.start
+			out = append(out, r)
 			continue
 		}
-		if size := r.end - r.start; size > longest {
-			longest, last.secret = size, r.secret
+		if last.longest = last.size(); r.size() > last.longest {
+			last.longest, last.secret = r.size(), r.secret
 		}
 		last.end = max(last.end, r.end)
 	}
