@@ -82,6 +82,7 @@ type builder struct {
 	programs map[compiled]*expr.Program
 	schemas  map[string]*loadedSchema
 	searches int
+	granted  int
 }
 
 func (b *builder) complain(at Position, code, text, hint string) {

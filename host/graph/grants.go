@@ -14,7 +14,8 @@ import (
 
 // What one graph may say of the world.
 const (
-	maxGrants        = 64 // of a node
+	maxGrants        = 64      // of a node
+	maxGranted       = 100_000 // of all nodes together; [defaults] can multiply
 	maxSettings      = 256
 	maxSecrets       = 256
 	maxTermsBytes    = 64 << 10 // of one grant, as JSON
@@ -225,4 +226,13 @@ func (b *builder) grants(list []Section, owner string, defaults bool) []*Grant {
 	})
 	slices.SortFunc(granted, func(a, c *Grant) int { return strings.Compare(a.Capability, c.Capability) })
 	return granted
+}
+
+// countGrants complains where all nodes together are granted too much.
+func (b *builder) countGrants(n *Node) {
+	before := b.granted
+	if b.granted += len(n.Grants); before <= maxGranted && b.granted > maxGranted {
+		b.complain(n.At, CodeTooLarge, fmt.Sprintf("node %q: grants: all nodes together are granted more than %d times", n.Name, maxGranted),
+			"grant less in [defaults]")
+	}
 }

@@ -101,6 +101,20 @@ func TestWorldBounds(t *testing.T) {
 	}
 }
 
+// TestGrantsAreCounted: [defaults] can multiply what stands in a file.
+func TestGrantsAreCounted(t *testing.T) {
+	src := &graph.Source{Partial: true}
+	for i := range 64 {
+		src.Defaults.Grants = append(src.Defaults.Grants, graph.Section{Name: fmt.Sprintf("c%d", i)})
+	}
+	for i := range 100_000/64 + 3 {
+		src.Nodes = append(src.Nodes, graph.NodeSource{Name: fmt.Sprintf("n%d", i), Module: "m"})
+	}
+	if _, found := graph.Build(src, nil); len(found) != 1 || found[0].Code != graph.CodeTooLarge {
+		t.Errorf("%v", found)
+	}
+}
+
 func TestGrantsOfDefaults(t *testing.T) {
 	section := func(name string) []graph.Section { return []graph.Section{{Name: name}} }
 	g := mustBuild(t, &graph.Source{

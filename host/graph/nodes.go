@@ -44,6 +44,7 @@ func (b *builder) readNodes() {
 		maps.Copy(n.Position, s.Keys)
 		b.policies(&n, s, owner, n.Foreach != nil || s.Foreach.Text != "", false)
 		b.kind(&n, s, owner)
+		b.countGrants(&n)
 		b.graph.Nodes = append(b.graph.Nodes, &n)
 		b.graph.byName[n.Name] = &n
 		b.nodeNames = append(b.nodeNames, n.Name)

@@ -73,7 +73,7 @@ func begins(k document.Kind) func(rest string) bool {
 
 // TestPlacesAreBounded: a key above many values is in the pointer of each of them.
 func TestPlacesAreBounded(t *testing.T) {
-	text := "[capabilities.c]\n" + strings.Repeat("k", 1<<20) + " = [" + strings.Repeat("1,", 1<<20) + "]\n"
+	text := "[capabilities.c]\n" + strings.Repeat("k", 1<<18) + " = [" + strings.Repeat("1,", 1<<18) + "]\n"
 	src, found := graphfile.Parse("g.toml", []byte(text))
 	if found.Failed() {
 		t.Fatal(found)

@@ -3,6 +3,8 @@ package plan
 // What a plan asks of the world, for a person to agree to before it runs.
 
 import (
+	"slices"
+
 	"github.com/chainrun/chainrun/host/capability/secret"
 	"github.com/chainrun/chainrun/host/document"
 	"github.com/chainrun/chainrun/host/graph"
@@ -61,6 +63,7 @@ type BudgetAsk struct {
 // in the order of their file, capabilities by name.
 func (p *Plan) Asks() Asks {
 	var all Asks
+	known := references{}
 	seen := map[*graph.Graph]bool{}
 	for _, inner := range p.All() {
 		g := inner.Graph
@@ -74,7 +77,7 @@ func (p *Plan) Asks() Asks {
 		}
 		for _, n := range inner.Nodes {
 			for _, granted := range n.Granted {
-				all.Grants = append(all.Grants, inner.grantAsk(n, granted, settings[granted.Capability]))
+				all.Grants = append(all.Grants, inner.grantAsk(n, granted, settings[granted.Capability], known))
 			}
 		}
 		for _, s := range inner.Secrets {
@@ -87,7 +90,28 @@ func (p *Plan) Asks() Asks {
 	return all
 }
 
-func (p *Plan) grantAsk(n *Node, g *Grant, s *graph.Settings) GrantAsk {
+// references are the names of secrets in documents: those of [defaults] stand at
+// many nodes.
+type references map[*byte][]string
+
+func (r references) of(d document.Document) []string {
+	text := d.Bytes()
+	if len(text) == 0 {
+		return nil
+	}
+	names, ok := r[&text[0]]
+	if !ok {
+		for _, one := range secret.References(d) {
+			names = append(names, one.Name)
+		}
+		slices.Sort(names)
+		names = slices.Compact(names)
+		r[&text[0]] = names
+	}
+	return names
+}
+
+func (p *Plan) grantAsk(n *Node, g *Grant, s *graph.Settings, known references) GrantAsk {
 	ask := GrantAsk{
 		File: p.Graph.File, Node: n.Name, Capability: g.Capability, Kind: g.Capability,
 		Methods: g.Limits.Methods, Limits: g.Limits, Terms: g.Own,
@@ -96,18 +120,20 @@ func (p *Plan) grantAsk(n *Node, g *Grant, s *graph.Settings) GrantAsk {
 	if len(ask.Methods) == 0 {
 		ask.Methods = methods(g.Offer)
 	}
-	refers := map[string]bool{}
+	own, set := known.of(g.Own), []string(nil)
 	if s != nil {
 		ask.Kind, ask.Settings = s.Kind, s.Value
-		for _, r := range secret.References(s.Value) {
-			refers[r.Name] = true
-		}
+		set = known.of(s.Value)
 	}
-	for _, r := range secret.References(g.Own) {
-		refers[r.Name] = true
+	if len(own)+len(set) == 0 {
+		return ask
+	}
+	refers := func(list []string, name string) bool {
+		_, found := slices.BinarySearch(list, name)
+		return found
 	}
 	for _, declared := range p.Secrets {
-		if refers[declared.Name] {
+		if refers(own, declared.Name) || refers(set, declared.Name) {
 			ask.Secrets = append(ask.Secrets, declared.Name)
 		}
 	}
