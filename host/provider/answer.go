@@ -21,7 +21,7 @@ const (
 	ending        = time.Second    // from the answer to the end of the stream
 )
 
-var reason = regexp.MustCompile(`^[a-z0-9_]{1,64}$`)
+var reason = regexp.MustCompile(`^[a-z][a-z0-9_]{0,63}$`)
 
 // read takes a call's events off the stream. An error that is no
 // *capability.Error is the connection's.
@@ -104,15 +104,15 @@ func (p *process) failure(f *protocol.Failure) error {
 	if f.GetReason() == "" && !f.GetDenied() && !f.GetRetryable() && used == (capability.Usage{}) {
 		return errors.New(message)
 	}
-	e := &capability.Error{
-		Reason: f.GetReason(), Message: message, Denied: f.GetDenied(), Retryable: f.GetRetryable(),
-		RetryAfter: retryAfter(f.GetRetryAfterMs()), Usage: used,
+	e := &capability.Error{Reason: f.GetReason(), Message: message, Denied: f.GetDenied(), Usage: used}
+	if f.GetRetryable() && !e.Denied { // what is denied is not tried again
+		e.Retryable, e.RetryAfter = true, retryAfter(f.GetRetryAfterMs())
 	}
 	if e.Reason == "" {
 		e.Reason = "provider_error"
 	}
 	if !reason.MatchString(e.Reason) {
-		return p.invalid("the reason %.80q of its failure is not 1 to 64 of a-z, 0-9 and _", e.Reason)
+		return p.invalid("the reason %.80q of its failure is not a letter of a-z and up to 63 more of a-z, 0-9 and _", e.Reason)
 	}
 	return e
 }

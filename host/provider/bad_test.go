@@ -14,14 +14,16 @@ import (
 
 // What does not become a provider is a complaint about [capabilities.NAME].
 func TestStartProblems(t *testing.T) {
+	t.Parallel()
 	for kind, want := range map[string]string{
 		"exits":             `ended before it said hello: it ended with exit status 3; its last output: no licence` + "\uFFFD[31m found",
 		"silent":            "did not say hello within 400ms",
 		"garbage":           `is no provider: it began with "Hello, I am a web server."`,
 		"endless garbage":   `is no provider: it began with "xxx`,
 		"netrpc":            `unsupported plugin protocol "netrpc"`,
-		"no certificate":    "gave no certificate in its handshake",
-		"deaf":              "could not be",
+		"no certificate":    "could not be connected: it gave no certificate in its handshake",
+		"no real one":       "could not be connected: error parsing server cert",
+		"deaf":              "could not be asked what it offers: connection error",
 		"elsewhere":         "not a loopback address",
 		"version":           `speaks version "7" of the protocol, this chainrun speaks 1`,
 		"refuses":           "does not speak chainrun.provider.v1",
@@ -34,7 +36,9 @@ func TestStartProblems(t *testing.T) {
 			switch kind {
 			case "silent":
 				p.bounds.start = 400 * time.Millisecond
-			case "hangs in describe", "deaf", "no certificate":
+			case "deaf":
+				p.bounds.start = time.Second
+			case "hangs in describe":
 				p.bounds.start = 2 * time.Second
 			}
 			_, err := p.Configure("db", document.MustParse(`{"provider":"`+strings.ReplaceAll(kind, " ", "-")+`"}`))
@@ -48,6 +52,7 @@ func TestStartProblems(t *testing.T) {
 		})
 	}
 	t.Run("no file", func(t *testing.T) {
+		t.Parallel()
 		for _, path := range []string{"/nowhere/at/all", "/", "/etc/passwd"} {
 			p := started(t, Options{Allow: func(string) (Program, bool) { return Program{Path: path}, true }})
 			_, err := p.Configure("db", document.MustParse(`{"provider":"x"}`))
@@ -262,6 +267,7 @@ func TestCloseInFlight(t *testing.T) {
 
 // Close in the middle of a start that never comes to an end.
 func TestCloseInStart(t *testing.T) {
+	t.Parallel()
 	for _, kind := range []string{"silent", "deaf", "hangs-in-describe"} {
 		t.Run(kind, func(t *testing.T) {
 			t.Parallel()

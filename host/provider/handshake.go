@@ -41,7 +41,7 @@ func (p *process) notStarted(err error) error {
 	}
 	line, said := p.run.hello.line()
 	parts := strings.Split(line, "|")
-	what := ""
+	var what string
 	switch {
 	case p.stopped.Err() != nil:
 		return errClosed
@@ -85,9 +85,7 @@ func (p *process) notDescribed(err error) error {
 		}
 	case codes.Unimplemented:
 		what, retryable = "does not speak chainrun.provider.v1", false
-	}
-	if parts := strings.Split(p.run.hello.text(), "|"); len(parts) < 6 || len(parts[5]) < 50 {
-		what, retryable = "gave no certificate in its handshake", false
+	default: // what it says itself
 	}
 	return &startError{
 		pointer: "/provider", hint: "see docs/providers.md",

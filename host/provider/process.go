@@ -95,7 +95,7 @@ func (p *process) start(o Program, pinned []string) (*protocol.Description, erro
 	if err != nil {
 		return nil, p.notStarted(err)
 	}
-	p.conn = conn.(*grpc.ClientConn) //nolint:errcheck // it is what connection gives
+	p.conn = conn.(*grpc.ClientConn)
 	p.rpc = protocol.NewProviderClient(p.conn)
 
 	ctx, cancel := context.WithTimeout(p.stopped, p.bounds.start)
@@ -112,10 +112,12 @@ const maxDescription = 4 << 20
 // connection tells go-plugin to give the bare connection.
 type connection struct{ plugin.NetRPCUnsupportedPlugin }
 
+// GRPCServer implements plugin.GRPCPlugin.
 func (connection) GRPCServer(*plugin.GRPCBroker, *grpc.Server) error {
 	return errors.New("the host serves nothing")
 }
 
+// GRPCClient implements plugin.GRPCPlugin.
 func (connection) GRPCClient(_ context.Context, _ *plugin.GRPCBroker, c *grpc.ClientConn) (any, error) {
 	return c, nil
 }

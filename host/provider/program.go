@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 )
@@ -241,8 +242,12 @@ func (p *program) ID() string { return strconv.Itoa(p.pid()) }
 // Diagnose implements runner.Runner.
 func (p *program) Diagnose(context.Context) string { return "" }
 
-// PluginToHost implements runner.Runner. A provider is on this machine.
+// PluginToHost implements runner.Runner. It is asked before the connection: a
+// provider is on this machine, and proves that it is the one which was started.
 func (p *program) PluginToHost(network, address string) (string, string, error) {
+	if parts := strings.Split(p.hello.text(), "|"); len(parts) < 6 || len(parts[5]) < 50 { // less is none to go-plugin
+		return "", "", errors.New("it gave no certificate in its handshake")
+	}
 	if network == "tcp" {
 		host, _, err := net.SplitHostPort(address)
 		if ip := net.ParseIP(host); err != nil || ip == nil || !ip.IsLoopback() {

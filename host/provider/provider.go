@@ -162,8 +162,7 @@ func (p *Capability) Configure(name string, settings document.Document) (capabil
 
 // problems says what hinders a start as a complaint about the table.
 func problems(err error) error {
-	var e *startError
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*startError](err); ok {
 		return capability.Problems{{Pointer: e.pointer, Text: e.cause.Message, Hint: e.hint}}
 	}
 	return err

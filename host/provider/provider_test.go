@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -16,47 +17,49 @@ import (
 	"time"
 
 	"github.com/chainrun/chainrun/host/capability"
+	"github.com/chainrun/chainrun/host/capability/capabilitytest"
 	"github.com/chainrun/chainrun/host/document"
 )
 
 // self is this test binary as a provider of some kind.
-func self(t testing.TB, kind string) Program {
-	t.Helper()
+func self(tb testing.TB, kind string) Program {
+	tb.Helper()
 	path, err := os.Executable()
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return Program{Path: path, Args: []string{"serve", kind}}
 }
 
 // allow gives the kinds of served_test.go by their names, with "-" for " ".
-func allow(t testing.TB) func(string) (Program, bool) {
+func allow(tb testing.TB) func(string) (Program, bool) {
+	tb.Helper()
 	return func(kind string) (Program, bool) {
-		return self(t, strings.ReplaceAll(kind, "-", " ")), kind != "unknown"
+		return self(tb, strings.ReplaceAll(kind, "-", " ")), kind != "unknown"
 	}
 }
 
 // started makes a capability whose crashes are forgiven at once.
-func started(t testing.TB, o Options) *Capability {
-	t.Helper()
+func started(tb testing.TB, o Options) *Capability {
+	tb.Helper()
 	if o.Allow == nil {
-		o.Allow = allow(t)
+		o.Allow = allow(tb)
 	}
 	p := New(o)
 	p.bounds.firstInterval, p.bounds.lastInterval = time.Nanosecond, time.Nanosecond
-	t.Cleanup(func() {
+	tb.Cleanup(func() {
 		if err := p.Close(); err != nil {
-			t.Error(err)
+			tb.Error(err)
 		}
 	})
 	return p
 }
 
-func configure(t testing.TB, p *Capability, settings string) capability.Capability {
-	t.Helper()
+func configure(tb testing.TB, p *Capability, settings string) capability.Capability {
+	tb.Helper()
 	c, err := p.Configure("db", document.MustParse(settings))
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return c
 }
@@ -77,15 +80,15 @@ func question(method, request string) capability.Call {
 }
 
 // answered gives the text that a call is answered with.
-func answered(t testing.TB, c capability.Capability, method string) string {
-	t.Helper()
-	a, err := ask(t.Context(), c, method, "")
+func answered(tb testing.TB, c capability.Capability, method string) string {
+	tb.Helper()
+	a, err := ask(tb.Context(), c, method, "")
 	if err != nil {
-		t.Fatalf("%s: %v", method, err)
+		tb.Fatalf("%s: %v", method, err)
 	}
 	v, err := a.Document.Value()
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return fmt.Sprint(v)
 }
@@ -130,6 +133,57 @@ func TestCall(t *testing.T) {
 	q.Partial = func(d document.Document) { partials = append(partials, d.String()) }
 	if _, err := c.Call(t.Context(), q); err != nil || strings.Join(partials, " ") != "0 1 2" {
 		t.Errorf("partials: %v, %v", partials, err)
+	}
+}
+
+// shared is a capability that the suite does not close.
+type shared struct{ capability.Configurable }
+
+func TestSuite(t *testing.T) {
+	p := started(t, Options{})
+	capabilitytest.Run(t, capabilitytest.Suite{
+		New:      func(*testing.T) capability.Capability { return shared{p} },
+		Settings: `{"provider":"suite"}`,
+		Cases: []capabilitytest.Case{
+			{Method: "echo", Request: `{"text":"a\u0000é"}`, Answer: `{"text":"a\u0000é"}`},
+			{Method: "refuse", Request: `{"text":"tea"}`, Answer: `{"text":"tea"}`},
+			{Method: "refuse", Request: `{"text":"busy"}`, Reason: "busy", Retryable: true},
+			{Method: "refuse", Request: `{"text":"coffee"}`, Reason: "not_tea", Denied: true},
+			{Method: "sleep", Request: `{"text":"short"}`},
+		},
+		Slow: &capabilitytest.Case{Method: "sleep", Request: `{"text":"long"}`},
+	})
+}
+
+// What the provider keeps for a config is closed when the host is.
+func TestClosed(t *testing.T) {
+	sign := filepath.Join(t.TempDir(), "closed")
+	p := started(t, Options{})
+	c := configure(t, p, `{"provider":"good","config":{"url":"file:`+sign+`"}}`)
+	answered(t, c, "pid")
+	if err := p.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(sign); err != nil {
+		t.Error(err)
+	}
+}
+
+// What cannot be served says so, to the operator and by hand.
+func TestNotServed(t *testing.T) {
+	p := started(t, Options{})
+	for kind, want := range map[string]string{
+		"opener":     "exit status 1; its last output: provider.test: a capability.Opener cannot be served",
+		"no-methods": "exit status 1; its last output: provider.test: the capability has no methods",
+	} {
+		_, err := p.Configure("db", document.MustParse(`{"provider":"`+kind+`"}`))
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v", kind, err)
+		}
+	}
+	out, err := exec.CommandContext(t.Context(), self(t, "good").Path, "serve", "good").CombinedOutput()
+	if e, ok := errors.AsType[*exec.ExitError](err); !ok || e.ExitCode() != 2 || !strings.Contains(string(out), "--provider NAME=") {
+		t.Errorf("by hand: %v, %s", err, out)
 	}
 }
 

@@ -2,9 +2,14 @@ package provider
 
 import (
 	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"math/big"
 	"net"
 	"os"
 	"os/exec"
@@ -15,6 +20,7 @@ import (
 	"sync/atomic"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/hashicorp/go-plugin"
 	"google.golang.org/grpc"
@@ -69,18 +75,71 @@ func serve(kind string) {
 			fmt.Print(strings.Repeat("x", 1<<16))
 		}
 	case "netrpc":
-		fmt.Println("1|1|unix|/nowhere|netrpc|")
+		fmt.Println("1|1|unix|/nowhere|netrpc|" + certificate())
 		select {}
 	case "no certificate":
 		fmt.Printf("1|%d|unix|%s|grpc\n", protocol.Version, listen())
 		select {}
-	case "deaf": // says hello, but never speaks TLS
+	case "no real one":
 		fmt.Printf("1|%d|unix|%s|grpc|%s\n", protocol.Version, listen(), base64.RawStdEncoding.EncodeToString(make([]byte, 60)))
 		select {}
+	case "deaf": // says hello, but never speaks TLS
+		fmt.Printf("1|%d|unix|%s|grpc|%s\n", protocol.Version, listen(), certificate())
+		select {}
+	case "suite":
+		provider.Serve(suite())
+	case "opener":
+		provider.Serve(opener{})
+	case "no methods":
+		provider.Serve(capability.New("nothing"))
 	case "elsewhere":
 		fmt.Printf("1|%d|tcp|192.0.2.1:80|grpc|%s\n", protocol.Version, strings.Repeat("A", 60))
 		select {}
 	}
+}
+
+func certificate() string {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		panic(err)
+	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), DNSNames: []string{"localhost"}, NotAfter: time.Now().Add(time.Hour)}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		panic(err)
+	}
+	return base64.RawStdEncoding.EncodeToString(der)
+}
+
+// suite is what capabilitytest asks.
+func suite() capability.Capability {
+	type text struct {
+		Text string `json:"text"`
+	}
+	return capability.New("for the suite",
+		capability.Handle("echo", "says the same", func(_ context.Context, in text) (text, error) { return in, nil }),
+		capability.Handle("refuse", "refuses all but tea", func(ctx context.Context, in text) (text, error) {
+			switch in.Text {
+			case "tea":
+				return in, nil
+			case "busy":
+				return in, &capability.Error{Reason: "busy", Message: "come again", Retryable: true, RetryAfter: time.Second}
+			default:
+				return in, &capability.Error{Reason: "not_tea", Message: "it is not tea", Denied: true, Retryable: true}
+			}
+		}),
+		capability.Handle("sleep", "sleeps as long as it is let", func(ctx context.Context, in text) (text, error) {
+			if in.Text == "long" {
+				<-ctx.Done()
+			}
+			return in, ctx.Err()
+		}))
+}
+
+type opener struct{ *capability.Functions }
+
+func (opener) Open(context.Context, capability.Caller) (capability.Session, error) {
+	return nil, errors.ErrUnsupported
 }
 
 // listen accepts connections and leaves them alone.
@@ -132,6 +191,14 @@ func (g *good) Configure(_ string, settings document.Document) (capability.Capab
 		return nil, errors.New("this url is refused")
 	}
 	return &good{config: settings.String(), state: g.state}, nil
+}
+
+// Close leaves a sign of itself where the config says so.
+func (g *good) Close() error {
+	if _, path, ok := strings.Cut(g.config, `file:`); ok {
+		return os.WriteFile(strings.TrimRight(path, `"}`), nil, 0o600)
+	}
+	return nil
 }
 
 func (g *good) CheckGrant(grant document.Document) capability.Problems {

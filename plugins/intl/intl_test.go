@@ -33,7 +33,7 @@ func install(t *testing.T) string {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := os.WriteFile(filepath.Join(dir, filepath.Base(name)), b, 0o700); err != nil { //nolint:gosec // one is executed
+		if err := os.WriteFile(filepath.Join(dir, filepath.Base(name)), b, 0o700); err != nil {
 			t.Fatal(err)
 		}
 	}

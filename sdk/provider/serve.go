@@ -63,11 +63,13 @@ type served struct {
 	server *server
 }
 
+// GRPCServer implements plugin.GRPCPlugin.
 func (p *served) GRPCServer(_ *plugin.GRPCBroker, g *grpc.Server) error {
 	protocol.RegisterProviderServer(g, p.server)
 	return nil
 }
 
+// GRPCClient implements plugin.GRPCPlugin.
 func (*served) GRPCClient(context.Context, *plugin.GRPCBroker, *grpc.ClientConn) (any, error) {
 	return nil, plugin.ErrProcessNotFound // the host has its own
 }

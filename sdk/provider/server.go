@@ -160,5 +160,8 @@ func usage(u capability.Usage) *protocol.Usage {
 // place before it asked.
 type expanded struct{}
 
+// Expand implements capability.Secrets.
 func (expanded) Expand(text string) (string, error) { return text, nil }
-func (expanded) Env(string) (string, bool)          { return "", false }
+
+// Env implements capability.Secrets.
+func (expanded) Env(string) (string, bool) { return "", false }

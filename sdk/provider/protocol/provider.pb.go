@@ -613,13 +613,13 @@ func (x *Answer) GetUsage() *Usage {
 // Failure says why there is no answer.
 type Failure struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The provider's own code, for conditions of graphs: 1 to 64 of a-z, 0-9 and
-	// "_". Empty: it has none; such a failure is not retryable.
+	// The provider's own code, for conditions of graphs: a letter of a-z and up to
+	// 63 more of a-z, 0-9 and "_". Empty: it has none.
 	Reason        string `protobuf:"bytes,1,opt,name=reason,proto3" json:"reason,omitempty"`
 	Message       string `protobuf:"bytes,2,opt,name=message,proto3" json:"message,omitempty"`                                  // for people: what was found, what was expected, what to do
 	Denied        bool   `protobuf:"varint,3,opt,name=denied,proto3" json:"denied,omitempty"`                                   // the grant does not allow it; never tried again
 	Retryable     bool   `protobuf:"varint,4,opt,name=retryable,proto3" json:"retryable,omitempty"`                             // the same call may be answered later
-	RetryAfterMs  int64  `protobuf:"varint,5,opt,name=retry_after_ms,json=retryAfterMs,proto3" json:"retry_after_ms,omitempty"` // the least time to wait before that
+	RetryAfterMs  int64  `protobuf:"varint,5,opt,name=retry_after_ms,json=retryAfterMs,proto3" json:"retry_after_ms,omitempty"` // the least time to wait before that; at most a day
 	Usage         *Usage `protobuf:"bytes,6,opt,name=usage,proto3" json:"usage,omitempty"`                                      // used up although there is no answer
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
