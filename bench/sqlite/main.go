@@ -68,141 +68,137 @@ func main() {
 	}
 }
 
-// figures are the best of the rounds: what the machine does besides only adds.
+// figures are what was measured of one contender.
 type figures struct {
-	open, single, shared, read time.Duration
-	memory                     int64
+	open, single, shared, read []time.Duration
+	memory                     []int64
 }
 
+// compare measures all in turns, so that what else the machine does strikes each.
 func compare(folder string) error {
 	folder, err := os.MkdirTemp(folder, "sqlite")
 	if err != nil {
 		return err
 	}
 	defer os.RemoveAll(folder)
-	best := make([]figures, len(contenders))
-	var disk time.Duration
+	disk, err := openDisk(filepath.Join(folder, "disk"))
+	if err != nil {
+		return err
+	}
+	defer disk.f.Close()
+	all := make([]figures, len(contenders))
 	for round := range rounds {
-		d, err := diskSync(filepath.Join(folder, fmt.Sprint("disk", round)))
-		if err != nil {
+		if err := measure(folder, round, disk, all); err != nil {
 			return err
 		}
-		disk = least(disk, d)
-		for i, c := range contenders {
-			f, err := measure(c, filepath.Join(folder, fmt.Sprint(i, "-", round, ".db")))
-			if err != nil {
-				return fmt.Errorf("%s: %w", c.name, err)
-			}
-			b := &best[i]
-			b.open, b.single, b.shared, b.read = least(b.open, f.open), least(b.single, f.single), least(b.shared, f.shared), least(b.read, f.read)
-			if b.memory == 0 || f.memory < b.memory {
-				b.memory = f.memory
-			}
-		}
 	}
-	fmt.Printf("one fdatasync after 4 KiB written in place: %v\n\n", disk)
+	sync := median(disk.times)
+	fmt.Printf("one fdatasync after 4 KiB written in place: %v\n\n", sync)
 	fmt.Printf("%-24s %10s %14s %10s %16s %12s %14s\n", "", "open", "one append", "÷ disk", "64 in one, each", "read, each", "a connection")
 	for i, c := range contenders {
-		f := best[i]
-		fmt.Printf("%-24s %10v %14v %10.2f %16v %12v %11.1f MiB\n", c.name, f.open.Round(time.Microsecond), f.single.Round(time.Microsecond),
-			float64(f.single)/float64(disk), f.shared.Round(100*time.Nanosecond), f.read.Round(10*time.Nanosecond), float64(f.memory)/(1<<20))
+		f := all[i]
+		single := median(f.single)
+		slices.Sort(f.memory)
+		fmt.Printf("%-24s %10v %14v %10.2f %16v %12v %11.1f MiB\n", c.name, median(f.open).Round(time.Microsecond), single.Round(time.Microsecond),
+			float64(single)/float64(sync), median(f.shared).Round(100*time.Nanosecond), median(f.read).Round(10*time.Nanosecond), float64(f.memory[len(f.memory)/2])/(1<<20))
 	}
 	return nil
 }
 
-func least(a, b time.Duration) time.Duration {
-	if a == 0 || b < a {
-		return b
-	}
-	return a
+func median(times []time.Duration) time.Duration {
+	slices.Sort(times)
+	return times[len(times)/2]
 }
 
-// diskSync is the median time of writing a page in place and syncing it: the
-// least that a durable append can cost.
-func diskSync(path string) (time.Duration, error) {
+// disk measures the least that a durable append can cost: a page that is written
+// in place and synchronized.
+type disk struct {
+	f     *os.File
+	times []time.Duration
+}
+
+func openDisk(path string) (*disk, error) {
 	f, err := os.Create(path)
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
-	defer f.Close()
-	page := make([]byte, 4096)
-	for range 64 {
-		if _, err := f.Write(page); err != nil {
-			return 0, err
-		}
+	if _, err := f.Write(make([]byte, 64*4096)); err != nil {
+		return nil, err
 	}
-	if err := f.Sync(); err != nil {
-		return 0, err
-	}
-	var times []time.Duration
-	for i := range 200 {
-		begin := time.Now()
-		if _, err := f.WriteAt(page, int64(i%64)*4096); err != nil {
-			return 0, err
-		}
-		if err := unix.Fdatasync(int(f.Fd())); err != nil {
-			return 0, err
-		}
-		times = append(times, time.Since(begin))
-	}
-	slices.Sort(times)
-	return times[len(times)/2], nil
+	return &disk{f: f}, f.Sync()
 }
 
-func measure(c contender, path string) (f figures, err error) {
-	before := resident()
+func (d *disk) sync() error {
 	begin := time.Now()
-	s, err := c.open(path)
-	if err != nil {
-		return f, err
+	if _, err := d.f.WriteAt(make([]byte, 4096), int64(len(d.times)%64)*4096); err != nil {
+		return err
 	}
-	f.open = time.Since(begin)
-	defer func() {
-		if e := s.close(); err == nil {
-			err = e
+	err := unix.Fdatasync(int(d.f.Fd()))
+	d.times = append(d.times, time.Since(begin))
+	return err
+}
+
+func measure(folder string, round int, d *disk, all []figures) error {
+	stores := make([]store, len(contenders))
+	runs := make([]int, 64)
+	for i := range runs {
+		runs[i] = i + 1
+	}
+	timed := func(i int, times *[]time.Duration, each int, work func(store) error) error {
+		begin := time.Now()
+		if err := work(stores[i]); err != nil {
+			return fmt.Errorf("%s: %w", contenders[i].name, err)
 		}
-	}()
-	all := make([]int, 64)
-	for i := range all {
-		all[i] = i + 1
+		*times = append(*times, time.Since(begin)/time.Duration(each))
+		return nil
 	}
-	// The log on disk has grown to its full length before anything is measured.
+	for i, c := range contenders {
+		before := resident()
+		if err := timed(i, &all[i].open, 1, func(store) (err error) {
+			stores[i], err = c.open(filepath.Join(folder, fmt.Sprint(i, "-", round, ".db")))
+			return err
+		}); err != nil {
+			return err
+		}
+		defer stores[i].close()
+		// The log on disk has grown to its full length before anything is measured.
+		for range 200 {
+			if err := stores[i].commit(runs[:16]); err != nil {
+				return err
+			}
+		}
+		all[i].memory = append(all[i].memory, max(resident()-before, 0))
+	}
 	for range 200 {
-		if err := s.commit(all[:16]); err != nil {
-			return f, err
+		if err := d.sync(); err != nil {
+			return err
+		}
+		for i := range stores {
+			if err := timed(i, &all[i].single, 1, func(s store) error { return s.commit(runs[:1]) }); err != nil {
+				return err
+			}
 		}
 	}
-	f.memory = max(resident()-before, 0)
-	var times []time.Duration
-	for range 300 {
-		begin := time.Now()
-		if err := s.commit(all[:1]); err != nil {
-			return f, err
-		}
-		times = append(times, time.Since(begin))
-	}
-	slices.Sort(times)
-	f.single = times[len(times)/2]
-	times = times[:0]
 	for range 50 {
-		begin := time.Now()
-		if err := s.commit(all); err != nil {
-			return f, err
+		for i := range stores {
+			if err := timed(i, &all[i].shared, len(runs), func(s store) error { return s.commit(runs) }); err != nil {
+				return err
+			}
 		}
-		times = append(times, time.Since(begin)/time.Duration(len(all)))
 	}
-	slices.Sort(times)
-	f.shared = times[len(times)/2]
-	begin = time.Now()
-	n, err := s.count(1)
-	if err != nil {
-		return f, err
+	const want = 200 + 200 + 50
+	for i := range stores {
+		if err := timed(i, &all[i].read, want, func(s store) error {
+			n, err := s.count(1)
+			if err == nil && n != want {
+				err = fmt.Errorf("%d events, want %d", n, want)
+			}
+			return err
+		}); err != nil {
+			return err
+		}
 	}
-	if want := 200 + 300 + 50; n != want {
-		return f, fmt.Errorf("%d events, want %d", n, want)
-	}
-	f.read = time.Since(begin) / time.Duration(n)
-	return f, nil
+	return nil
 }
 
 // resident is the memory that the process holds.

@@ -219,8 +219,8 @@ func TestProcessesAtOnce(t *testing.T) {
 		seq += uint64(len(events))
 		events = batchOf("c", seq)
 	}
-	acks["c"] = seq - 1
 	wg.Wait()
+	acks["c"] = seq - 1
 	for run, seq := range acks {
 		check(t, s, run, seq)
 	}
