@@ -121,7 +121,7 @@ func (c *Capability) ask(ctx context.Context, q *question, call capability.Call)
 		if err == nil {
 			return capability.Answer{Document: d, Usage: usage}, nil
 		}
-		all = append(all, failed{endpoint: one.name, Error: err})
+		all = append(all, failed{err})
 		if ctx.Err() != nil || len(all) == 1 && !err.Retryable || call.Left.Tokens == 0 || call.Left.Cost == 0 {
 			break
 		}

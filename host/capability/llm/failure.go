@@ -75,10 +75,7 @@ func isReset(err error) bool {
 }
 
 // failed is what one endpoint of a call came to.
-type failed struct {
-	endpoint string
-	*capability.Error
-}
+type failed struct{ *capability.Error }
 
 // together is the error of a call whose endpoints all failed: the first one's,
 // with the least time after which any of them may answer.

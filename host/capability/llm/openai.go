@@ -100,6 +100,9 @@ func openaiParams(t *target, c *conversation) openai.ChatCompletionNewParams {
 		}
 	case structuredObject:
 		p.ResponseFormat.OfJSONObject = &shared.ResponseFormatJSONObjectParam{}
+	case structuredMixed:
+		p.ResponseFormat.OfJSONObject = &shared.ResponseFormatJSONObjectParam{}
+		p.ResponseFormat.OfJSONObject.SetExtraFields(map[string]any{"schema": c.Schema})
 	}
 	if c.Temperature != nil {
 		p.Temperature = param.NewOpt(*c.Temperature)

@@ -188,7 +188,9 @@ func (r *chatRequest) conversation(t *target, maxTokens int64, stream bool) (*co
 			return nil, invalidRequest("endpoint %q has `structured = \"tool\"`: a request to it has a schema or tools, not both", t.name)
 		}
 		fitted.Tools = []tool{{Name: fitted.Name, Description: "Gives the answer.", Parameters: r.Schema}}
-		fitted.ToolChoice = choice{name: fitted.Name}
+		// There is one tool only; some servers do not know how to require one by
+		// name, and take that for "auto".
+		fitted.ToolChoice = choice{mode: "required"}
 	}
 	return c, nil
 }

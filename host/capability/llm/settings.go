@@ -25,6 +25,7 @@ const (
 
 	structuredSchema = "json_schema"
 	structuredObject = "json_object"
+	structuredMixed  = "json_object_schema"
 	structuredTool   = "tool"
 	structuredNone   = "none"
 
@@ -189,7 +190,7 @@ func readEndpoint(name, pointer string, t endpointTable) (*endpoint, capability.
 	}
 	if e.API == apiAnthropic {
 		switch {
-		case t.Structured == structuredObject:
+		case t.Structured == structuredObject, t.Structured == structuredMixed:
 			complain("structured", "Anthropic's API has no json_object", `write "json_schema", "tool" or "none"`)
 		case t.Embeddings != "":
 			complain("embeddings", "Anthropic's API has no embeddings", "add an endpoint that has")

@@ -105,11 +105,12 @@ func TestStructured(t *testing.T) {
 	}{
 		"openai json_schema":    {serve(t, hello()), `{"base_url":"%s","model":"m"}`, "response_format", `{"json_schema":{"name":"answer","schema":{"type":"object"}},"type":"json_schema"}`, "Hello"},
 		"openai json_object":    {serve(t, hello()), `{"base_url":"%s","model":"m","structured":"json_object"}`, "response_format", `{"type":"json_object"}`, "Hello"},
+		"openai both":           {serve(t, hello()), `{"base_url":"%s","model":"m","structured":"json_object_schema"}`, "response_format", `{"schema":{"type":"object"},"type":"json_object"}`, "Hello"},
 		"openai none":           {serve(t, hello()), `{"base_url":"%s","model":"m","structured":"none"}`, "response_format", `null`, "Hello"},
-		"openai tool":           {serve(t, toolCall), `{"base_url":"%s","model":"m","structured":"tool"}`, "tool_choice", `{"function":{"name":"answer"},"type":"function"}`, `{"a": oops`},
+		"openai tool":           {serve(t, toolCall), `{"base_url":"%s","model":"m","structured":"tool"}`, "tool_choice", `"required"`, `{"a": oops`},
 		"anthropic json_schema": {serve(t, helloAnthropic()), `{"api":"anthropic","base_url":"%s","model":"m"}`, "output_config", `{"format":{"schema":{"type":"object"},"type":"json_schema"}}`, "Hello"},
 		"anthropic none":        {serve(t, helloAnthropic()), `{"api":"anthropic","base_url":"%s","model":"m","structured":"none"}`, "output_config", `null`, "Hello"},
-		"anthropic tool":        {serve(t, anthropicCall), `{"api":"anthropic","base_url":"%s","model":"m","structured":"tool"}`, "tool_choice", `{"name":"answer","type":"tool"}`, `{"a": oops`},
+		"anthropic tool":        {serve(t, anthropicCall), `{"api":"anthropic","base_url":"%s","model":"m","structured":"tool"}`, "tool_choice", `{"type":"any"}`, `{"a": oops`},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
