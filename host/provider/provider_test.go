@@ -28,7 +28,7 @@ func self(tb testing.TB, kind string) Program {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	return Program{Path: path, Args: []string{"serve", kind}}
+	return Program{Path: path, Args: []string{"serve", kind}, Env: []string{"GORACE"}}
 }
 
 // allow gives the kinds of served_test.go by their names, with "-" for " ".
@@ -434,7 +434,7 @@ func TestEnvironment(t *testing.T) {
 	t.Setenv("CHAINRUN_TEST_PASSED", "on")
 	p := started(t, Options{Allow: func(string) (Program, bool) {
 		program := self(t, "good")
-		program.Env = []string{"CHAINRUN_TEST_PASSED"}
+		program.Env = append(program.Env, "CHAINRUN_TEST_PASSED")
 		return program, true
 	}})
 	c := configure(t, p, `{"provider":"good"}`)
