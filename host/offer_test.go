@@ -190,7 +190,9 @@ func TestSecrets(t *testing.T) {
 			if err != nil || got != "Bearer "+value {
 				t.Errorf("expanded to %q, %v", got, err)
 			}
-			c.Partial(document.String("you said " + value))
+			for _, piece := range []string{"you said " + value[:5], value[5:], " and s3cr3t/"} {
+				c.Partial(document.Object(document.Field{Key: "text", Value: document.String(piece)}))
+			}
 			echo := base64.StdEncoding.EncodeToString([]byte("user:" + value))
 			if fails {
 				return capability.Answer{}, &capability.Error{Reason: "http_401", Message: "not " + value + " nor " + echo}
@@ -200,7 +202,7 @@ func TestSecrets(t *testing.T) {
 		})))
 	g := loadAsking(t, h, asking+"words = ['Bearer ${secret:t}']\n[secrets.t]\nenv = 'TOKEN'\n")
 	for _, fails = range []bool{false, true} {
-		var seen strings.Builder
+		var seen, heard strings.Builder
 		var mu sync.Mutex
 		r, err := h.Run(t.Context(), g, map[string]string{"q": "is it " + value + "?"},
 			host.WithObserver(func(e event.Event) {
@@ -213,15 +215,22 @@ func TestSecrets(t *testing.T) {
 			host.WithPartials(func(p event.Partial) {
 				mu.Lock()
 				defer mu.Unlock()
-				fmt.Fprintf(&seen, "%s", p.Document)
+				text, err := p.Document.Fields()[0].Value.Value()
+				fmt.Fprint(&heard, text)
+				if err != nil {
+					t.Error(err)
+				}
 			}))
 		if err != nil {
 			t.Fatal(err)
 		}
 		fmt.Fprint(&seen, r.Output(), r.Failure())
 		mu.Lock()
-		text := seen.String()
+		text := seen.String() + heard.String()
 		mu.Unlock()
+		if heard.String() != "you said [secret:t] and s3cr3t/" {
+			t.Errorf("heard %q", heard.String())
+		}
 		for _, form := range []string{value, base64.StdEncoding.EncodeToString([]byte("user:" + value))[6:], "s3cr3t%2F"} {
 			if strings.Contains(text, form) {
 				t.Errorf("%q leaked: %s", form, text)

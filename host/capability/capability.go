@@ -93,8 +93,8 @@ type Caller struct {
 // Unlimited is a limit that nobody set.
 const Unlimited = int64(1)<<62 - 1
 
-// Left is what is left of a grant's limits and of the run's budget; [Unlimited]
-// where nobody set any.
+// Left is what is left of a grant's limits; [Unlimited] where nobody set any. A
+// run's budget is not among them: it is shared with steps under way.
 type Left struct {
 	Bytes  int64 // of requests and answers together; this call's request is already taken off
 	Tokens int64

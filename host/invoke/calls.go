@@ -13,6 +13,7 @@ import (
 	"slices"
 
 	"github.com/chainrun/chainrun/host/capability"
+	"github.com/chainrun/chainrun/host/capability/secret"
 	"github.com/chainrun/chainrun/host/document"
 	"github.com/chainrun/chainrun/host/event"
 	"github.com/chainrun/chainrun/host/failure"
@@ -98,8 +99,9 @@ type call struct {
 	to     interface {
 		Call(ctx context.Context, c capability.Call) (capability.Answer, error)
 	}
-	most int   // bytes of an answer
-	err  error // chainrun itself could not do its work
+	flush func() // shows what is left of the parts of the answer
+	most  int    // bytes of an answer
+	err   error  // chainrun itself could not do its work
 }
 
 // prepare looks whether the call may be made, and by what it is answered.
@@ -149,8 +151,8 @@ func (c *calls) prepare(ctx context.Context, asked sandbox.HostCall) (*call, err
 	one.asked = capability.Call{
 		Method: asked.Method, Request: one.fact.Request, Grant: grant.Own, Key: one.fact.Key,
 		Caller: c.caller(c.ordinal), Secrets: c.r.Scope.secrets(c.p), Left: left(grant.Limits, *used),
-		Partial: c.partial(one.fact),
 	}
+	one.asked.Partial, one.flush = c.partial(one.fact)
 	one.to = grant.Offer.Capability
 	if opener, ok := grant.Offer.Capability.(capability.Opener); ok {
 		session, err := c.session(ctx, asked.Capability, opener)
@@ -215,7 +217,7 @@ func (c *calls) limits(g *plan.Grant, requestBytes int) *failure.Failure {
 	case l.Tokens > 0 && tokens >= l.Tokens:
 		return refuse("tokens", tokens, l.Tokens)
 	case l.Cost > 0 && used.Cost >= l.Cost:
-		return refuse("cost", billionths(used.Cost), billionths(l.Cost))
+		return refuse("cost", event.CostText(used.Cost), event.CostText(l.Cost))
 	}
 	return nil
 }
@@ -226,6 +228,7 @@ func (one *call) carryOut(ctx context.Context) {
 		return
 	}
 	a, err := one.to.Call(ctx, one.asked)
+	one.flush()
 	u := a.Usage
 	if err != nil {
 		one.fact.Failure = classifyCall(err)
@@ -302,11 +305,25 @@ func (c *calls) count(one *call) {
 	}
 }
 
-// redacted takes the secrets out of what is recorded and shown.
+// redacted takes the secrets out of what is recorded and shown. What stands for a
+// secret may be longer than it, so that a document may have grown beyond its cap.
 func (c *calls) redacted(fact event.CapabilityAnswered) event.CapabilityAnswered {
-	r := c.r.Scope.Redact
+	r, most := c.r.Scope.Redact, c.v.documentLimits().Bytes
+	if r == nil {
+		return fact
+	}
 	fact.Request, fact.Answer = r.Document(fact.Request), r.Document(fact.Answer)
-	fact.Failure = r.Failure(fact.Failure)
+	if len(fact.Request.Bytes()) > most {
+		fact.Request = document.String("a request that is too large when the secrets are taken out of it")
+	}
+	if n := len(fact.Answer.Bytes()); n > most {
+		fact.Answer = document.Document{}
+		fact.Failure = unanswered(reasonTooLarge, nil, "the answer of %s.%s has %d bytes when the secrets are taken out of it; at most %d are allowed",
+			fact.Capability, fact.Method, n, most)
+	}
+	if fact.Failure = r.Failure(fact.Failure); fact.Failure != nil {
+		fact.Failure.Message = readable(fact.Failure.Message, messageBytes)
+	}
 	return fact
 }
 
@@ -343,13 +360,46 @@ func (c *calls) caller(ordinal int) capability.Caller {
 	}
 }
 
-func (c *calls) partial(fact event.CapabilityAnswered) func(document.Document) {
-	return func(d document.Document) {
+// partial shows the parts of an answer. A secret may be cut over the texts of
+// several parts: what may be the beginning of one is held back until flush.
+func (c *calls) partial(fact event.CapabilityAnswered) (show func(document.Document), flush func()) {
+	redact := c.r.Scope.Redact
+	stream := redact.Stream()
+	send := func(d document.Document) {
 		c.r.Calls.Partial(event.Partial{
 			Run: c.r.Scope.Run, Attempt: fact.Attempt, Ordinal: fact.Ordinal,
-			Capability: fact.Capability, Method: fact.Method, Document: c.r.Scope.Redact.Document(d),
+			Capability: fact.Capability, Method: fact.Method, Document: d,
 		})
 	}
+	return func(d document.Document) { send(redactPartial(redact, stream, d)) }, func() {
+		if rest := stream.Flush(); rest != "" {
+			send(document.Object(document.Field{Key: "text", Value: document.String(rest)}))
+		}
+	}
+}
+
+// redactPartial redacts a part by itself, but for what is a text, or has one as
+// its member text: that goes on from part to part.
+func redactPartial(redact *secret.Redactor, stream *secret.Stream, d document.Document) document.Document {
+	if redact == nil {
+		return d
+	}
+	if text, ok := textOf(d); ok {
+		return document.String(stream.Write(text))
+	}
+	if d.Kind() != document.KindObject {
+		return redact.Document(d)
+	}
+	fields := d.Fields()
+	for i, f := range fields {
+		if text, ok := textOf(f.Value); ok && f.Key == "text" {
+			fields[i].Value = document.String(stream.Write(text))
+			continue
+		}
+		one := redact.Document(document.Object(f)).Fields()[0]
+		fields[i] = one
+	}
+	return document.Object(fields...)
 }
 
 // usage is what the step has used of a capability so far.

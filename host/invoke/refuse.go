@@ -79,12 +79,3 @@ func left(l graph.Limits, used event.Usage) capability.Left {
 		Cost:   rest(l.Cost, used.Cost),
 	}
 }
-
-// billionths writes an amount of money as a person does.
-type billionths int64
-
-// String implements [fmt.Stringer].
-func (b billionths) String() string {
-	s := fmt.Sprintf("%d.%09d", int64(b)/1e9, int64(b)%1e9)
-	return strings.TrimSuffix(strings.TrimRight(s, "0"), ".")
-}

@@ -60,8 +60,8 @@ func (a *app) check(names []string, w worldFlags) error {
 			d := g.Definition()
 			fmt.Fprintf(a.Out, "%s: ok: %s, %s%s\n", indented(name), count(len(d.Nodes), "node"), count(len(d.Edges), "edge"), remarks(ds))
 			fmt.Fprintln(a.Out, indented(sayWorst(w)))
-			if asks := sayAsks(g.Plan().Asks()); asks != "" {
-				fmt.Fprintln(a.Out, indented(asks))
+			for _, line := range sayAsks(g.Plan().Asks()) {
+				fmt.Fprintln(a.Out, "  "+indented(line))
 			}
 		}
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/chainrun/chainrun/host/capability/llm"
 	"github.com/chainrun/chainrun/host/capability/secret"
 	"github.com/chainrun/chainrun/host/document"
+	"github.com/chainrun/chainrun/host/event"
 	"github.com/chainrun/chainrun/host/graph"
 	"github.com/chainrun/chainrun/host/plan"
 	"github.com/chainrun/chainrun/host/provider"
@@ -58,15 +59,11 @@ func (f *worldFlags) options(l *slog.Logger) ([]host.Option, error) {
 
 // sayAsks tells a person what a graph asks of the world, a line for each node's
 // grant and for each secret. What a graph's author wrote stands in it.
-func sayAsks(asks plan.Asks) string {
-	if asks.Nothing() {
-		return ""
-	}
-	var lines []string
+func sayAsks(asks plan.Asks) (lines []string) {
 	for _, g := range asks.Grants {
-		line := fmt.Sprintf("  %s may ask %s: %s", g.Node, g.Capability, strings.Join(g.Methods, ", "))
+		line := fmt.Sprintf("%s may ask %s: %s", g.Node, g.Capability, strings.Join(g.Methods, ", "))
 		if g.Kind != g.Capability {
-			line = fmt.Sprintf("  %s may ask %s (%s): %s", g.Node, g.Capability, g.Kind, strings.Join(g.Methods, ", "))
+			line = fmt.Sprintf("%s may ask %s (%s): %s", g.Node, g.Capability, g.Kind, strings.Join(g.Methods, ", "))
 		}
 		if len(g.Terms.Fields()) > 0 {
 			line += ", " + g.Terms.String()
@@ -87,18 +84,21 @@ func sayAsks(asks plan.Asks) string {
 		if s.Path != "" {
 			from = "the file " + s.Path
 		}
-		lines = append(lines, fmt.Sprintf("  the secret %s is read from %s", s.Name, from))
+		lines = append(lines, fmt.Sprintf("the secret %s is read from %s", s.Name, from))
 	}
 	for _, b := range asks.Budgets {
-		lines = append(lines, "  the budget of a run is "+sayLimits(graph.Limits{Calls: b.Calls, Tokens: b.Tokens, Cost: b.Cost}))
+		lines = append(lines, "the budget of a run is "+sayLimits(graph.Limits{Calls: b.Calls, Tokens: b.Tokens, Cost: b.Cost}))
 	}
-	return strings.Join(lines, "\n")
+	return lines
 }
 
 func sayLimits(l graph.Limits) string {
 	var parts []string
 	add := func(n int64, what string) {
 		if n > 0 {
+			if n == 1 {
+				what = strings.TrimSuffix(what, "s")
+			}
 			parts = append(parts, thousands(uint64(n))+" "+what)
 		}
 	}
@@ -106,7 +106,7 @@ func sayLimits(l graph.Limits) string {
 	add(l.Bytes, "bytes")
 	add(l.Tokens, "tokens")
 	if l.Cost > 0 {
-		parts = append(parts, "a cost of "+strings.TrimRight(strings.TrimRight(fmt.Sprintf("%d.%09d", l.Cost/1e9, l.Cost%1e9), "0"), "."))
+		parts = append(parts, "a cost of "+event.CostText(l.Cost))
 	}
 	return strings.Join(parts, ", ")
 }
