@@ -1,3 +1,5 @@
+//go:build linux
+
 package sqlite_test
 
 // What an append costs, beside what the disk itself needs.
@@ -102,6 +104,7 @@ func newAppender(b *testing.B, runs int) *appender {
 func name(i int) string { return fmt.Sprint("run", i) }
 
 func (a *appender) append(b *testing.B, i int) {
+	b.Helper()
 	if err := a.s.Append(b.Context(), step(name(i), a.seqs[i], small)...); err != nil {
 		b.Error(err)
 	}

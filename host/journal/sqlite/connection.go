@@ -26,7 +26,7 @@ type connection struct {
 // text is bound as TEXT.
 type text []byte
 
-func connect(ctx context.Context, path string, o Options) (*connection, error) {
+func connect(path string, o Options) (*connection, error) {
 	flags := sqlite3.OPEN_READWRITE
 	if o.ReadOnly {
 		flags = sqlite3.OPEN_READONLY

@@ -89,7 +89,7 @@ func (d *badDisk) setFault(fault func(operation) error) {
 func (d *badDisk) operations() []operation {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return d.done[:len(d.done):len(d.done)]
+	return slices.Clip(d.done)
 }
 
 type badFile struct {
@@ -499,11 +499,10 @@ func TestGroupCommit(t *testing.T) {
 		t.Errorf("%d appends took %d synchronizations", runs, syncs)
 	}
 	for i, err := range errs {
-		var gap *journal.SequenceError
 		want := uint64(1)
 		switch i % 16 {
 		case 3:
-			if !errors.As(err, &gap) {
+			if _, ok := errors.AsType[*journal.SequenceError](err); !ok {
 				t.Errorf("run %d: %v", i, err)
 			}
 		case 9:

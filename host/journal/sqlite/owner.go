@@ -59,8 +59,7 @@ func (s *Store) Own(run string) (release func() error, err error) {
 		return nil, fmt.Errorf("owning run %q: %w", run, ErrReadOnly)
 	}
 	if err := s.owners.take(s.path, run); err != nil {
-		var owned *OwnedError
-		if errors.As(err, &owned) {
+		if _, ok := errors.AsType[*OwnedError](err); ok {
 			return nil, err
 		}
 		return nil, fmt.Errorf("owning run %q: %w", run, err)

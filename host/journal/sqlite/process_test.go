@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -50,8 +51,7 @@ func play(role, path, argument string) error {
 		return s.Close()
 	case "own":
 		if _, err := s.Own(argument); err != nil {
-			var owned *OwnedError
-			if errors.As(err, &owned) {
+			if owned, ok := errors.AsType[*OwnedError](err); ok {
 				fmt.Println("owned by", owned.PID)
 				return nil
 			}
@@ -205,9 +205,7 @@ func TestProcessesAtOnce(t *testing.T) {
 			readAcks(out, -1, mine)
 			mu.Lock()
 			defer mu.Unlock()
-			for run, seq := range mine {
-				acks[run] = seq
-			}
+			maps.Copy(acks, mine)
 		})
 	}
 	seq := uint64(1)
@@ -237,7 +235,7 @@ func TestOwner(t *testing.T) {
 	if owner, err := s.Owner("r"); owner != nil || err != nil {
 		t.Fatalf("nobody owns the run: %v, %v", owner, err)
 	}
-	cmd, in, out := child(t, "own", path, "r")
+	cmd, _, out := child(t, "own", path, "r")
 	if line, _ := out.ReadString('\n'); line != "mine\n" {
 		t.Fatalf("the first process: %q", line)
 	}
@@ -274,7 +272,7 @@ func TestOwner(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	cmd, in, out = child(t, "own", path, "r")
+	cmd, in, out := child(t, "own", path, "r")
 	if line, _ := out.ReadString('\n'); line != "mine\n" {
 		t.Fatalf("after the release: %q", line)
 	}

@@ -99,7 +99,7 @@ func prepareFile(path string, readOnly bool) (string, error) {
 		return "", err
 	}
 	if !readOnly {
-		if err := os.MkdirAll(filepath.Dir(absolute), 0o700); err != nil {
+		if err := os.MkdirAll(filepath.Dir(absolute), 0o700); err != nil { //nolint:gosec // the operator names the file
 			return "", err
 		}
 	}
@@ -107,19 +107,19 @@ func prepareFile(path string, readOnly bool) (string, error) {
 	if readOnly {
 		flags = os.O_RDONLY
 	}
-	info, err := os.Stat(absolute)
+	info, err := os.Stat(absolute) //nolint:gosec // as above
 	if err == nil && !info.Mode().IsRegular() {
 		return "", fmt.Errorf("%w: it is no regular file", ErrNoStore)
 	}
 	isNew := errors.Is(err, os.ErrNotExist)
-	f, err := os.OpenFile(absolute, flags, 0o600)
+	f, err := os.OpenFile(absolute, flags, 0o600) //nolint:gosec // as above
 	if errors.Is(err, os.ErrPermission) || errors.Is(err, syscall.EROFS) {
 		return "", fmt.Errorf("it cannot be opened for writing: %w", err)
 	}
 	if err != nil {
 		return "", err
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }() // it was only looked at
 	if isNew {
 		syncFolder(filepath.Dir(absolute))
 	}
@@ -152,12 +152,12 @@ func prepareFile(path string, readOnly bool) (string, error) {
 
 // syncFolder makes a new file's name durable, where the system can.
 func syncFolder(path string) {
-	f, err := os.Open(path)
+	f, err := os.Open(path) //nolint:gosec // the operator names it
 	if err != nil {
 		return
 	}
-	defer f.Close()
-	_ = f.Sync() // some systems cannot sync folders, and need not
+	defer func() { _ = f.Close() }() // it was only looked at
+	_ = f.Sync()                     // some systems cannot sync folders, and need not
 }
 
 // checkVersion refuses a file of a later version.

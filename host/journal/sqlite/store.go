@@ -91,7 +91,7 @@ func Open(ctx context.Context, path string, o Options) (_ *Store, err error) {
 		return nil, err
 	}
 	s := &Store{path: absolute, options: o}
-	c, err := connect(ctx, absolute, o)
+	c, err := connect(absolute, o)
 	if err != nil {
 		return nil, err
 	}
@@ -144,7 +144,7 @@ func (s *Store) read(ctx context.Context, look func(*connection) error) (err err
 	if err := context.Cause(ctx); err != nil {
 		return err
 	}
-	c, err := s.readers.get(ctx, func() (*connection, error) { return connect(ctx, s.path, s.options) })
+	c, err := s.readers.get(ctx, func() (*connection, error) { return connect(s.path, s.options) })
 	if err != nil {
 		return err
 	}

@@ -10,25 +10,28 @@ import (
 )
 
 // open opens a store that is closed when the test ends.
-func open(t testing.TB, path string) *sqlite.Store {
-	t.Helper()
-	s, err := sqlite.Open(t.Context(), path, sqlite.Options{})
+func open(tb testing.TB, path string) *sqlite.Store {
+	tb.Helper()
+	s, err := sqlite.Open(tb.Context(), path, sqlite.Options{})
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	t.Cleanup(func() {
+	tb.Cleanup(func() {
 		if err := s.Close(); err != nil {
-			t.Error(err)
+			tb.Error(err)
 		}
 	})
 	return s
 }
 
-func fresh(t testing.TB) *sqlite.Store {
-	t.Helper()
-	return open(t, filepath.Join(t.TempDir(), "runs.db"))
+func fresh(tb testing.TB) *sqlite.Store {
+	tb.Helper()
+	return open(tb, filepath.Join(tb.TempDir(), "runs.db"))
 }
 
 func TestConformance(t *testing.T) {
-	journaltest.Run(t, func(t *testing.T) journal.Journal { return fresh(t) })
+	journaltest.Run(t, func(t *testing.T) journal.Journal {
+		t.Helper()
+		return fresh(t)
+	})
 }
