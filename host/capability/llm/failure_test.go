@@ -57,6 +57,7 @@ func TestStatus(t *testing.T) {
 		"503 with text": {func(w http.ResponseWriter, _ *http.Request) {
 			http.Error(w, "no\x00 way\n", http.StatusServiceUnavailable)
 		}, "http_503", true, 0, "no way"},
+		"501": {whole(501, `{"error":{"message":"start it with --embeddings"}}`), "http_501", false, 0, "--embeddings"},
 		"529": {whole(529, `{"type":"error","error":{"type":"overloaded_error","message":"Overloaded"}}`), "http_529", true, 0, "Overloaded"},
 		"400": {whole(400, `{"error":{"message":"bad"}}`), "http_400", false, 0, "bad"},
 		"401": {whole(401, `{"message":"who?"}`), "http_401", false, 0, "who?"},
