@@ -33,7 +33,9 @@ func (oracle) Describe() capability.Description {
 	}
 }
 
-func (o oracle) Call(ctx context.Context, c capability.Call) (capability.Answer, error) { return o(ctx, c) }
+func (o oracle) Call(ctx context.Context, c capability.Call) (capability.Answer, error) {
+	return o(ctx, c)
+}
 
 func loadAsking(t *testing.T, h *host.Host, text string, more ...string) *host.Graph {
 	t.Helper()

@@ -77,7 +77,12 @@ func (h *Host) Start(ctx context.Context, g *Graph, input any, options ...RunOpt
 			return nil, err
 		}
 	}
-	d = open.redact.Document(d)
+	if open.redact != nil {
+		// What stands for a secret may be longer than it.
+		if d, err = parseInput(open.redact.Document(d).Bytes(), h.limits); err != nil {
+			return nil, err
+		}
+	}
 	if err := g.checkInput(ctx, d); err != nil {
 		return nil, err
 	}

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"unicode/utf8"
 
-	"github.com/chainrun/chainrun/host/capability/secret"
 	"github.com/chainrun/chainrun/host/document"
 	"github.com/chainrun/chainrun/host/event"
 	"github.com/chainrun/chainrun/host/failure"
@@ -53,7 +52,12 @@ func (v *Invoker) conclude(ctx context.Context, n *plan.Node, r Request, result 
 		f.Retryable = answersDiffer(n, f)
 		return outcome(r, redact.Failure(f))
 	}
-	d = redact.Document(d)
+	if d = redact.Document(d); len(d.Bytes()) > v.documentLimits().Bytes {
+		return outcome(r, &failure.Failure{
+			Code:    failure.InvalidOutput,
+			Message: fmt.Sprintf("the node's output is larger than %d bytes when the secrets are taken out of it", v.documentLimits().Bytes),
+		})
+	}
 	found, err := validate(ctx, n.OutSchemas, d)
 	if err != nil {
 		return outcome(r, canceled("while the document was checked", err))
@@ -75,23 +79,6 @@ func (v *Invoker) conclude(ctx context.Context, n *plan.Node, r Request, result 
 // a node without capabilities would return the same again.
 func answersDiffer(n *plan.Node, f *failure.Failure) bool {
 	return f.Code == failure.InvalidOutput && len(n.Granted) > 0
-}
-
-// redactLog takes the secrets out of what a node logs.
-func redactLog(redact *secret.Redactor, l sandbox.LogRecord) sandbox.LogRecord {
-	if redact == nil {
-		return l
-	}
-	l.Message = redact.Text(l.Message)
-	if len(l.Attrs) > 0 {
-		d, err := document.Parse(l.Attrs, document.Limits{})
-		if err != nil {
-			l.Attrs = nil // what cannot be looked through is not shown
-			return l
-		}
-		l.Attrs = redact.Document(d).Bytes()
-	}
-	return l
 }
 
 // decode makes a document of the bytes that a node returned.
