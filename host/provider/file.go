@@ -62,7 +62,7 @@ func openFile(name, path string, pinned []string) (*file, error) {
 	}
 	for _, want := range pinned {
 		if want != sum {
-			f.close()
+			f.remove()
 			return nil, &startError{
 				pointer: "/checksum",
 				hint:    fmt.Sprintf("if this is the program that is meant, write checksum = %q", sum),
@@ -92,7 +92,7 @@ func copyOf(in *os.File, path string) (*file, string, error) {
 	}
 	f := &file{path: filepath.Join(dir, filepath.Base(path)), copy: dir}
 	if err := write(f.path, io.TeeReader(reader, h)); err != nil {
-		f.close()
+		f.remove()
 		return nil, "", err
 	}
 	return f, checksum(h), nil
@@ -115,10 +115,17 @@ func write(path string, from io.Reader) error {
 	return errors.Join(err, out.Close())
 }
 
-// close takes the copy away. A running program keeps its file without the name,
-// but on Windows, where the folder goes with the process.
+// close takes the copy away when the program was begun, which keeps its file
+// without the name; but for Windows, where that has to wait for its end.
 func (f *file) close() {
-	if f.copy != "" && runtime.GOOS != "windows" {
+	if runtime.GOOS != "windows" {
+		f.remove()
+	}
+}
+
+// remove takes the copy away.
+func (f *file) remove() {
+	if f.copy != "" {
 		_ = os.RemoveAll(f.copy) // what is left is a file that nobody uses
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"context"
 	"errors"
-	"fmt"
 	"os"
 	"os/exec"
 	"strconv"
@@ -72,28 +71,8 @@ func TestCloseLeavesNothing(t *testing.T) {
 	gone(t, "its guard", guard)
 }
 
-// hostOfProviders is a host that is killed by TestKilledHost.
-func hostOfProviders(kind string) {
-	path, err := os.Executable()
-	if err != nil {
-		panic(err)
-	}
-	p := New(Options{Allow: func(string) (Program, bool) { return Program{Path: path, Args: []string{"serve", "good"}}, true }})
-	c, err := p.Configure("db", document.MustParse(`{"provider":"good"}`))
-	if err != nil {
-		panic(err)
-	}
-	for _, method := range []string{"pid", "spawn", "directory"} {
-		a, err := ask(context.Background(), c, method, "")
-		if err != nil {
-			panic(err)
-		}
-		fmt.Println(strings.Trim(a.Document.String(), `"`))
-	}
-	if kind == "frozen" { // a provider that cannot do anything about its end
-		go func() { _, _ = ask(context.Background(), c, "freeze", "") }()
-	}
-	select {}
+func init() {
+	freeze = func() { _ = unix.Kill(os.Getpid(), unix.SIGSTOP) }
 }
 
 func TestKilledHost(t *testing.T) {

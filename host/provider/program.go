@@ -134,6 +134,7 @@ func (p *program) Wait(context.Context) error {
 	<-p.exited
 	closeAll(p.stdin, p.stdout, p.stderr)
 	_ = os.RemoveAll(p.dir)
+	p.file.remove()
 	close(p.drained)
 	return nil
 }

@@ -18,7 +18,6 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"testing"
 	"time"
 
@@ -49,6 +48,9 @@ func TestMain(m *testing.M) {
 		os.Exit(m.Run())
 	}
 }
+
+// freeze stops the process, where tests do that.
+var freeze = func() {}
 
 func serve(kind string) {
 	switch kind {
@@ -256,7 +258,7 @@ func (g *good) Call(ctx context.Context, c capability.Call) (capability.Answer, 
 		fmt.Fprintln(os.Stderr, "I am about to die")
 		panic("dead")
 	case "freeze":
-		_ = syscall.Kill(os.Getpid(), syscall.SIGSTOP)
+		freeze()
 		<-ctx.Done() // this thread may still run a while
 		return text("awake")
 	case "huge":
@@ -427,4 +429,28 @@ func (*bad) Describe(context.Context, *protocol.DescribeRequest) (*protocol.Desc
 
 func (*bad) Call(r *protocol.CallRequest, stream grpc.ServerStreamingServer[protocol.CallEvent]) error {
 	return badCalls[strings.Trim(string(r.GetRequest()), `"`)](func(e *protocol.CallEvent) { _ = stream.Send(e) })
+}
+
+// hostOfProviders is a host that is killed by TestKilledHost.
+func hostOfProviders(kind string) {
+	path, err := os.Executable()
+	if err != nil {
+		panic(err)
+	}
+	p := New(Options{Allow: func(string) (Program, bool) { return Program{Path: path, Args: []string{"serve", "good"}}, true }})
+	c, err := p.Configure("db", document.MustParse(`{"provider":"good"}`))
+	if err != nil {
+		panic(err)
+	}
+	for _, method := range []string{"pid", "spawn", "directory"} {
+		a, err := ask(context.Background(), c, method, "")
+		if err != nil {
+			panic(err)
+		}
+		fmt.Println(strings.Trim(a.Document.String(), `"`))
+	}
+	if kind == "frozen" { // a provider that cannot do anything about its end
+		go func() { _, _ = ask(context.Background(), c, "freeze", "") }()
+	}
+	select {}
 }
