@@ -172,6 +172,11 @@ func (one *call) carryOut(ctx context.Context) {
 	if one.method == nil {
 		return
 	}
+	defer func() {
+		if p := recover(); p != nil { // a bug of the capability must not end the process
+			one.err = fmt.Errorf("capability %q: panic: %v", one.fact.Capability, p)
+		}
+	}()
 	a, err := one.to.Call(ctx, one.asked)
 	one.flush()
 	u := a.Usage

@@ -343,6 +343,18 @@ func TestSession(t *testing.T) {
 	}
 }
 
+// A capability that panics breaks the run, not the process, also in a batch.
+func TestPanic(t *testing.T) {
+	w := world{ask: func(context.Context, capability.Call) (capability.Answer, error) { panic("oh") }}
+	for module, input := range map[string]string{"ask": `{}`, "batch": `[{"capability":"world","method":"ask","payload":{}}]`} {
+		l := &ledger{}
+		_, err := ask(t, granted(t, "module = '"+module+".wasm'", w, graph.Limits{}), l, func(r *invoke.Request) { r.Input = document.MustParse(input) })
+		if err == nil || !strings.Contains(err.Error(), `capability "world": panic: oh`) || len(l.facts) != 0 {
+			t.Errorf("%s: %v", module, err)
+		}
+	}
+}
+
 // An answer that cannot be recorded is not seen; an end of the attempt in the
 // middle of a call is no error of chainrun.
 func TestCallsThatEnd(t *testing.T) {
