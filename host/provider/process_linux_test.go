@@ -14,7 +14,6 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/chainrun/chainrun/host/capability"
-	"github.com/chainrun/chainrun/host/document"
 )
 
 // gone waits for the end of a process that may be anybody's child.
