@@ -105,7 +105,7 @@ func TestFlippedBytes(t *testing.T) {
 	}
 	random := rand.New(rand.NewPCG(9, 10))
 	opened, detected := 0, 0
-	const flips = 400
+	flips := scaled(400)
 	for range flips {
 		at := random.IntN(len(good))
 		bad := append([]byte{}, good...)

@@ -206,7 +206,8 @@ func check(t *testing.T, s *Store, run string, acknowledged uint64) uint64 {
 // each append is whole or not there, although of the writes that were not
 // synchronized some have reached the disk, in parts, and others have not.
 func TestPowerCuts(t *testing.T) {
-	const runs, appends, cuts = 3, 60, 80
+	const runs, appends = 3, 60
+	cuts := scaled(80)
 	d := newBadDisk(t)
 	folder := t.TempDir()
 	s := openOn(t, filepath.Join(folder, "runs.db"), d)
@@ -341,7 +342,7 @@ func TestDiskFull(t *testing.T) {
 			const runs = 8
 			var acknowledged, failed [runs]uint64
 			random := rand.New(rand.NewPCG(3, 4))
-			for round := range 20 {
+			for round := range max(scaled(20), 8) {
 				left := random.IntN(60)
 				d.setFault(func(o operation) error {
 					if left--; left < 0 && o.kind == "write" {

@@ -140,7 +140,7 @@ func readAcks(out *bufio.Reader, n int, acks map[string]uint64) (read int) {
 // A process is killed at random moments of its work, and another goes on where it
 // was: nothing that was acknowledged is lost, no append is torn, the chain holds.
 func TestKilled(t *testing.T) {
-	const kills = 40
+	kills := scaled(40)
 	path := filepath.Join(t.TempDir(), "runs.db")
 	acks := map[string]uint64{}
 	random := rand.New(rand.NewPCG(5, 6))
@@ -171,7 +171,7 @@ func TestKilled(t *testing.T) {
 // A process may be killed while it makes the file.
 func TestKilledWhileOpening(t *testing.T) {
 	random := rand.New(rand.NewPCG(7, 8))
-	for range 30 {
+	for range scaled(30) {
 		path := filepath.Join(t.TempDir(), "deep", "runs.db")
 		cmd, _, _ := child(t, "open", path, "")
 		timer := time.NewTimer(time.Duration(random.IntN(30000)) * time.Microsecond)

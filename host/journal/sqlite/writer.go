@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"slices"
 	"sync"
 
@@ -89,6 +90,10 @@ func (w *writer) withdraw(j *job) bool {
 
 // lead writes for all that wait. The leader's own job is the first of them.
 func (w *writer) lead(own *job) {
+	if own.leads {
+		// Those whose jobs were just done are about to come with the next ones.
+		runtime.Gosched()
+	}
 	w.mu.Lock()
 	n := min(len(w.queue), maxJobs)
 	jobs := slices.Clone(w.queue[:n])
