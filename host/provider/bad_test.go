@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -160,6 +162,36 @@ func TestCrash(t *testing.T) {
 	if answered(t, c, "pid") == pid {
 		t.Error("the process that crashed answers")
 	}
+}
+
+// Crashes among many calls: whatever fails may be tried again, and does not stay.
+func TestManyCrashes(t *testing.T) {
+	before := runtime.NumGoroutine()
+	p := started(t, Options{})
+	c := configure(t, p, `{"provider":"good"}`)
+	var all sync.WaitGroup
+	for i := range 8 {
+		all.Go(func() {
+			for j := range 30 {
+				method := "echo"
+				if (i+j)%15 == 0 {
+					method = "crash"
+				}
+				_, err := ask(t.Context(), c, method, `"x"`)
+				e, ok := errors.AsType[*capability.Error](err)
+				again := ok && e.Retryable && (e.Reason == "provider_crashed" || e.Reason == "provider_unavailable")
+				if (err == nil) != (method == "echo") && !again {
+					t.Errorf("%s: %v", method, err)
+				}
+			}
+		})
+	}
+	all.Wait()
+	answered(t, c, "pid")
+	if err := p.Close(); err != nil {
+		t.Error(err)
+	}
+	settle(t, "many crashes", before)
 }
 
 func TestBackoff(t *testing.T) {

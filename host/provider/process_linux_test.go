@@ -6,8 +6,10 @@ import (
 	"errors"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -68,6 +70,35 @@ func TestCloseLeavesNothing(t *testing.T) {
 	gone(t, "the provider", own)
 	gone(t, "its child", child)
 	gone(t, "its guard", guard)
+}
+
+// The guard does it alone, where no kernel helps.
+func TestGuard(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "dir")
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	sleep := exec.CommandContext(t.Context(), "sh", "-c", "sleep 600 & echo $!; wait")
+	sleep.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	out, err := sleep.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := sleep.Start(); err != nil {
+		t.Fatal(err)
+	}
+	lines := bufio.NewScanner(out)
+	lines.Scan()
+	own, child := handle(t, strconv.Itoa(sleep.Process.Pid)), handle(t, lines.Text())
+	g := startGuard(sleep.Process.Pid, dir)
+	closeAll(g.pipe) // the host has ended
+	gone(t, "the process", own)
+	gone(t, "its child", child)
+	_ = g.cmd.Wait()
+	_ = sleep.Wait()
+	if _, err := os.Stat(dir); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the folder is still there: %v", err)
+	}
 }
 
 func init() {
