@@ -204,9 +204,3 @@ func BenchmarkBytes(b *testing.B) {
 		b.ReportMetric((at[1]-at[0])/800, "B/step-before")
 	}
 }
-
-func started(run string) event.Event {
-	return event.Event{Run: run, Seq: 1, Time: time.UnixMicro(1_800_000_000_000_000).UTC(), Body: event.RunStarted{
-		Graph: "films", Plan: "sha256:0", Input: document.String(run),
-	}}
-}
