@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -12,7 +13,9 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"github.com/chainrun/chainrun/host/capability"
 	"github.com/chainrun/chainrun/runtime/module/moduletest"
+	"github.com/chainrun/chainrun/sdk/provider"
 )
 
 // TestMain lets the scripts call the real main as `chainrun`.
@@ -21,7 +24,22 @@ func TestMain(m *testing.M) {
 		"chainrun": func() {
 			os.Exit(Main(Streams{In: os.Stdin, Out: os.Stdout, Err: os.Stderr}, "v0.0.0-test", os.Args[1:]))
 		},
+		"database": serveDatabase,
 	})
+}
+
+// serveDatabase is a provider of the scripts: a database with one row.
+func serveDatabase() {
+	type query struct {
+		SQL string `json:"sql"`
+	}
+	provider.Serve(capability.New("a database", capability.Handle("query", "asks",
+		func(_ context.Context, q query) (map[string]string, error) {
+			if q.SQL == "crash" {
+				os.Exit(3)
+			}
+			return map[string]string{"asked": q.SQL}, nil
+		})))
 }
 
 // TestScripts is the contract of the command line: each script is a story of
