@@ -14,7 +14,7 @@ GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.9.0
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 MODULES := . sdk/go graphs
 
-.PHONY: help run build nodes test race lint vet vuln fuzz examples bench tools generate clean
+.PHONY: help run build nodes test race providers lint vet vuln fuzz examples bench tools generate clean
 
 help: ## what there is to make
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -37,6 +37,9 @@ race: nodes ## the tests that have goroutines, under the race detector
 	go test -race $$(go list ./host/... | grep -v /simulate) ./runtime/sandbox/... ./cmd/...
 	go test -race ./host/stepper/simulate -seeds 300
 
+providers: ## the provider in JavaScript, where node and npm are there
+	CHAINRUN_TEST_NPM=1 go test -count=1 -v ./plugins/intl
+
 vet:
 	for m in $(MODULES); do (cd $$m && go vet ./...); done
 
@@ -57,6 +60,7 @@ fuzz: ## every fuzz target for FUZZTIME (10s)
 bench: build nodes tools ## figures as ratios, in one run
 	cd bench && go run .
 	go test -run '^$$' -bench 'Apply|Steps|Growth|Runs' ./host/stepper/...
+	go test -run '^$$' -bench . ./host/journal/sqlite ./host/capability/secret
 
 tools: ## assemblers and compilers that some tests use, where they can be installed
 	@.ci/tools
