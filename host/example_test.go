@@ -8,6 +8,7 @@ import (
 	"testing/fstest"
 
 	"github.com/chainrun/chainrun/host"
+	"github.com/chainrun/chainrun/host/capability"
 	"github.com/chainrun/chainrun/host/graph"
 	"github.com/chainrun/chainrun/runtime/module/moduletest"
 )
@@ -20,6 +21,7 @@ func files(graph string) fstest.MapFS {
 		"fail.wasm":   {Data: moduletest.Fail(`{"code":"sold_out","message":"no tickets left"}`)},
 		"spin.wasm":   {Data: moduletest.Spin()},
 		"answer.wasm": {Data: moduletest.Say(`{"answer":42}`)},
+		"take.wasm":   {Data: moduletest.Ask("shop", "take", 1)}, // asks the capability shop for its input
 	}
 }
 
@@ -55,6 +57,56 @@ func Example() {
 	}
 	fmt.Println(run.Status(), out.Text)
 	// Output: done HELLO, ADA!
+}
+
+// What a node may ask of the world can be code of yours: the graph grants it, the
+// host checks, limits and records each call.
+func ExampleWithCapability() {
+	type order struct {
+		SKU   string `json:"sku"`
+		Count int    `json:"count"`
+	}
+	type answer struct {
+		Left int `json:"left"`
+	}
+	shop := capability.New("the shop's shelves",
+		capability.Handle("take", "takes things from a shelf", func(_ context.Context, o order) (answer, error) {
+			if o.Count > 10 {
+				return answer{}, &capability.Error{Reason: "sold_out", Message: "there are 10 on the shelf"}
+			}
+			return answer{Left: 10 - o.Count}, nil
+		}))
+
+	h, err := host.New(host.WithCapability("shop", shop))
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer h.Close()
+	g, err := h.LoadFS(files(`
+		version = 1
+		chain = ["take"]
+		[nodes.take]
+		module = "take.wasm"
+		[nodes.take.grants.shop]
+		calls = 1
+	`), "graph.toml")
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, count := range []int{3, 30} {
+		run, err := h.Run(context.Background(), g, order{SKU: "tea-7", Count: count})
+		if err != nil {
+			log.Fatal(err)
+		}
+		if why := run.Failure(); why != nil {
+			fmt.Println(why)
+			continue
+		}
+		fmt.Println(run.Output(), run.View().Usage.Calls, "call")
+	}
+	// Output:
+	// {"left":7} 1 call
+	// capability_error (sold_out): there are 10 on the shelf
 }
 
 // A run that failed is no error: it says why.
