@@ -27,9 +27,9 @@ def main():
     params.model.path = str(pathlib.Path(package) / MODEL)
     params.model_alias = {"smollm2-135m-instruct"}
     params.port = int(sys.argv[1]) if len(sys.argv) > 1 else 8080
-    params.n_parallel = 2  # answers at once; the context is shared among them
-    params.n_ctx = 8192
-    params.cpuparams.n_threads = os.cpu_count()
+    params.n_parallel = 1
+    params.n_ctx = 4096
+    params.cpuparams.n_threads = int(os.environ.get("THREADS", "1"))
     params.sampling.temp = 0.3
     server = xllamacpp.Server(params)
     print(f"OPENAI_BASE_URL={server.listening_address}/v1", flush=True)

@@ -5,6 +5,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	_ "embed"
 	"encoding/json"
@@ -24,8 +25,9 @@ var (
 )
 
 type message struct {
-	Subject string `json:"subject"`
-	Text    string `json:"text"`
+	Subject  string `json:"subject"`
+	Text     string `json:"text"`
+	Invented string `json:"invented"` // the quote of the last ticket, where it stood nowhere in the message
 }
 
 type example struct {
@@ -60,7 +62,7 @@ type answer struct {
 }
 
 func extract(ctx context.Context, m message) (json.RawMessage, error) {
-	ask := request{Messages: conversation(m, node.Feedback(ctx)), Name: "ticket", Schema: schema, MaxTokens: 160}
+	ask := request{Messages: conversation(m, complaints(m, node.Feedback(ctx))), Name: "ticket", Schema: schema, MaxTokens: 160}
 	var got answer
 	if err := node.Call(ctx, "llm", "chat", ask, &got); err != nil {
 		return nil, err
@@ -70,36 +72,34 @@ func extract(ctx context.Context, m message) (json.RawMessage, error) {
 
 // conversation is what the model reads: the instructions, examples as turns that
 // went well, and the message.
-func conversation(m message, feedback []node.Violation) []turn {
+func conversation(m message, complaints []string) []turn {
 	turns := []turn{{"system", prompt}}
 	for _, e := range examples {
 		turns = append(turns, turn{"user", e.Message.String()}, turn{"assistant", string(e.Ticket)})
 	}
-	return append(turns, turn{"user", complaint(feedback) + m.String()})
+	ask := m.String()
+	if len(complaints) > 0 {
+		// In front: what stands behind a message, small models take for a part of it.
+		ask = "Your last answer was refused:\n- " + strings.Join(complaints, "\n- ") + "\nAnswer by the rules this time.\n\n" + ask
+	}
+	return append(turns, turn{"user", ask})
 }
 
 func (m message) String() string {
 	return "Subject: " + m.Subject + "\n" + m.Text
 }
 
-// complaint says what was wrong with the last answer; it is empty when nothing
-// was. It stands before the message: what stands behind it, small models take
-// for a part of it.
-func complaint(feedback []node.Violation) string {
-	if len(feedback) == 0 {
-		return ""
-	}
-	var b strings.Builder
-	b.WriteString("Your last answer was refused:\n")
+// complaints say what was wrong with the last answer: what the schema found, or
+// else what the graph did.
+func complaints(m message, feedback []node.Violation) []string {
+	var list []string
 	for _, v := range feedback {
-		where := strings.TrimPrefix(v.Pointer, "/")
-		if where == "" {
-			where = "the answer"
-		}
-		fmt.Fprintf(&b, "- %s: %s\n", where, v.Message)
+		list = append(list, cmp.Or(strings.TrimPrefix(v.Pointer, "/"), "the answer")+": "+v.Message)
 	}
-	b.WriteString("Answer by the rules this time.\n\n")
-	return b.String()
+	if len(list) == 0 && m.Invented != "" {
+		list = append(list, fmt.Sprintf("quote: %q does not stand in the message, word for word", m.Invented))
+	}
+	return list
 }
 
 func init() { node.Handle(extract) }
