@@ -2,6 +2,7 @@ package invoke
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -42,17 +43,18 @@ func (c *calls) batch(ctx context.Context, payload []byte) (sandbox.HostAnswer, 
 			return sandbox.HostAnswer{}, err
 		}
 	}
-	var wg sync.WaitGroup
-	for _, one := range under {
-		wg.Go(func() { one.carryOut(ctx) })
-	}
-	wg.Wait()
+	c.carryOut(ctx, under)
 	var list bytes.Buffer
 	var last *failure.Failure
+	var over error
 	for i, one := range under {
 		a, err := c.conclude(ctx, one)
-		if err != nil {
+		if err != nil && c.over == nil {
 			return sandbox.HostAnswer{}, err
+		}
+		if err != nil {
+			over = cmp.Or(over, err) // the others were made, too
+			continue
 		}
 		if last == nil {
 			last = c.last
@@ -71,9 +73,34 @@ func (c *calls) batch(ctx context.Context, payload []byte) (sandbox.HostAnswer, 
 		}
 		fmt.Fprintf(&list, `{"answer":%s}`, a.Result)
 	}
+	if over != nil {
+		return sandbox.HostAnswer{}, over
+	}
 	list.WriteByte(']')
 	c.last = last // the first that failed is what a node gives up for
 	return sandbox.HostAnswer{Result: list.Bytes()}, nil
+}
+
+// carryOut makes several calls at once, but those of one session one after
+// another: it is for one goroutine.
+func (c *calls) carryOut(ctx context.Context, list []*call) {
+	var wg sync.WaitGroup
+	turns := map[string][]*call{}
+	for _, one := range list {
+		if c.sessions[one.fact.Capability] == nil {
+			wg.Go(func() { one.carryOut(ctx) })
+			continue
+		}
+		turns[one.fact.Capability] = append(turns[one.fact.Capability], one)
+	}
+	for _, turn := range turns {
+		wg.Go(func() {
+			for _, one := range turn {
+				one.carryOut(ctx)
+			}
+		})
+	}
+	wg.Wait()
 }
 
 func (c *calls) readBatch(payload []byte) ([]sandbox.HostCall, *failure.Failure) {

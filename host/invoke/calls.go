@@ -3,6 +3,7 @@ package invoke
 // The calls of one attempt: from what a node asks to what it gets to see.
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -57,7 +58,11 @@ type calls struct {
 	used     map[string]*event.Usage // by capability, over all attempts of the step
 	sessions map[string]capability.Session
 	last     *failure.Failure // of the last call, where it failed
+	over     *failure.Failure // of a call that the attempt's time did not last for
 }
+
+// errTimedOut ends an attempt as it ended when its calls were recorded.
+var errTimedOut = errors.New("the recorded attempt ran out of time here")
 
 func newCalls(v *Invoker, p *plan.Plan, n *plan.Node, r Request) *calls {
 	if r.Calls == nil {
@@ -102,6 +107,8 @@ type call struct {
 	}
 	flush func() // shows what is left of the parts of the answer
 	most  int    // bytes of an answer
+	made  bool   // it was admitted: it counts
+	sent  int64  // bytes of the request
 	err   error  // chainrun itself could not do its work
 }
 
@@ -120,8 +127,8 @@ func (c *calls) prepare(ctx context.Context, asked sandbox.HostCall) (*call, err
 		one.fact.Failure = refused
 		return one, nil
 	}
-	used := c.usage(asked.Capability)
-	one.fact.Usage = event.Usage{Calls: 1, Bytes: int64(len(asked.Payload))}
+	one.sent = int64(len(asked.Payload))
+	one.fact.Usage = event.Usage{Calls: 1, Bytes: one.sent}
 	one.fact.Key = c.key(one.fact)
 	if c.r.Scope.Answers != nil {
 		recorded, err := c.r.Scope.Answers.Answer(c.redacted(one.fact))
@@ -144,7 +151,11 @@ func (c *calls) prepare(ctx context.Context, asked sandbox.HostCall) (*call, err
 			return one, nil
 		}
 	}
-	add(used, one.fact.Usage)
+	// What is known of a recorded answer counts when the answer does: the calls of
+	// a batch do not know of each other's, this time either.
+	one.made = true
+	used := c.usage(asked.Capability)
+	*used = used.Plus(event.Usage{Calls: 1, Bytes: one.sent})
 	if c.r.Scope.Answers != nil {
 		return one, nil
 	}
@@ -219,8 +230,16 @@ func (one *call) carryOut(ctx context.Context) {
 
 // conclude records a call and gives what the node gets to see of it.
 func (c *calls) conclude(ctx context.Context, one *call) (sandbox.HostAnswer, error) {
-	if one.err == nil {
-		one.err = context.Cause(ctx) // its end is known by the sandbox, too
+	over := context.Cause(ctx) // the sandbox knows, too
+	if errors.Is(ctx.Err(), context.DeadlineExceeded) && one.made {
+		// It may have reached the world: it counts for the attempts to come.
+		one.err, one.fact.Answer = nil, document.Document{}
+		one.fact.Failure = &failure.Failure{
+			Code: failure.Timeout, Message: fmt.Sprintf("%v, and %s.%s had not answered", over, one.fact.Capability, one.fact.Method),
+		}
+		ctx = context.WithoutCancel(ctx)
+	} else if one.err == nil {
+		one.err = over
 	}
 	if one.err != nil {
 		return sandbox.HostAnswer{}, one.err
@@ -231,6 +250,10 @@ func (c *calls) conclude(ctx context.Context, one *call) (sandbox.HostAnswer, er
 		return sandbox.HostAnswer{}, err
 	}
 	c.last = one.fact.Failure
+	if f := one.fact.Failure; f != nil && f.Code == failure.Timeout {
+		c.over = f
+		return sandbox.HostAnswer{}, cmp.Or(over, errTimedOut)
+	}
 	if f := one.fact.Failure; f != nil {
 		return sandbox.HostAnswer{Failure: &sandbox.HostFailure{
 			Code: string(f.Code), Reason: f.Reason, Message: f.Message, Retryable: f.Retryable,

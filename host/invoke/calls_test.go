@@ -5,12 +5,14 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/chainrun/chainrun/host/capability"
+	"github.com/chainrun/chainrun/host/capability/secret"
 	"github.com/chainrun/chainrun/host/cassette"
 	"github.com/chainrun/chainrun/host/document"
 	"github.com/chainrun/chainrun/host/event"
@@ -345,15 +347,26 @@ func TestSession(t *testing.T) {
 
 // A capability that panics breaks the run, not the process, also in a batch.
 func TestPanic(t *testing.T) {
-	w := world{ask: func(context.Context, capability.Call) (capability.Answer, error) { panic("oh") }}
+	w := world{ask: func(context.Context, capability.Call) (capability.Answer, error) { panic("oh top-secret-value") }}
+	set, err := secret.Resolve(t.Context(), known("top-secret-value"), []secret.Reference{{Name: "t", Env: "T"}}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
 	for module, input := range map[string]string{"ask": `{}`, "batch": `[{"capability":"world","method":"ask","payload":{}}]`} {
 		l := &ledger{}
-		_, err := ask(t, granted(t, "module = '"+module+".wasm'", w, graph.Limits{}), l, func(r *invoke.Request) { r.Input = document.MustParse(input) })
-		if err == nil || !strings.Contains(err.Error(), `capability "world": panic: oh`) || len(l.facts) != 0 {
+		_, err := ask(t, granted(t, "module = '"+module+".wasm'", w, graph.Limits{}), l, func(r *invoke.Request) {
+			r.Input, r.Scope.Redact = document.MustParse(input), secret.Redact(set)
+		})
+		if err == nil || !strings.Contains(err.Error(), `capability "world": panic: oh [secret:t]`) || len(l.facts) != 0 {
 			t.Errorf("%s: %v", module, err)
 		}
 	}
 }
+
+// known resolves every secret to itself.
+type known string
+
+func (k known) Resolve(context.Context, secret.Reference) (string, error) { return string(k), nil }
 
 // An answer that cannot be recorded is not seen; an end of the attempt in the
 // middle of a call is no error of chainrun.
@@ -369,8 +382,108 @@ func TestCallsThatEnd(t *testing.T) {
 	}}
 	l := &ledger{}
 	o, err := ask(t, granted(t, "module = 'ask.wasm'\ntimeout = '20ms'", slow, graph.Limits{}), l, nil)
-	if err != nil || o.Failure == nil || o.Failure.Code != failure.Timeout || len(l.facts) != 0 {
-		t.Errorf("%+v, %v, %+v", o.Failure, err, l.facts)
+	if err != nil || o.Failure == nil || o.Failure.Code != failure.Timeout {
+		t.Errorf("%+v, %v", o.Failure, err)
+	}
+	// It may have reached the world: it counts, and a cassette has it.
+	if len(l.facts) != 1 || l.facts[0].Failure == nil || l.facts[0].Failure.Code != failure.Timeout || l.facts[0].Usage.Calls != 1 || !l.facts[0].Answer.IsZero() {
+		t.Fatalf("%+v", l.facts)
+	}
+	again := &ledger{}
+	o, err = ask(t, granted(t, "module = 'ask.wasm'", world{}, graph.Limits{}), again, func(r *invoke.Request) { r.Scope.Answers = taped(t, l.facts...) })
+	if err != nil || o.Failure == nil || o.Failure.Code != failure.Timeout || !o.Failure.Retryable || len(again.facts) != 1 {
+		t.Errorf("from a cassette: %+v, %v", o.Failure, err)
+	}
+}
+
+// All calls of a batch that the attempt's time did not last for are recorded.
+func TestBatchThatEnds(t *testing.T) {
+	w := world{ask: func(ctx context.Context, _ capability.Call) (capability.Answer, error) {
+		<-ctx.Done()
+		return capability.Answer{}, ctx.Err()
+	}}
+	batch := func(r *invoke.Request) {
+		r.Input = document.MustParse(`[{"capability":"world","method":"ask","payload":{"n":1}},{"capability":"world","method":"ask","payload":{"n":2}}]`)
+	}
+	l := &ledger{}
+	o, err := ask(t, granted(t, "module = 'batch.wasm'\ntimeout = '20ms'", w, graph.Limits{}), l, batch)
+	if err != nil || o.Failure == nil || o.Failure.Code != failure.Timeout || len(l.facts) != 2 {
+		t.Fatalf("%+v, %v, %+v", o.Failure, err, l.facts)
+	}
+	again := &ledger{}
+	o, err = ask(t, granted(t, "module = 'batch.wasm'", world{}, graph.Limits{}), again, func(r *invoke.Request) {
+		batch(r)
+		r.Scope.Answers = taped(t, l.facts...)
+	})
+	if err != nil || o.Failure == nil || o.Failure.Code != failure.Timeout || len(again.facts) != 2 {
+		t.Errorf("from a cassette: %+v, %v, %+v", o.Failure, err, again.facts)
+	}
+}
+
+// taped is a cassette of these calls.
+func taped(t *testing.T, facts ...event.CapabilityAnswered) *cassette.Cassette {
+	t.Helper()
+	var b strings.Builder
+	tape := cassette.NewWriter(&b, "g")
+	for _, f := range facts {
+		tape.Observe(event.Event{Body: f})
+	}
+	if err := tape.Close(); err != nil {
+		t.Fatal(err)
+	}
+	c, err := cassette.Read(strings.NewReader(b.String()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// A session answers one at a time, in the order of the list, also in a batch.
+func TestBatchOfASession(t *testing.T) {
+	p := granted(t, "module = 'batch.wasm'", notebook{}, graph.Limits{})
+	one := `{"capability":"world","method":"ask","payload":{}}`
+	o, err := ask(t, p, &ledger{}, func(r *invoke.Request) {
+		r.Input = document.MustParse(`[` + strings.Repeat(one+",", 63) + one + `]`)
+	})
+	if err != nil || o.Failure != nil || len(o.Stored) != 64 {
+		t.Fatalf("%d stored, %v, %v", len(o.Stored), o.Failure, err)
+	}
+	for i, s := range o.Stored {
+		if s.Key != fmt.Sprint(i+1) {
+			t.Errorf("%d. is call %s", i+1, s.Key)
+		}
+	}
+}
+
+// A batch is answered from a cassette as it was by the world: what its calls used
+// up counts only for what comes after it.
+func TestBatchFromCassette(t *testing.T) {
+	w := world{ask: answers(`{"long":"answer"}`, capability.Usage{OutputTokens: 100})}
+	one := `{"capability":"world","method":"ask","payload":{}}`
+	batch := func(r *invoke.Request) { r.Input = document.MustParse(`[` + one + `,` + one + `]`) }
+	limits := graph.Limits{Tokens: 100, Bytes: 30}
+	l := &ledger{}
+	live, err := ask(t, granted(t, "module = 'batch.wasm'", w, limits), l, batch)
+	if err != nil || live.Failure != nil || !strings.Contains(live.Output.String(), `{"answer":{"long":"answer"}},{"failure":`) {
+		t.Fatalf("%+v, %v", live, err)
+	}
+	again := &ledger{}
+	played, err := ask(t, granted(t, "module = 'batch.wasm'", w, limits), again, func(r *invoke.Request) {
+		batch(r)
+		r.Scope.Answers = taped(t, l.facts...)
+	})
+	if err != nil || played.Output.String() != live.Output.String() || played.Fuel != live.Fuel {
+		t.Errorf("%v\n%s\n%s", err, live.Output, played.Output)
+	}
+}
+
+// What a capability says that it used cannot be so much that it is nothing.
+func TestHugeUsage(t *testing.T) {
+	w := world{ask: answers(`{}`, capability.Usage{InputTokens: math.MaxInt64, OutputTokens: math.MaxInt64, Cost: math.MaxInt64})}
+	l := &ledger{}
+	o, err := ask(t, granted(t, "module = 'ask3.wasm'", w, graph.Limits{Tokens: 10}), l, nil)
+	if err != nil || o.Failure == nil || o.Failure.Reason != "limit_used_up" || len(l.facts) != 2 {
+		t.Errorf("%+v, %v, %d calls", o.Failure, err, len(l.facts))
 	}
 }
 

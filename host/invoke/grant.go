@@ -55,11 +55,11 @@ func (c *calls) limits(g *plan.Grant, requestBytes int) *failure.Failure {
 		return denied(reasonUsedUp, "the step has used %v of %s of %q, and the grant allows %v; %s in [nodes.%s.grants.%s] says so",
 			used, key, g.Capability, limit, key, c.n.Name, g.Capability)
 	}
-	switch tokens := used.InputTokens + used.OutputTokens; {
+	switch tokens := used.Tokens(); {
 	case l.Calls > 0 && used.Calls >= l.Calls:
 		return refuse("calls", used.Calls, l.Calls)
-	case l.Bytes > 0 && used.Bytes+int64(requestBytes) > l.Bytes:
-		return refuse("bytes", used.Bytes+int64(requestBytes), l.Bytes)
+	case l.Bytes > 0 && used.Bytes > l.Bytes-int64(requestBytes):
+		return refuse("bytes", used.Plus(event.Usage{Bytes: int64(requestBytes)}).Bytes, l.Bytes)
 	case l.Tokens > 0 && tokens >= l.Tokens:
 		return refuse("tokens", tokens, l.Tokens)
 	case l.Cost > 0 && used.Cost >= l.Cost:
@@ -71,12 +71,12 @@ func (c *calls) limits(g *plan.Grant, requestBytes int) *failure.Failure {
 // count adds what an answer used up. The call and its request were counted when
 // it was made. An answer beyond the grant's bytes does not reach the node.
 func (c *calls) count(one *call) {
-	if one.method == nil {
+	if !one.made {
 		return
 	}
 	used, u := c.usage(one.fact.Capability), one.fact.Usage
-	u.Calls, u.Bytes = 0, int64(len(one.fact.Answer.Bytes()))
-	add(used, u)
+	u.Calls, u.Bytes = 0, max(u.Bytes-one.sent, 0)
+	*used = used.Plus(u)
 	if l := c.n.Grant(one.fact.Capability).Limits; l.Bytes > 0 && used.Bytes > l.Bytes {
 		one.fact.Answer = document.Document{}
 		one.fact.Failure = denied(reasonUsedUp, "with this answer the step has used %d of bytes of %q, and the grant allows %d; bytes in [nodes.%s.grants.%s] says so",
@@ -96,12 +96,4 @@ func (c *calls) usage(name string) *event.Usage {
 		c.used[name] = u
 	}
 	return u
-}
-
-func add(to *event.Usage, u event.Usage) {
-	to.Calls += u.Calls
-	to.Bytes += u.Bytes
-	to.InputTokens += u.InputTokens
-	to.OutputTokens += u.OutputTokens
-	to.Cost += u.Cost
 }

@@ -171,8 +171,11 @@ func (v *Invoker) Invoke(ctx context.Context, p *plan.Plan, r Request) (event.Ou
 	}
 	call.Host = asks.answer
 	result, err := program.Call(ctx, call)
+	if errors.Is(err, errTimedOut) {
+		return outcome(r, &failure.Failure{Code: failure.Timeout, Message: asks.over.Message, Retryable: true}), nil
+	}
 	if err != nil {
-		return event.Outcome{}, fmt.Errorf("invoking step %q: %w", r.Step, err)
+		return event.Outcome{}, redactError(r.Scope.Redact, fmt.Errorf("invoking step %q: %w", r.Step, err))
 	}
 	o := v.conclude(ctx, n, r, result, asks)
 	o.Fuel = result.Fuel

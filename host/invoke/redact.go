@@ -89,3 +89,25 @@ func redactLog(redact *secret.Redactor, l sandbox.LogRecord) sandbox.LogRecord {
 	}
 	return l
 }
+
+// redactError takes the secrets out of the text of an error: a capability that
+// panics may say anything.
+func redactError(redact *secret.Redactor, err error) error {
+	text := err.Error()
+	if clean := redact.Text(text); clean != text {
+		return &redactedError{clean, err}
+	}
+	return err
+}
+
+// redactedError is an error in other words.
+type redactedError struct {
+	text string
+	err  error
+}
+
+// Error implements error.
+func (e *redactedError) Error() string { return e.text }
+
+// Unwrap gives the error with its own words.
+func (e *redactedError) Unwrap() error { return e.err }

@@ -75,7 +75,7 @@ func left(l graph.Limits, used event.Usage) capability.Left {
 	}
 	return capability.Left{
 		Bytes:  rest(l.Bytes, used.Bytes),
-		Tokens: rest(l.Tokens, used.InputTokens+used.OutputTokens),
+		Tokens: rest(l.Tokens, used.Tokens()),
 		Cost:   rest(l.Cost, used.Cost),
 	}
 }
