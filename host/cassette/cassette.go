@@ -13,6 +13,9 @@
 // request must be the recorded ones, as documents: the space between tokens and
 // the order of members do not count. Secrets were taken out before anything was
 // recorded.
+//
+// An attempt that was ended from outside, perhaps in a call that is therefore not
+// there, has a line of its own: {"step":"extract#3","attempt":1,"ended":"canceled"}.
 package cassette
 
 import (
@@ -22,6 +25,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/chainrun/chainrun/host/document"
 	"github.com/chainrun/chainrun/host/event"
@@ -66,6 +70,16 @@ type usage struct {
 	Cost         int64 `json:"cost_billionths,omitempty"`
 }
 
+// end is an attempt that was ended from outside.
+type end struct {
+	Step    string       `json:"step"`
+	Attempt int          `json:"attempt"`
+	Ended   failure.Code `json:"ended"`
+}
+
+// outside are the codes of attempts that did not end by themselves.
+var outside = []failure.Code{failure.Canceled, failure.Deadline, failure.Timeout, failure.Budget, failure.MaxSteps}
+
 // Writer records a run. Its methods are called one at a time, as observers of a
 // run are.
 type Writer struct {
@@ -80,9 +94,13 @@ func NewWriter(w io.Writer, graph string) *Writer {
 	return r
 }
 
-// Observe records the event if it is a call that went to a capability. What the
-// host itself refused is not recorded: it refuses that again.
+// Observe records the event if it is a call that went to a capability, or the end
+// of an attempt that came from outside. What the host itself refused is not
+// recorded: it refuses that again.
 func (r *Writer) Observe(e event.Event) {
+	if f, ok := e.Body.(event.AttemptFailed); ok && slices.Contains(outside, f.Failure.Code) {
+		r.line(end{f.Step, f.Number, f.Failure.Code})
+	}
 	c, ok := e.Body.(event.CapabilityAnswered)
 	if !ok || c.Usage.Calls == 0 {
 		return
@@ -132,6 +150,7 @@ func (r *Writer) line(v any) {
 type Cassette struct {
 	Graph string // the name of the graph that was recorded
 	calls map[place]line
+	ended map[place]failure.Code // ordinal 0
 }
 
 // place is where a call stands in a run.
@@ -154,7 +173,7 @@ func Read(r io.Reader) (*Cassette, error) {
 	limited := &io.LimitedReader{R: r, N: maxBytes + 1}
 	scanner := bufio.NewScanner(limited)
 	scanner.Buffer(make([]byte, 64<<10), maxLineBytes)
-	c := &Cassette{calls: map[place]line{}}
+	c := &Cassette{calls: map[place]line{}, ended: map[place]failure.Code{}}
 	n := 0
 	for scanner.Scan() {
 		n++
@@ -193,11 +212,17 @@ func (c *Cassette) read(n int, text []byte) error {
 		c.Graph = h.Graph
 		return nil
 	}
-	var l line
+	var l struct {
+		line
+		Ended failure.Code `json:"ended"`
+	}
 	if err := d.Decode(&l); err != nil {
 		return err
 	}
 	at := place{l.Step, l.Attempt, l.Ordinal}
+	if l.Ended != "" {
+		return c.readEnd(at, l.Ended)
+	}
 	switch _, twice := c.calls[at]; {
 	case twice:
 		return fmt.Errorf("step %q, attempt %d has its call %d twice", l.Step, l.Attempt, l.Ordinal)
@@ -219,7 +244,22 @@ func (c *Cassette) read(n int, text []byte) error {
 		}
 		l.Answer, l.AnswerText = d, ""
 	}
-	c.calls[at] = l
+	c.calls[at] = l.line
+	return nil
+}
+
+func (c *Cassette) readEnd(at place, code failure.Code) error {
+	switch _, twice := c.ended[at]; {
+	case at.ordinal != 0:
+		return errors.New("an attempt's end is no call: it has no ordinal")
+	case twice:
+		return fmt.Errorf("step %q, attempt %d ends twice", at.step, at.attempt)
+	case !slices.Contains(outside, code):
+		return fmt.Errorf("an attempt does not end from outside with code %q", code)
+	case len(c.ended) == maxCalls:
+		return fmt.Errorf("more than %d attempts that ended from outside", maxCalls)
+	}
+	c.ended[at] = code
 	return nil
 }
 
@@ -230,11 +270,17 @@ func clone(d document.Document) document.Document {
 	return document.Trusted(bytes.Clone(d.Bytes()))
 }
 
-// Answer completes a call with what was recorded. The error is a
-// [*DivergedError].
+// Answer completes a call with what was recorded. A failure with another code than
+// those of capabilities says how the attempt was ended there, from outside. The
+// error is a [*DivergedError].
 func (c *Cassette) Answer(asked event.CapabilityAnswered) (event.CapabilityAnswered, error) {
 	l, ok := c.calls[place{asked.Step, asked.Number, asked.Ordinal}]
+	ended := c.ended[place{asked.Step, asked.Number, 0}]
 	switch {
+	case !ok && ended != "":
+		asked.Failure = &failure.Failure{Code: ended, Message: "the recorded attempt was ended here"}
+		asked.Usage.Calls = 1
+		return asked, nil
 	case !ok:
 		return asked, &DivergedError{Asked: asked}
 	case l.Capability != asked.Capability || l.Method != asked.Method || !same(l.Request, asked.Request):

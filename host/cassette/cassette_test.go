@@ -139,6 +139,9 @@ func TestFilesThatAreNone(t *testing.T) {
 		"both":           {head + `{"step":"a","attempt":1,"ordinal":1,"capability":"c","method":"m","answer":1,"failure":{"code":"trap","message":""},"usage":{}}`, 2},
 		"unknown code":   {head + `{"step":"a","attempt":1,"ordinal":1,"capability":"c","method":"m","failure":{"code":"x","message":""},"usage":{}}`, 2},
 		"bad text":       {head + `{"step":"a","attempt":1,"ordinal":1,"capability":"c","method":"m","answer_text":"{","usage":{}}`, 2},
+		"an end's call":  {head + `{"step":"a","attempt":1,"ordinal":1,"ended":"canceled"}`, 2},
+		"an end's code":  {head + `{"step":"a","attempt":1,"ended":"trap"}`, 2},
+		"ends twice":     {head + `{"step":"a","attempt":1,"ended":"canceled"}` + "\n" + `{"step":"a","attempt":1,"ended":"canceled"}`, 3},
 		"negative":       {head + `{"step":"a","attempt":1,"ordinal":1,"capability":"c","method":"m","usage":{"bytes":-1}}`, 2},
 	} {
 		_, err := cassette.Read(strings.NewReader(c.text))
@@ -160,4 +163,30 @@ func FuzzRead(f *testing.F) {
 			}
 		}
 	})
+}
+
+// An attempt that was ended from outside, in the middle of a call, ends there again.
+func TestEnded(t *testing.T) {
+	var b bytes.Buffer
+	w := cassette.NewWriter(&b, "g")
+	for _, code := range []failure.Code{failure.Canceled, failure.Trap} { // a trap is the module's own
+		w.Observe(event.Event{Body: event.AttemptFailed{
+			Attempt: event.Attempt{Step: string(code), Node: "n", Number: 1}, Failure: failure.Failure{Code: code},
+		}})
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	c, err := cassette.Read(&b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := c.Answer(call("canceled", 1, 1, "")); err != nil || got.Failure == nil || got.Failure.Code != failure.Canceled {
+		t.Errorf("%+v, %v", got, err)
+	}
+	for _, other := range []event.CapabilityAnswered{call("canceled", 2, 1, ""), call("trap", 1, 1, "")} {
+		if _, err := c.Answer(other); err == nil {
+			t.Errorf("%v was answered", other.Attempt)
+		}
+	}
 }

@@ -23,13 +23,15 @@ import (
 type Calls interface {
 	Admit(ctx context.Context) (bool, error)
 	Record(ctx context.Context, c event.CapabilityAnswered) error
+	Answered() []event.CapabilityAnswered
 	Partial(p event.Partial)
 }
 
 // Answers gives answers that were recorded, instead of the world's.
 type Answers interface {
-	// Answer completes a call with its answer, failure and usage. An error means
-	// that there is none for it: it ends the run.
+	// Answer completes a call with its answer, failure and usage. A failure whose
+	// code is none of a capability's says how the attempt was ended in the call. An
+	// error means that there is nothing for it: it ends the run.
 	Answer(asked event.CapabilityAnswered) (event.CapabilityAnswered, error)
 }
 
@@ -93,6 +95,9 @@ func (unrecorded) Admit(context.Context) (bool, error) { return true, nil }
 // Record implements [Calls].
 func (unrecorded) Record(context.Context, event.CapabilityAnswered) error { return nil }
 
+// Answered implements [Calls].
+func (unrecorded) Answered() []event.CapabilityAnswered { return nil }
+
 // Partial implements [Calls].
 func (unrecorded) Partial(event.Partial) {}
 
@@ -134,6 +139,11 @@ func (c *calls) prepare(ctx context.Context, asked sandbox.HostCall) (*call, err
 		recorded, err := c.r.Scope.Answers.Answer(c.redacted(one.fact))
 		if err != nil {
 			return nil, err
+		}
+		if f := recorded.Failure; f != nil && f.Code != failure.CapabilityError && f.Code != failure.CapabilityDenied && f.Code != failure.Timeout {
+			// What ended the attempt then will end it now.
+			<-ctx.Done()
+			return nil, context.Cause(ctx)
 		}
 		one.fact = recorded
 	}

@@ -54,6 +54,7 @@ func (w world) Call(ctx context.Context, c capability.Call) (capability.Answer, 
 type ledger struct {
 	mu       sync.Mutex
 	facts    []event.CapabilityAnswered
+	past     []event.CapabilityAnswered // answered before a crash
 	partials []event.Partial
 	budget   int // calls; 0: no bound
 	admitted int
@@ -73,6 +74,8 @@ func (l *ledger) Record(_ context.Context, c event.CapabilityAnswered) error {
 	l.facts = append(l.facts, c)
 	return l.broken
 }
+
+func (l *ledger) Answered() []event.CapabilityAnswered { return l.past }
 
 func (l *ledger) Partial(p event.Partial) {
 	l.mu.Lock()
@@ -518,5 +521,25 @@ func TestAnswers(t *testing.T) {
 		t.Error("a call that was not recorded was answered")
 	} else if _, ok := errors.AsType[*cassette.DivergedError](err); !ok {
 		t.Error(err)
+	}
+}
+
+// canned answers all calls alike.
+type canned failure.Code
+
+func (c canned) Answer(asked event.CapabilityAnswered) (event.CapabilityAnswered, error) {
+	asked.Failure = &failure.Failure{Code: failure.Code(c)}
+	return asked, nil
+}
+
+// An attempt that was canceled in a call when that was recorded waits there for
+// what cancels it again, and does not diverge.
+func TestRecordedCancellation(t *testing.T) {
+	l := &ledger{}
+	o, err := ask(t, granted(t, "module = 'ask.wasm'\ntimeout = '20ms'", world{}, graph.Limits{}), l, func(r *invoke.Request) {
+		r.Scope.Answers = canned(failure.Canceled)
+	})
+	if err != nil || o.Failure == nil || o.Failure.Code != failure.Timeout || len(l.facts) != 0 {
+		t.Errorf("%+v, %v, %+v", o.Failure, err, l.facts)
 	}
 }
