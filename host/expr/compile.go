@@ -5,7 +5,6 @@ package expr
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -97,8 +96,9 @@ func (e *Env) compile(src string, condition bool) (*Program, error) {
 	if list := errs.GetErrors(); len(list) > 0 {
 		return nil, c.explain(list)
 	}
+	plainZeros(tree)
 	p := &Program{source: src}
-	if err := p.normalise(parse, tree); err != nil {
+	if err := p.normalise(tree); err != nil {
 		return nil, &SyntaxError{Line: 1, Column: 1, Text: err.Error()}
 	}
 	if n := names(tree.Expr()); n > MaxNames { // the checker takes long for deep types
@@ -180,34 +180,36 @@ func oneNumber(tree *ast.AST) map[int64]any {
 
 // normalise makes the texts by which expressions are compared, before the check
 // changes the tree.
-func (p *Program) normalise(parse *parser.Parser, tree *ast.AST) error {
+func (p *Program) normalise(tree *ast.AST) error {
 	var err error
-	if p.normal, err = normal(parse, tree.Expr(), tree.SourceInfo()); err != nil {
+	if p.normal, err = parser.Unparse(tree.Expr(), tree.SourceInfo(), parser.EscapeIdentifiers(true)); err != nil {
 		return fmt.Errorf("the expression has no normal form: %w", err)
 	}
 	if e := tree.Expr(); e.Kind() == ast.CallKind && e.AsCall().FunctionName() == operators.LogicalNot {
-		if p.negated, err = normal(parse, e.AsCall().Args()[0], tree.SourceInfo()); err != nil {
+		if p.negated, err = parser.Unparse(e.AsCall().Args()[0], tree.SourceInfo(), parser.EscapeIdentifiers(true)); err != nil {
 			return fmt.Errorf("the expression has no normal form: %w", err)
 		}
 	}
 	return nil
 }
 
-// normal is e as text. The unparser writes the negation of a zero as the literal
-// -0, which is read back as 0: such a text is read again until it stays the same.
-func normal(parse *parser.Parser, e ast.Expr, info *ast.SourceInfo) (string, error) {
-	text, err := parser.Unparse(e, info, parser.EscapeIdentifiers(true))
-	for err == nil && strings.Contains(text, "-0") {
-		again, errs := parse.Parse(common.NewTextSource(text))
-		if len(errs.GetErrors()) > 0 {
-			return "", errors.New(errs.ToDisplayString())
+// plainZeros writes the negation of the integer zero as the zero that it is. The
+// unparser would write it as -0, which is read back as the literal 0, whose text
+// is another: the same expression would have two normal forms.
+func plainZeros(tree *ast.AST) {
+	factory := ast.NewExprFactory()
+	plain := ast.NewExprVisitor(func(e ast.Expr) {
+		if e.Kind() != ast.CallKind || e.AsCall().FunctionName() != operators.Negate || len(e.AsCall().Args()) != 1 {
+			return
 		}
-		before := text
-		if text, err = parser.Unparse(again.Expr(), again.SourceInfo(), parser.EscapeIdentifiers(true)); text == before {
-			break
+		if arg := e.AsCall().Args()[0]; arg.Kind() == ast.LiteralKind && arg.AsLiteral() == types.IntZero {
+			e.SetKindCase(factory.NewLiteral(e.ID(), types.IntZero))
 		}
+	})
+	ast.PostOrderVisit(tree.Expr(), plain) // -(-(0)): the inner one first
+	for _, call := range tree.SourceInfo().MacroCalls() {
+		ast.PostOrderVisit(call, plain)
 	}
-	return text, err
 }
 
 // compilation is what complaints need to know.

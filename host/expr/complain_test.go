@@ -108,6 +108,20 @@ func TestNormal(t *testing.T) {
 	}
 }
 
+// What is not too long to be read has a normal form, though that may be longer.
+func TestNormalOfLong(t *testing.T) {
+	list := "[" + strings.Repeat("1,", 8000)
+	for src, end := range map[string]string{list + "'-0']": `, "-0"]`, list + "-0.5]": ", -0.5]", list + "-(-0)]": ", 0]"} {
+		p, err := places.Compile(src)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n := p.Normal(); len(n) <= expr.MaxLength || !strings.HasSuffix(n, end) {
+			t.Errorf("%d bytes, ending in %s", len(n), n[len(n)-10:])
+		}
+	}
+}
+
 func TestOpposite(t *testing.T) {
 	for _, c := range []struct {
 		a, b string

@@ -149,7 +149,8 @@ func (p *Program) Holds(ctx context.Context, vars map[string]document.Document) 
 func (p *Program) Source() string { return p.source }
 
 // Normal is the expression written in one way: two expressions that are parsed
-// as the same have the same Normal, whatever their space and brackets.
+// as the same have the same Normal, whatever their space and brackets. It may be
+// longer than [MaxLength], as it has spaces and escapes that nobody wrote.
 func (p *Program) Normal() string { return p.normal }
 
 // Uses reports whether the expression names the variable. A name that a loop
