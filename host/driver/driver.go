@@ -21,6 +21,12 @@
 // when step 4 is done, so that no node sees an answer that the journal does not
 // know of.
 //
+// A run that is carried on ([Session.Past]) is a machine to which all of its events
+// have been applied, without their commands. Its first fact is RunResumed, which
+// gives the commands for all that is open; then, before anything else, the timers
+// that are due fire. Seq and time go on from the last event. [Calls.Answered] gives
+// an attempt that begins again what it was answered before.
+//
 // So a step's success and the starts that it causes are stored together or not
 // at all, and nothing happens in the world that the journal does not know of.
 package driver
@@ -28,6 +34,7 @@ package driver
 import (
 	"context"
 	"errors"
+	"iter"
 
 	"github.com/chainrun/chainrun/host/document"
 	"github.com/chainrun/chainrun/host/event"
@@ -59,6 +66,10 @@ type Calls interface {
 	// attempt or the run is over, or cannot be recorded: the attempt ends with it.
 	// It may be over although the call was recorded: because of what it used up.
 	Record(ctx context.Context, c event.CapabilityAnswered) error
+	// Answered gives the calls of this attempt that were recorded before it began
+	// again, in order: they are not made, admitted or recorded again as long as what
+	// is asked is the same. Ordinals go on after the last of them.
+	Answered() []event.CapabilityAnswered
 	// Partial shows a part of an answer to whoever watches. It may drop it. Unlike
 	// the others it may be called from several goroutines at once.
 	Partial(p event.Partial)
@@ -70,7 +81,8 @@ type Observer func(event.Event)
 
 // Driver carries out runs. Safe for concurrent use.
 type Driver interface {
-	// Carry starts a run and carries it out to its end. The error means that
+	// Carry starts a run, or goes on with one, and carries it out to its end. Of a run
+	// that has ended it gives the end, and does nothing. The error means that
 	// there is no end: chainrun could not do its work; or the run rests
 	// ([ErrWaiting]); or ctx was canceled with the cause [ErrInterrupted], which
 	// is then returned. Canceling ctx with any other cause cancels the run,
@@ -78,11 +90,15 @@ type Driver interface {
 	Carry(ctx context.Context, s Session) (event.RunFinished, error)
 }
 
-// Session is a run to be carried out. Plan, Run and Started are needed.
+// Session is a run to be carried out. Plan and Run are needed, and one of Started
+// and Past.
 type Session struct {
 	Plan    *plan.Plan
 	Run     string // its id
 	Started event.RunStarted
+	// Past is what the journal has of a run that is carried on, read once: all of its
+	// events, in order. Observers see only those that are new. nil: it is a new run.
+	Past    iter.Seq2[event.Event, error]
 	Observe []Observer
 	// Partial sees the parts of answers as they come, from the goroutines of the
 	// attempts: several at once. nil: nobody watches.

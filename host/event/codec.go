@@ -321,6 +321,8 @@ func (w *writer) body(body Body) {
 		w.text("timer", b.Timer)
 	case CancelRequested:
 		w.text("reason", b.Reason)
+	case RunResumed:
+		// It says nothing more.
 	case RunFinished:
 		w.text("status", string(b.Status))
 		if b.Failure != nil {

@@ -67,6 +67,7 @@ func TestEncodingIsWrittenDown(t *testing.T) {
 		},
 		{event.TimerFired{Timer: "retry/a/2"}, `"type":"timer_fired",…,"timer":"retry/a/2"`},
 		{event.CancelRequested{Reason: "enough"}, `"type":"cancel_requested",…,"reason":"enough"`},
+		{event.RunResumed{}, `"type":"run_resumed",…`},
 		{event.RunFinished{Status: event.Done, Output: document.MustParse(`[]`)}, `"type":"run_finished",…,"status":"done","output":[]`},
 		{
 			event.RunFinished{Status: event.Failed, Failure: &failure.Failure{Code: failure.Deadline, Message: "m"}},

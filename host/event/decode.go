@@ -215,6 +215,8 @@ func (r *reader) body() Body {
 		return TimerFired{Timer: take(r, "timer", &v.Timer)}
 	case TypeCancelRequested:
 		return CancelRequested{Reason: take(r, "reason", &v.Reason)}
+	case TypeRunResumed:
+		return RunResumed{}
 	case TypeRunFinished:
 		finished := RunFinished{
 			Status:  r.status(),

@@ -44,6 +44,7 @@ const (
 	TypeCapabilityAnswered Type = "capability_answered"
 	TypeCancelRequested    Type = "cancel_requested"
 	TypeTimerFired         Type = "timer_fired"
+	TypeRunResumed         Type = "run_resumed"
 	TypeRunFinished        Type = "run_finished"
 )
 
@@ -167,6 +168,11 @@ type CancelRequested struct {
 	Reason string
 }
 
+// RunResumed says that the run is carried on after the process that carried it out
+// had stopped. The attempts under way begin again, under their own numbers, with
+// their recorded times and answers.
+type RunResumed struct{}
+
 // Status is how a run ended.
 type Status string
 
@@ -218,6 +224,9 @@ func (TimerFired) Type() Type { return TypeTimerFired }
 func (CancelRequested) Type() Type { return TypeCancelRequested }
 
 // Type implements [Body].
+func (RunResumed) Type() Type { return TypeRunResumed }
+
+// Type implements [Body].
 func (RunFinished) Type() Type { return TypeRunFinished }
 
 func (RunStarted) fact()         {}
@@ -231,4 +240,5 @@ func (SignalReceived) fact()     {}
 func (CapabilityAnswered) fact() {}
 func (TimerFired) fact()         {}
 func (CancelRequested) fact()    {}
+func (RunResumed) fact()         {}
 func (RunFinished) fact()        {}

@@ -159,7 +159,7 @@ func (f *folder) apply(e event.Event) {
 		s := f.step(b.Step, b.Node, e.Time)
 		s.Usage = s.Usage.Plus(b.Usage)
 		f.view.Usage = f.view.Usage.Plus(b.Usage)
-	case event.TimerFired, event.CancelRequested, event.SignalReceived:
+	case event.TimerFired, event.CancelRequested, event.SignalReceived, event.RunResumed:
 		// They show in what follows.
 	}
 }

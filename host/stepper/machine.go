@@ -27,6 +27,7 @@ type Machine struct {
 	due      []due            // in canonical order
 	active   map[string]*step // begun and not through, by id
 	touched  []*step          // with others inside of which one is through
+	broken   []*step          // with an attempt that was interrupted too often, in canonical order
 	idle     []*step          // elements inside of which there may be no attempt, in canonical order
 	timers   map[string]timer
 	answered map[string]bool // waits that have got their signal
@@ -127,6 +128,9 @@ func (m *Machine) apply(e event.Event) error {
 	case event.CancelRequested:
 		m.cancel(body)
 		return nil
+	case event.RunResumed:
+		m.resumed()
+		return nil
 	default:
 		return errors.New("nothing led to it")
 	}
@@ -145,6 +149,9 @@ func (m *Machine) settleDebt(e event.Event) error {
 	case event.AttemptSucceeded:
 		m.commit(o.step, body.Output)
 	case event.AttemptFailed:
+		if o.step.running { // it was interrupted too often
+			return m.attemptFailed(body, e.Time)
+		}
 		m.fail(o.step, body.Failure, o.step.input)
 	case event.StepSkipped:
 		m.skipped(o.due)
@@ -234,6 +241,8 @@ func (m *Machine) startRun(e event.RunStarted) error {
 func (m *Machine) next() {
 	for m.owed == nil {
 		switch {
+		case len(m.broken) > 0:
+			m.giveUp()
 		case len(m.touched) > 0 && (len(m.due) == 0 || m.touched[0].place.before(m.due[0].mark.place)):
 			s := m.touched[0]
 			m.touched = m.touched[1:]

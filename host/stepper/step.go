@@ -30,6 +30,7 @@ type step struct {
 	at       time.Time // of the last attempt
 	running  bool      // an attempt is under way; else the step waits for another
 	aborted  failure.Code
+	stops    int          // of the host, in the middle of the last attempt
 	refused  failure.Code // of the last attempt that failed
 	overdue  bool         // its deadline has passed
 	spending spending     // on capabilities
@@ -193,7 +194,7 @@ func (s *step) name(number int) event.Attempt {
 func (m *Machine) attemptStarted(o *owed, now time.Time) {
 	s := o.step
 	s.attempt++
-	s.at = now
+	s.at, s.stops = now, 0
 	s.spending.newAttempt()
 	if s.attempt == 1 {
 		m.under(s)

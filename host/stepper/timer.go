@@ -2,8 +2,6 @@ package stepper
 
 import (
 	"fmt"
-	"maps"
-	"slices"
 	"strconv"
 	"time"
 
@@ -126,29 +124,4 @@ func (s *step) overdueFailure() failure.Failure {
 	f := s.failed(failure.Timeout, text)
 	f.Attempt = s.attempt
 	return f
-}
-
-// Open gives what a run still waits for between two batches: an Invoke for each
-// attempt under way, in canonical order, then a Wake for each timer, by name. It is what
-// a driver carries out after it has made a machine again from a journal. Used of
-// such an Invoke is without the attempt's own answers: they are the events
-// CapabilityAnswered of the journal since its AttemptStarted, and the next of its
-// calls has the ordinal after theirs.
-func (m *Machine) Open() []Command {
-	if m.done {
-		return nil
-	}
-	var open []Command
-	for _, s := range m.inOrder() {
-		if s.running {
-			open = append(open, m.invoke(s))
-		}
-		if s.aborted != "" {
-			open = append(open, Abort{Attempt: s.name(s.attempt), Cause: s.aborted})
-		}
-	}
-	for _, name := range slices.Sorted(maps.Keys(m.timers)) {
-		open = append(open, Wake{Timer: name, At: m.timers[name].at})
-	}
-	return open
 }

@@ -29,6 +29,8 @@ type world struct {
 	input document.Document
 	// cancelAt asks the run to stop; 0: nobody does.
 	cancelAt time.Duration
+	// stops are when the host stops, and resumes the run at once.
+	stops []time.Duration
 	// signals are sent to steps that wait.
 	signals []scenario.Signal
 
@@ -53,6 +55,7 @@ type pending struct {
 	outcome *event.Outcome
 	timer   string
 	cancel  bool
+	stop    bool
 	signal  *scenario.Signal
 	call    *call
 }
@@ -97,6 +100,8 @@ func (w *world) carryOn(tb rapid.TB) event.RunFinished {
 			w.commit(tb, p.at, p.call.Answered(p.call.by, p.call.ordinal, admitted))
 		case p.cancel:
 			w.commit(tb, p.at, event.CancelRequested{Reason: scenario.CancelReason})
+		case p.stop:
+			w.resume(tb, p.at)
 		case p.signal != nil:
 			if err := w.machine.CheckSignal(p.signal.Step, p.signal.Document); err != nil {
 				tb.Fatal(err)
@@ -113,11 +118,25 @@ func (w *world) carryOn(tb rapid.TB) event.RunFinished {
 	return end
 }
 
-// await puts the signals that come after a time among what will happen.
+// resume makes the machine again from its events, in another process.
+func (w *world) resume(tb rapid.TB, at time.Time) {
+	tb.Helper()
+	w.machine = w.folded(tb, len(w.events))
+	w.pending = slices.DeleteFunc(w.pending, func(p pending) bool { return p.outcome != nil || p.call != nil || p.timer != "" })
+	w.commit(tb, at, event.RunResumed{})
+}
+
+// await puts the signals and the stops that come after a time among what will
+// happen.
 func (w *world) await(after time.Time) {
 	for _, s := range w.signals {
 		if at := epoch.Add(s.At); at.After(after) {
 			w.wait(pending{at: at, signal: &s})
+		}
+	}
+	for _, s := range w.stops {
+		if at := epoch.Add(s); at.After(after) {
+			w.wait(pending{at: at, stop: true})
 		}
 	}
 }
@@ -221,12 +240,12 @@ func (w *world) checkFolding(tb rapid.TB) {
 		if w.cancelAt > 0 && epoch.Add(w.cancelAt).After(at) {
 			again.wait(pending{at: epoch.Add(w.cancelAt), cancel: true})
 		}
-		again.signals = w.signals
+		again.signals, again.stops = w.signals, w.stops
 		again.await(at)
 		for _, c := range m.Open() {
 			from := at
 			if c, ok := c.(stepper.Invoke); ok {
-				from = c.Time // the outcome comes when it would have come
+				from = began(w.events[:n], c) // the outcome comes when it would have come
 			}
 			again.do(from, c)
 		}
@@ -235,6 +254,17 @@ func (w *world) checkFolding(tb rapid.TB) {
 			tb.Fatalf("resumed after event %d:\n%s\nin one go:\n%s", n, lines(got), lines(want))
 		}
 	}
+}
+
+// began is when an attempt under way began, or began again.
+func began(events []event.Event, c stepper.Invoke) time.Time {
+	at := c.Time
+	for _, e := range events {
+		if _, ok := e.Body.(event.RunResumed); ok && e.Time.After(at) {
+			at = e.Time
+		}
+	}
+	return at
 }
 
 // plain makes events comparable.

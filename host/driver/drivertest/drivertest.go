@@ -59,10 +59,11 @@ func carryOut(t *testing.T, s *scenario.Scenario, open Open) {
 	started := event.RunStarted{Graph: g.Name, Plan: "sha256:plan", Input: s.Script.Input}
 	signals := make(chan driver.Signal)
 	sent := send(t, s.Script.Signals, signals)
-	end, err := d.Carry(ctx, driver.Session{
+	session := driver.Session{
 		Plan: &plan.Plan{Graph: g, Digest: started.Plan}, Run: "run", Started: started, Signals: signals,
 		Observe: []driver.Observer{func(e event.Event) { seen = append(seen, e) }},
-	})
+	}
+	end, err := stopped(ctx, d, j, session, s.Script.Stops)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -87,6 +88,24 @@ func carryOut(t *testing.T, s *scenario.Scenario, open Open) {
 	if last, ok := stored[len(stored)-1].Body.(event.RunFinished); !ok || last.Status != end.Status || !last.Output.Equal(end.Output) {
 		t.Errorf("the run gave %+v, its last event is %+v", end, stored[len(stored)-1])
 	}
+}
+
+// stopped carries a run out; at each of some times after its start the host stops,
+// and resumes it.
+func stopped(ctx context.Context, d driver.Driver, j journal.Journal, s driver.Session, stops []time.Duration) (event.RunFinished, error) {
+	begin := time.Now()
+	for _, at := range stops {
+		host, stop := context.WithCancelCause(ctx)
+		timer := time.AfterFunc(time.Until(begin.Add(at)), func() { stop(driver.ErrInterrupted) })
+		end, err := d.Carry(host, s)
+		timer.Stop()
+		stop(nil)
+		if !errors.Is(err, driver.ErrInterrupted) {
+			return end, err
+		}
+		s.Past = j.Events(ctx, s.Run)
+	}
+	return d.Carry(ctx, s)
 }
 
 // send sends signals at their times.
@@ -124,6 +143,9 @@ func (v invoker) Invoke(ctx context.Context, _ *plan.Plan, c stepper.Invoke, cal
 	begin := time.Now()
 	o, took := v.script.Invoke(c)
 	for i, call := range v.script.Calls(c.Attempt) {
+		if i < len(calls.Answered()) {
+			continue
+		}
 		if err := ask(ctx, begin, calls, call, c.Attempt, i+1); err != nil {
 			return event.Outcome{}, err
 		}

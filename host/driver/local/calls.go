@@ -17,6 +17,7 @@ import (
 type calls struct {
 	r    *run
 	name event.Attempt
+	past []event.CapabilityAnswered
 	// ctx is the attempt's: it ends when the run no longer wants its outcome, when
 	// the outcome is there, and when the run closes.
 	ctx context.Context //nolint:containedctx // the attempt is the call
@@ -51,6 +52,9 @@ func (c *calls) Record(ctx context.Context, fact event.CapabilityAnswered) error
 	_, err := c.ask(ctx, fact)
 	return err
 }
+
+// Answered implements [driver.Calls].
+func (c *calls) Answered() []event.CapabilityAnswered { return c.past }
 
 // Partial implements [driver.Calls].
 func (c *calls) Partial(p event.Partial) {

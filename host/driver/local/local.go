@@ -94,10 +94,11 @@ func (d *Driver) Carry(ctx context.Context, s driver.Session) (event.RunFinished
 	if err := interrupted(ctx); err != nil {
 		return event.RunFinished{}, err
 	}
-	if s.Started.Parallel == 0 {
-		s.Started.Parallel = cap(d.places)
+	begin := r.start
+	if s.Past != nil {
+		begin = r.resume
 	}
-	if err := r.commit(s.Started); err != nil {
+	if err := begin(); err != nil {
 		return event.RunFinished{}, err
 	}
 	return r.drive(ctx)

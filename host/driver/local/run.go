@@ -34,6 +34,9 @@ type run struct {
 	last     time.Time
 	finished event.RunFinished
 
+	// answered are the calls of the attempts that are to begin again, see resume.
+	answered map[event.Attempt][]event.CapabilityAnswered
+
 	waiting  []stepper.Invoke // attempts that have no place yet
 	dropped  []event.Attempt  // of those, the ones that are wanted no more
 	attempts map[event.Attempt]*attempt
@@ -245,10 +248,12 @@ func (r *run) carryOut(c stepper.Command) {
 func (r *run) begin() {
 	c := r.waiting[0]
 	r.waiting = r.waiting[1:]
+	answered := r.answered[c.Attempt]
+	delete(r.answered, c.Attempt)
 	ctx, cancel := context.WithCancelCause(r.ctx)
 	r.attempts[c.Attempt] = &attempt{ctx, cancel}
 	r.workers.Go(func() {
-		o, err := r.invoker.Invoke(ctx, r.s.Plan, c, &calls{r, c.Attempt, ctx})
+		o, err := r.invoker.Invoke(ctx, r.s.Plan, c, &calls{r, c.Attempt, answered, ctx})
 		<-r.d.places
 		o.Attempt = c.Attempt
 		r.results <- result{o, err}

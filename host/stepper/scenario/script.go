@@ -17,6 +17,7 @@ import (
 //
 //	input JSON                  the run's input; {} else
 //	cancel @TIME                somebody asks the run to stop
+//	stop @TIME                  the host stops, and resumes the run at once
 //	signal STEP @TIME = JSON    somebody answers a step that waits
 //	WHO = JSON                  the output
 //	WHO ! {"code": …}           the failure, as package failure writes it
@@ -33,6 +34,10 @@ type Script struct {
 	Input document.Document
 	// CancelAt is when the run is asked to stop, after its start; 0: never.
 	CancelAt time.Duration
+
+	// Stops are when the host stops, after the run's start, and resumes the run at
+	// once, in the order of the script.
+	Stops []time.Duration
 
 	// Signals are what is sent to steps that wait, in the order of the script.
 	Signals []Signal
@@ -113,6 +118,9 @@ func (s *Script) read(line string) (err error) {
 	switch {
 	case who == "cancel" && timed && i == len(line):
 		s.CancelAt = a.took
+		return nil
+	case who == "stop" && timed && i == len(line):
+		s.Stops = append(s.Stops, a.took)
 		return nil
 	case i == len(line):
 		return errors.New("it says nothing")

@@ -77,6 +77,8 @@ func fact(body event.Body) string {
 		return "timer " + b.Timer
 	case event.CancelRequested:
 		return "cancel requested: " + b.Reason
+	case event.RunResumed:
+		return "run resumed"
 	case event.RunFinished:
 		if f := b.Failure; f != nil && f.Step != "" {
 			return fmt.Sprintf("run %s: %s: %s", b.Status, f.Step, reason(*f))

@@ -125,8 +125,8 @@ func (c *Case) Started() event.RunStarted {
 	return event.RunStarted{Graph: c.Graph.Name, Plan: planned, Input: c.Input, Seed: event.Seed{byte(c.Seed)}}
 }
 
-// crash throws the machine away, folds another from the events, and takes up
-// again what that one says is open.
+// crash throws the machine away, folds another from the events, and resumes the
+// run with that one.
 func (w *world) crash() error {
 	now := w.events[len(w.events)-1].Time
 	w.machine = stepper.New(w.graph)
@@ -137,12 +137,8 @@ func (w *world) crash() error {
 	}
 	w.pending = slices.DeleteFunc(w.pending, func(p pending) bool { return !p.cancel })
 	w.crowd = map[string]map[string]int{}
-	for _, c := range w.machine.Open() {
-		w.do(now, c)
-	}
 	w.asked = map[string]bool{}
-	w.answer(now)
-	return nil
+	return w.commit(now, event.RunResumed{})
 }
 
 // answer sends a signal to those who began to wait.

@@ -127,7 +127,7 @@ func (t *tracker) apply(e event.Event) (*shown, bool) {
 		s := t.step(b.Step, e.Time)
 		s.status = "skipped"
 		return s, true
-	case event.RunStarted, event.RunFinished, event.TimerFired, event.CancelRequested:
+	case event.RunStarted, event.RunFinished, event.TimerFired, event.CancelRequested, event.RunResumed:
 	}
 	return nil, false
 }
@@ -159,7 +159,7 @@ func (t *tracker) element(e event.Event) (*shown, bool) {
 			s.add(b.Usage)
 			return s, true
 		}
-	case event.RunStarted, event.RunFinished, event.TimerFired, event.CancelRequested:
+	case event.RunStarted, event.RunFinished, event.TimerFired, event.CancelRequested, event.RunResumed:
 	}
 	foreach, element, ok := strings.Cut(id, "#")
 	if !ok {
