@@ -171,9 +171,21 @@ func (a *app) run(name string, f runFlags) error {
 	}
 	r, err := h.Run(ctx, g, input, append(runOptions, tapes...)...)
 	p.close()
-	if failed := finish(r); failed != nil {
-		return failed
+	unkept := finish(r)
+	err = a.conclude(name, r, err, f)
+	switch {
+	case unkept == nil:
+		return err
+	case err == nil:
+		return unkept
 	}
+	fmt.Fprintf(a.Err, "chainrun: %v\n", unkept) // the run's own end is the exit code
+	return err
+}
+
+// conclude says what came of a run: of one that never began (nil), was
+// interrupted, waits or has ended.
+func (a *app) conclude(name string, r *host.Run, err error, f runFlags) error {
 	var refused *host.InputError
 	switch {
 	case errors.As(err, &refused):

@@ -4,7 +4,6 @@ package cli
 
 import (
 	"context"
-	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -38,7 +37,7 @@ func openStore(ctx context.Context, graphFile, path string) (store, io.Closer, e
 	}
 	s, err := sqlite.Open(ctx, path, sqlite.Options{})
 	if err != nil {
-		return nil, nil, fmt.Errorf("opening the store %s: %w", path, err)
+		return nil, nil, usagef("%w; --store PATH names another file, --store memory keeps nothing", err)
 	}
 	return s, s, nil
 }

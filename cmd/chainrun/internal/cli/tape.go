@@ -21,9 +21,13 @@ type recording struct {
 }
 
 func newRecording(to, graph string) (*recording, error) {
+	// A folder, or a device, is not to be found out when the models were paid.
+	if there, err := os.Stat(to); err == nil && !there.Mode().IsRegular() {
+		return nil, usagef("--record: %s is there, and is no file", to)
+	}
 	f, err := os.CreateTemp(filepath.Dir(to), "."+filepath.Base(to)+"-*")
 	if err != nil {
-		return nil, fmt.Errorf("--record: %w", err)
+		return nil, usagef("--record: %w", err)
 	}
 	return &recording{to: to, file: f, Writer: cassette.NewWriter(f, graph)}, nil
 }
