@@ -39,6 +39,8 @@ const (
 	maxBytes     = 256 << 20
 	maxLineBytes = event.MaxEncodedBytes
 	maxCalls     = 1_000_000
+	// maxLineDepth leaves a document of the largest depth its room.
+	maxLineDepth = document.DefaultDepth + 8
 )
 
 // header is the first line.
@@ -196,7 +198,7 @@ func Read(r io.Reader) (*Cassette, error) {
 
 func (c *Cassette) read(n int, text []byte) error {
 	// Strict, as every document is: no key twice, no invalid UTF-8.
-	if _, err := document.Parse(text, document.Limits{Bytes: maxLineBytes}); err != nil {
+	if _, err := document.Parse(text, document.Limits{Bytes: maxLineBytes, Depth: maxLineDepth}); err != nil {
 		return err
 	}
 	d := json.NewDecoder(bytes.NewReader(text))
@@ -238,11 +240,16 @@ func (c *Cassette) read(n int, text []byte) error {
 	// The lines share one buffer.
 	l.Request, l.Answer = clone(l.Request), clone(l.Answer)
 	if l.AnswerText != "" {
-		d, err := document.Parse([]byte(l.AnswerText), document.Limits{})
+		d, err := document.Parse([]byte(l.AnswerText), document.Limits{Bytes: maxLineBytes})
 		if err != nil {
 			return fmt.Errorf("answer_text: %w", err)
 		}
 		l.Answer, l.AnswerText = d, ""
+	}
+	for _, d := range []document.Document{l.Request, l.Answer} {
+		if err := d.Within(document.Limits{Bytes: maxLineBytes}); err != nil {
+			return err
+		}
 	}
 	c.calls[at] = l.line
 	return nil

@@ -78,6 +78,29 @@ func TestRoundTrip(t *testing.T) {
 	}
 }
 
+// The deepest documents come back too, and no deeper ones.
+func TestDeepest(t *testing.T) {
+	nested := func(n int) string { return strings.Repeat("[", n) + strings.Repeat("]", n) }
+	const most = document.DefaultDepth
+	for _, answer := range []string{nested(most), "[ " + nested(most-1) + "]"} {
+		one := call("a", 1, 1, nested(most))
+		one.Answer, one.Usage.Calls = document.MustParse(answer), 1
+		c, err := cassette.Read(strings.NewReader(record(t, one)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := c.Answer(call("a", 1, 1, nested(most))); err != nil || string(got.Answer.Bytes()) != answer {
+			t.Errorf("%.20s…, %v", got.Answer, err)
+		}
+	}
+	for _, member := range []string{`"request":` + nested(most+1), `"answer":` + nested(most+1), `"answer_text":"` + nested(most+1) + `"`} {
+		text := `{"chainrun_cassette":1}` + "\n" + `{"step":"a","attempt":1,"ordinal":1,"capability":"c","method":"m",` + member + `,"usage":{}}`
+		if _, err := cassette.Read(strings.NewReader(text)); err == nil || !strings.Contains(err.Error(), "line 2") {
+			t.Errorf("%.20s…: %v", member, err)
+		}
+	}
+}
+
 // A question that was not recorded is an error that shows the difference.
 func TestDiverged(t *testing.T) {
 	recorded := call("a", 1, 1, `{"model":"m","messages":[{"role":"user","content":"hello"}],"a/b":1}`)
