@@ -50,10 +50,15 @@ vuln: ## known vulnerabilities, where the database can be reached
 	@GOFLAGS= go run $(GOVULNCHECK) ./... || { [ $$? -eq 3 ] && exit 1; echo "govulncheck: the database cannot be reached from here; not checked"; }
 
 FUZZTIME ?= 10s
+# Go before 1.27 may report the end of FUZZTIME itself as a failure, on a busy
+# machine (go.dev/issue/75804). That, and nothing that a target found, is let pass.
 fuzz: ## every fuzz target for FUZZTIME (10s)
-	@for pkg in $$(go list ./...); do \
+	@said=$$(mktemp); trap 'rm -f "$$said"' EXIT; \
+	for pkg in $$(go list ./...); do \
 	  for f in $$(go test -list '^Fuzz' $$pkg | grep '^Fuzz' || true); do \
-	    echo "== $$pkg $$f"; go test -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x $$pkg; \
+	    echo "== $$pkg $$f"; \
+	    go test -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x $$pkg 2>&1 | tee "$$said" || \
+	      { grep -A1 "^--- FAIL: $$f " "$$said" | grep -qx '    context deadline exceeded' && ! grep -q 'Failing input' "$$said"; }; \
 	  done; \
 	done
 
