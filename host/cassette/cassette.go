@@ -37,7 +37,7 @@ const Version = 1
 
 const (
 	maxBytes     = 256 << 20
-	maxLineBytes = event.MaxEncodedBytes
+	maxLineBytes = event.MaxEncodedBytes + document.DefaultBytes // an answer_text is up to twice its answer
 	maxCalls     = 1_000_000
 	// maxLineDepth leaves a document of the largest depth its room.
 	maxLineDepth = document.DefaultDepth + 8
