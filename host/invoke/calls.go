@@ -55,6 +55,7 @@ type calls struct {
 	n *plan.Node
 	r Request
 
+	past     []event.CapabilityAnswered // that are still to be asked again, see recall
 	ordinal  int
 	equal    map[string]int          // how often each request was made
 	used     map[string]*event.Usage // by capability, over all attempts of the step
@@ -70,7 +71,7 @@ func newCalls(v *Invoker, p *plan.Plan, n *plan.Node, r Request) *calls {
 	if r.Calls == nil {
 		r.Calls = unrecorded{}
 	}
-	return &calls{v: v, p: p, n: n, r: r}
+	return &calls{v: v, p: p, n: n, r: r, past: r.Calls.Answered()}
 }
 
 // answer implements [sandbox.Call.Host].
@@ -114,7 +115,10 @@ type call struct {
 	most  int    // bytes of an answer
 	made  bool   // it was admitted: it counts
 	sent  int64  // bytes of the request
-	err   error  // chainrun itself could not do its work
+	// recalled says that it was answered, and recorded, before the attempt began
+	// again.
+	recalled bool
+	err      error // chainrun itself could not do its work
 }
 
 // prepare looks whether the call may be made, and by what it is answered.
@@ -129,12 +133,23 @@ func (c *calls) prepare(ctx context.Context, asked sandbox.HostCall) (*call, err
 		refused = c.limits(grant, len(asked.Payload))
 	}
 	if refused != nil {
-		one.fact.Failure = refused
+		if !c.recall(one, false) {
+			one.fact.Failure = refused
+		}
 		return one, nil
 	}
 	one.sent = int64(len(asked.Payload))
 	one.fact.Usage = event.Usage{Calls: 1, Bytes: one.sent}
 	one.fact.Key = c.key(one.fact)
+	request := one.fact.Request
+	if c.recall(one, true) {
+		used := c.usage(asked.Capability)
+		*used = used.Plus(event.Usage{Calls: 1, Bytes: one.sent})
+		return one, c.retell(ctx, one, grant, capability.Call{
+			Method: asked.Method, Request: request, Grant: grant.Own, Key: one.fact.Key,
+			Caller: c.caller(one.fact.Ordinal), Secrets: c.r.Scope.secrets(c.p), Left: left(grant.Limits, *used),
+		})
+	}
 	if c.r.Scope.Answers != nil {
 		recorded, err := c.r.Scope.Answers.Answer(c.redacted(one.fact))
 		if err != nil {
@@ -241,7 +256,7 @@ func (one *call) carryOut(ctx context.Context) {
 // conclude records a call and gives what the node gets to see of it.
 func (c *calls) conclude(ctx context.Context, one *call) (sandbox.HostAnswer, error) {
 	over := context.Cause(ctx) // the sandbox knows, too
-	if errors.Is(ctx.Err(), context.DeadlineExceeded) && one.made {
+	if errors.Is(ctx.Err(), context.DeadlineExceeded) && one.made && !one.recalled {
 		// It may have reached the world: it counts for the attempts to come.
 		one.err, one.fact.Answer = nil, document.Document{}
 		one.fact.Failure = &failure.Failure{
@@ -255,9 +270,11 @@ func (c *calls) conclude(ctx context.Context, one *call) (sandbox.HostAnswer, er
 		return sandbox.HostAnswer{}, one.err
 	}
 	c.count(one)
-	one.fact = c.redacted(one.fact)
-	if err := c.r.Calls.Record(ctx, one.fact); err != nil {
-		return sandbox.HostAnswer{}, err
+	if !one.recalled {
+		one.fact = c.redacted(one.fact)
+		if err := c.r.Calls.Record(ctx, one.fact); err != nil {
+			return sandbox.HostAnswer{}, err
+		}
 	}
 	c.last = one.fact.Failure
 	if f := one.fact.Failure; f != nil && f.Code == failure.Timeout {
