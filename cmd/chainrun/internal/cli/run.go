@@ -158,10 +158,7 @@ func (a *app) run(name string, f runFlags) error {
 		}
 	}
 
-	runOptions := []host.RunOption{host.WithObserver(p.event)}
-	if f.events {
-		runOptions = append(runOptions, host.WithPartials(p.partial))
-	}
+	runOptions := []host.RunOption{host.WithObserver(p.event), host.WithPartials(p.partial)}
 	if f.seed != "" {
 		runOptions = append(runOptions, host.WithSeed(sha256.Sum256([]byte(f.seed))))
 	}

@@ -41,7 +41,7 @@ func (r *recording) keep() error {
 	}
 	if err != nil {
 		_ = os.Remove(r.file.Name())
-		return fmt.Errorf("--record: %w", err)
+		return &exitError{exitInternal, fmt.Errorf("--record: %w", err)} // no graph is to blame for a full disk
 	}
 	return nil
 }
