@@ -2,6 +2,9 @@ package simulate_test
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -11,6 +14,7 @@ import (
 	"github.com/chainrun/chainrun/host/driver/local"
 	"github.com/chainrun/chainrun/host/event"
 	"github.com/chainrun/chainrun/host/failure"
+	"github.com/chainrun/chainrun/host/journal"
 	"github.com/chainrun/chainrun/host/journal/memory"
 	"github.com/chainrun/chainrun/host/plan"
 	"github.com/chainrun/chainrun/host/stepper"
@@ -27,14 +31,19 @@ func TestLocalDriver(t *testing.T) {
 		}
 		for _, parallel := range []int{1, 3, 100} {
 			synctest.Test(t, func(t *testing.T) {
-				events := carried(t, c, parallel)
+				events := carried(t, c, parallel, 0)
 				report(t, c.Compare(events))
+				crashed := carried(t, c, parallel, stepper.MaxInterruptions-1)
+				report(t, c.Compare(crashed))
+				if text := repeated(crashed); text != "" {
+					t.Errorf("seed %d, %d at once: %s", seed, parallel, text)
+				}
 				undo := c.Limit(simulate.Spent(events))
 				if undo == nil {
 					return
 				}
 				defer undo()
-				if text, _ := c.Budgets(carried(t, c, parallel)); text != "" {
+				if text, _ := c.Budgets(carried(t, c, parallel, 2)); text != "" {
 					t.Errorf("seed %d, %d at once: with budgets: %s", seed, parallel, text)
 				}
 			})
@@ -42,43 +51,73 @@ func TestLocalDriver(t *testing.T) {
 	}
 }
 
-// carried gives the events of a run by the local driver, whose waits are
-// answered after a while.
-func carried(t *testing.T, c *simulate.Case, parallel int) (events []event.Event) {
-	t.Helper()
-	j := memory.New()
-	d := local.New(local.Config{Invoker: invoker{c, uint64(parallel)}, Journal: j, Parallel: parallel})
-	started := c.Started()
-	var senders sync.WaitGroup
-	over := make(chan struct{})
-	signals := make(chan driver.Signal)
-	answer := func(e event.Event) {
-		b, ok := e.Body.(event.AttemptStarted)
-		if !ok || !c.Waits(b.Node) {
-			return
+// repeated says which step was begun again after it had been committed; "": none.
+func repeated(events []event.Event) string {
+	began, over := map[event.Attempt]bool{}, map[string]bool{}
+	for _, e := range events {
+		switch b := e.Body.(type) {
+		case event.AttemptStarted:
+			if began[b.Attempt] || over[b.Step] {
+				return fmt.Sprintf("attempt %v began twice, or after its step was over", b.Attempt)
+			}
+			began[b.Attempt] = true
+		case event.AttemptSucceeded:
+			if over[b.Step] {
+				return fmt.Sprintf("step %s was committed twice", b.Step)
+			}
+			over[b.Step] = true
+		default:
 		}
-		senders.Go(func() {
-			timer := time.NewTimer(c.Took(uint64(parallel), b.Attempt))
-			defer timer.Stop()
-			select {
-			case <-timer.C:
-			case <-over:
-				return
-			}
-			select {
-			case signals <- driver.Signal{Step: b.Step, Document: c.Answer(b.Step), Done: func(error) {}}:
-			case <-over:
-			}
-		})
 	}
-	_, err := d.Carry(t.Context(), driver.Session{
-		Plan: &plan.Plan{Graph: c.Graph, Digest: started.Plan}, Run: "run", Started: started,
-		Signals: signals, Observe: []driver.Observer{answer},
-	})
-	close(over)
-	senders.Wait()
-	if err != nil {
-		t.Fatalf("seed %d: %v", c.Seed, err)
+	return ""
+}
+
+// frail is a journal whose process is lost at some of its appends: before they are
+// stored, or after, when nobody is told any more.
+type frail struct {
+	*memory.Journal
+	luck    *rand.Rand
+	crashes int // that are left
+	lost    bool
+}
+
+var errLost = errors.New("the process is lost")
+
+// Append implements [journal.Journal].
+func (j *frail) Append(ctx context.Context, events ...event.Event) error {
+	if j.lost {
+		return errLost
+	}
+	if j.crashes > 0 && j.luck.IntN(8) == 0 {
+		j.crashes--
+		j.lost = true
+		// An append that was to start the run is not tried: without it there is none.
+		if events[0].Seq == 1 || j.luck.IntN(2) == 0 {
+			if err := j.Journal.Append(ctx, events...); err != nil {
+				return err
+			}
+		}
+		return errLost
+	}
+	return j.Journal.Append(ctx, events...)
+}
+
+// carried gives the events of a run by the local driver, whose waits are
+// answered after a while, and which is lost and resumed a number of times.
+func carried(t *testing.T, c *simulate.Case, parallel, crashes int) (events []event.Event) {
+	t.Helper()
+	j := &frail{Journal: memory.New(), crashes: crashes, luck: rand.New(rand.NewPCG(c.Seed, uint64(parallel)))}
+	s := driver.Session{Run: "run", Started: c.Started()}
+	for {
+		err := carry(t, c, parallel, j, s)
+		if err == nil {
+			break
+		}
+		if !errors.Is(err, errLost) {
+			t.Fatalf("seed %d: %v", c.Seed, err)
+		}
+		j.lost = false
+		s.Past = j.Events(t.Context(), "run")
 	}
 	for e, err := range j.Events(t.Context(), "run") {
 		if err != nil {
@@ -87,6 +126,48 @@ func carried(t *testing.T, c *simulate.Case, parallel int) (events []event.Event
 		events = append(events, e)
 	}
 	return events
+}
+
+// carry carries a run out, or carries it on, until its end or a crash.
+func carry(t *testing.T, c *simulate.Case, parallel int, j journal.Journal, s driver.Session) error {
+	t.Helper()
+	d := local.New(local.Config{Invoker: invoker{c, uint64(parallel)}, Journal: j, Parallel: parallel})
+	var senders sync.WaitGroup
+	over := make(chan struct{})
+	signals := make(chan driver.Signal)
+	answer := func(a event.Attempt) {
+		senders.Go(func() {
+			timer := time.NewTimer(c.Took(uint64(parallel), a))
+			defer timer.Stop()
+			select {
+			case <-timer.C:
+			case <-over:
+				return
+			}
+			select {
+			case signals <- driver.Signal{Step: a.Step, Document: c.Answer(a.Step), Done: func(error) {}}:
+			case <-over:
+			}
+		})
+	}
+	see := func(e event.Event) {
+		if b, ok := e.Body.(event.AttemptStarted); ok && c.Waits(b.Node) {
+			answer(b.Attempt)
+		}
+	}
+	s.Plan, s.Signals, s.Observe = &plan.Plan{Graph: c.Graph, Digest: s.Started.Plan}, signals, []driver.Observer{see}
+	if s.Past != nil {
+		for e, err := range s.Past {
+			if err != nil {
+				t.Fatal(err)
+			}
+			see(e) // a signal that nobody took is sent again
+		}
+	}
+	_, err := d.Carry(t.Context(), s)
+	close(over)
+	senders.Wait()
+	return err
 }
 
 // invoker does what the nodes of a case do.
@@ -98,7 +179,10 @@ type invoker struct {
 // Invoke implements driver.Invoker.
 func (v invoker) Invoke(ctx context.Context, _ *plan.Plan, c stepper.Invoke, calls driver.Calls) (event.Outcome, error) {
 	begin := time.Now()
-	for _, call := range v.Calls(v.schedule, c.Attempt) {
+	for i, call := range v.Calls(v.schedule, c.Attempt) {
+		if i < len(calls.Answered()) {
+			continue
+		}
 		if err := ask(ctx, begin, calls, call); err != nil {
 			return event.Outcome{}, err
 		}
