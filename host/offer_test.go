@@ -313,3 +313,22 @@ func TestOffersThatAreNone(t *testing.T) {
 		}
 	}
 }
+
+// A secret in the answer to a wait is taken out as one in the input is.
+func TestSecretInSignal(t *testing.T) {
+	h := newHost(t, host.WithSecrets(secrets{"TOKEN": "s3cr3t-t0ken"}), host.WithCapability("oracle",
+		oracle(func(context.Context, capability.Call) (capability.Answer, error) {
+			return capability.Answer{Document: document.Null()}, nil
+		})))
+	g := loadAsking(t, h, asking+"words = ['${secret:t}']\n[secrets.t]\nenv = 'TOKEN'\n[nodes.w]\nwait = true\n")
+	r, err := h.Run(t.Context(), g, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Signal(t.Context(), "w", "it is s3cr3t-t0ken"); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Wait(); err != nil || !strings.Contains(r.Output().String(), "it is [secret:t]") {
+		t.Errorf("%s, %v, %v", r.Output(), r.Failure(), err)
+	}
+}

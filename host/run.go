@@ -14,6 +14,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/chainrun/chainrun/host/capability/secret"
 	"github.com/chainrun/chainrun/host/document"
 	"github.com/chainrun/chainrun/host/driver"
 	"github.com/chainrun/chainrun/host/event"
@@ -25,8 +26,9 @@ import (
 // Run is one execution of a graph on one input. Its methods are safe for
 // concurrent use.
 type Run struct {
-	id    string
-	graph *graph.Graph
+	id     string
+	graph  *graph.Graph
+	redact *secret.Redactor // of what comes from outside while the run goes on
 
 	mu     sync.Mutex
 	grown  *sync.Cond
@@ -93,7 +95,7 @@ func (h *Host) Start(ctx context.Context, g *Graph, input any, options ...RunOpt
 	if c.seed != nil {
 		seed = *c.seed
 	}
-	r := &Run{id: c.id, graph: g.plan.Graph, done: make(chan struct{}), signals: make(chan driver.Signal)}
+	r := &Run{id: c.id, graph: g.plan.Graph, redact: open.redact, done: make(chan struct{}), signals: make(chan driver.Signal)}
 	r.grown = sync.NewCond(&r.mu)
 	started := event.RunStarted{Graph: g.Name(), Plan: g.Digest(), Input: d, Seed: seed}
 	observe := func(e event.Event) {

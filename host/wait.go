@@ -55,6 +55,7 @@ func (r *Run) Signal(ctx context.Context, step string, answer any) error {
 	if err != nil {
 		return fmt.Errorf("signal for step %q: %w", step, err)
 	}
+	d = r.redact.Document(d)
 	taken := make(chan error, 1)
 	over := &stepper.SignalError{Step: step, Text: "the run is over"}
 	select {
