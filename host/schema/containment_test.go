@@ -3,6 +3,7 @@ package schema
 import (
 	"encoding/json"
 	"flag"
+	"runtime"
 	"strconv"
 	"strings"
 	"testing"
@@ -295,6 +296,21 @@ func TestContainsIsBounded(t *testing.T) {
 	wide := compiled(t, `{"oneOf":[`+strings.Join(branches, ",")+`]}`)
 	Contains(compiled(t, `{"type":"object"}`), wide)
 	Contains(wide, compiled(t, `{"anyOf":[`+strings.Join(branches, ",")+`]}`))
+}
+
+// Numbers of a million digits are written in ten bytes: they are not expanded.
+func TestShapeOfHugeNumbers(t *testing.T) {
+	d := document.MustParse("[" + strings.Repeat("1e1000000,", 200) + "1e-1000000]")
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	shape := ValueShape(d)
+	runtime.ReadMemStats(&after)
+	if n := after.TotalAlloc - before.TotalAlloc; n > 4<<20 {
+		t.Errorf("%d bytes for a document of %d", n, len(d.Bytes()))
+	}
+	if v, _ := Compare(shape, compiled(t, `{"items":{"type":"string"}}`).Shape()); v != Incompatible {
+		t.Error(v)
+	}
 }
 
 // checks raises the number of cases, unless the command line says how many: a

@@ -327,8 +327,12 @@ func valueShape(v any) *Shape {
 		return TruthShape(v)
 	case json.Number:
 		a := full(document.KindNumber)
+		if isHuge(v) { // not to be expanded
+			a.loose = true
+			return single(a)
+		}
 		r, ok := new(big.Rat).SetString(string(v))
-		if ok && !isHuge(v) {
+		if ok {
 			a.least, a.most = r, r
 		} else {
 			a.loose = true
