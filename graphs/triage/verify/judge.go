@@ -70,7 +70,8 @@ func (f figures) String() string {
 	for _, v := range slices.Sorted(maps.Keys(f.violations)) {
 		fmt.Fprintf(&b, "  %4d  %s\n", f.violations[v], v)
 	}
-	fmt.Fprintf(&b, "tickets: %d at once, %d after feedback of the schema, %d after an invented one was refused\n", f.firstTry, f.repaired, f.mended)
+	fmt.Fprintf(&b, "well formed at the first answer %d, at the second %d, third %d, fourth %d\n", f.wellFormed[1], f.wellFormed[2], f.wellFormed[3], f.wellFormed[4])
+	fmt.Fprintf(&b, "true tickets: %d at once, %d after feedback of the schema, %d after an invented one was refused\n", f.firstTry, f.repaired, f.mended)
 	fmt.Fprintf(&b, "queues %v, of the people's %v\n", f.queues, f.why)
 	return b.String()
 }
@@ -92,6 +93,9 @@ func (f *figures) judge(m message, steps map[string][]line, i int) (filed, error
 			if !strings.HasSuffix(asked, "Subject: "+m.Subject+"\n"+m.Text) {
 				return to, fmt.Errorf("%s: attempt %d is about another message", step, call.Attempt)
 			}
+			if call.Attempt != n+1 {
+				return to, fmt.Errorf("%s: there is no answer of attempt %d; did it run out of time when it was recorded?", step, n+1)
+			}
 			if t != nil {
 				return to, fmt.Errorf("%s: attempt %d comes after a ticket that was well formed", step, call.Attempt)
 			}
@@ -108,6 +112,8 @@ func (f *figures) judge(m message, steps map[string][]line, i int) (filed, error
 				for _, v := range violations {
 					f.violations[v]++
 				}
+			} else {
+				f.wellFormed[min(call.Attempt, attempts)]++
 			}
 			repaired = repaired || n > 0
 		}
