@@ -87,7 +87,7 @@ func (a *app) explain(err error) {
 	case errors.As(err, &exit) && exit.err == nil:
 	default:
 		fmt.Fprintf(a.Err, "chainrun: %s\n", indented(err.Error()))
-		if codeOf(err) == exitUsage {
+		if exit != nil && exit.code == exitUsage {
 			fmt.Fprintln(a.Err, "`chainrun --help` shows what there is.")
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 
 	"github.com/chainrun/chainrun/host"
+	"github.com/chainrun/chainrun/host/capability/secret"
 	"github.com/chainrun/chainrun/host/cassette"
 	"github.com/chainrun/chainrun/host/graph"
 )
@@ -59,6 +60,7 @@ func codeOf(err error) int {
 	var input *host.InputError
 	var missing *fs.PathError
 	var diverged *cassette.DivergedError
+	var closed *secret.MissingError
 	switch {
 	case err == nil:
 		return exitDone
@@ -72,6 +74,8 @@ func codeOf(err error) int {
 		return exitInterrupted
 	case errors.As(err, &diverged):
 		return exitDiverged
+	case errors.As(err, &closed): // before the file that is missing for it
+		return exitUsage
 	case errors.As(err, &missing):
 		return exitInvalid
 	}

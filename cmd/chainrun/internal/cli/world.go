@@ -3,6 +3,7 @@ package cli
 // What the command line offers to graphs, and what graphs ask for.
 
 import (
+	"encoding/json"
 	"fmt"
 	"log/slog"
 	"strings"
@@ -116,6 +117,28 @@ type asks struct {
 	File    string      `json:"file"`
 	Grants  []grantAsk  `json:"grants"`
 	Secrets []secretAsk `json:"secrets"`
+	Budgets []budgetAsk `json:"budgets"`
+}
+
+// limitsAsk bounds calls; 0 is left out: no bound.
+type limitsAsk struct {
+	Calls  int64       `json:"calls,omitempty"`
+	Bytes  int64       `json:"bytes,omitempty"`
+	Tokens int64       `json:"tokens,omitempty"`
+	Cost   json.Number `json:"cost,omitempty"`
+}
+
+func limitsOf(calls, bytes, tokens, cost int64) limitsAsk {
+	l := limitsAsk{Calls: calls, Bytes: bytes, Tokens: tokens}
+	if cost > 0 {
+		l.Cost = json.Number(event.CostText(cost))
+	}
+	return l
+}
+
+type budgetAsk struct {
+	File string `json:"file"`
+	limitsAsk
 }
 
 type grantAsk struct {
@@ -124,6 +147,7 @@ type grantAsk struct {
 	Capability  string            `json:"capability"`
 	Kind        string            `json:"kind"`
 	Methods     []string          `json:"methods"`
+	Limits      limitsAsk         `json:"limits,omitzero"`
 	Terms       document.Document `json:"terms,omitzero"`
 	Settings    document.Document `json:"settings,omitzero"`
 	Secrets     []string          `json:"secrets,omitempty"`
@@ -138,12 +162,15 @@ type secretAsk struct {
 }
 
 func asksOf(name string, all plan.Asks) asks {
-	a := asks{File: name, Grants: []grantAsk{}, Secrets: []secretAsk{}}
+	a := asks{File: name, Grants: []grantAsk{}, Secrets: []secretAsk{}, Budgets: []budgetAsk{}}
 	for _, g := range all.Grants {
-		a.Grants = append(a.Grants, grantAsk{g.File, g.Node, g.Capability, g.Kind, g.Methods, g.Terms, g.Settings, g.Secrets, g.Environment})
+		a.Grants = append(a.Grants, grantAsk{g.File, g.Node, g.Capability, g.Kind, g.Methods, limitsOf(g.Limits.Calls, g.Limits.Bytes, g.Limits.Tokens, g.Limits.Cost), g.Terms, g.Settings, g.Secrets, g.Environment})
 	}
 	for _, s := range all.Secrets {
 		a.Secrets = append(a.Secrets, secretAsk{s.File, s.Name, s.Env, s.Path})
+	}
+	for _, b := range all.Budgets {
+		a.Budgets = append(a.Budgets, budgetAsk{b.File, limitsOf(b.Calls, 0, b.Tokens, b.Cost)})
 	}
 	return a
 }
