@@ -96,12 +96,12 @@ func upperInput(call capability.Call) int64 { return int64(len(call.Request.Byte
 // maxTokens is how long an answer may be; 0: as the endpoint likes. byLeft says
 // that what is left of the limits decided it.
 func maxTokens(r *chatRequest, t *target, g grant, left capability.Left) (n int64, byLeft bool) {
-	n = r.MaxTokens
+	n = int64(r.MaxTokens)
 	if n == 0 {
 		n = t.MaxTokens
 	}
-	if g.MaxTokens > 0 && (n == 0 || n > g.MaxTokens) {
-		n = g.MaxTokens
+	if most := int64(g.MaxTokens); most > 0 && (n == 0 || n > most) {
+		n = most
 	}
 	leftOver := min(left.Tokens, t.prices[t.model].affordable(left.Cost))
 	if leftOver < capability.Unlimited && (n > leftOver || n == 0 && leftOver <= surelyWritable) {

@@ -16,7 +16,7 @@ type embedRequest struct {
 	Input      []string `json:"input"`
 	Model      string   `json:"model"`
 	Endpoint   string   `json:"endpoint"`
-	Dimensions int64    `json:"dimensions"`
+	Dimensions integer  `json:"dimensions"`
 }
 
 func (c *Capability) embed(ctx context.Context, call capability.Call) (capability.Answer, error) {
@@ -33,7 +33,7 @@ func (c *Capability) embed(ctx context.Context, call capability.Call) (capabilit
 		stream:     func(*endpoint) bool { return false },
 		again:      func(*target) {},
 		once: func(ctx context.Context, t *target, x *exchange, left capability.Left) (document.Document, counted, error) {
-			vectors, model, said, err := openaiEmbed(ctx, t, x, request.Input, request.Dimensions)
+			vectors, model, said, err := openaiEmbed(ctx, t, x, request.Input, int64(request.Dimensions))
 			if err != nil {
 				return document.Document{}, counted{}, err
 			}

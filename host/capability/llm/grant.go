@@ -16,7 +16,7 @@ import (
 type grant struct {
 	Models    []string `json:"models"`     // patterns; empty: only what the settings name
 	Endpoints []string `json:"endpoints"`  // empty: all
-	MaxTokens int64    `json:"max_tokens"` // 0: no cap
+	MaxTokens integer  `json:"max_tokens"` // 0: no cap
 }
 
 func readGrant(d document.Document) (grant, error) {

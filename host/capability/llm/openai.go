@@ -111,7 +111,7 @@ func openaiParams(t *target, c *conversation) openai.ChatCompletionNewParams {
 		p.TopP = param.NewOpt(*c.TopP)
 	}
 	if c.Seed != nil {
-		p.Seed = param.NewOpt(*c.Seed)
+		p.Seed = param.NewOpt(int64(*c.Seed))
 	}
 	if c.maxTokens > 0 {
 		// OpenAI's newer models refuse the old field, other servers do not know

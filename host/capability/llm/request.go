@@ -29,8 +29,8 @@ type chatRequest struct {
 	ToolChoice  choice          `json:"tool_choice"`
 	Temperature *float64        `json:"temperature"`
 	TopP        *float64        `json:"top_p"`
-	MaxTokens   int64           `json:"max_tokens"` // 0: not said
-	Seed        *int64          `json:"seed"`
+	MaxTokens   integer         `json:"max_tokens"` // 0: not said
+	Seed        *integer        `json:"seed"`
 	Stop        texts           `json:"stop"`
 	Stream      *bool           `json:"stream"`
 }
@@ -115,6 +115,14 @@ func (c *choice) UnmarshalJSON(b []byte) error {
 	err := json.Unmarshal(b, &named)
 	c.name = named.Name
 	return err
+}
+
+// integer is one as schemas see it: 1e2 and 100.0 are ones.
+type integer int64
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (n *integer) UnmarshalJSON(b []byte) error {
+	return json.Unmarshal(document.Trusted(b).Canonical(), (*int64)(n))
 }
 
 // texts is one text or several.

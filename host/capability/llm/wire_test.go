@@ -72,6 +72,23 @@ func TestWire(t *testing.T) {
 	}
 }
 
+// TestIntegers: what schemas take for an integer is one, however it is written.
+func TestIntegers(t *testing.T) {
+	s := serve(t, hello(), hello(), whole(200, `{"model":"e","data":[{"index":0,"embedding":[0.5]}]}`))
+	c := configure(t, s, `{"base_url":"%s","model":"m","embeddings":"e"}`)
+	for request, want := range map[string]string{
+		`{"messages":[{"role":"user","content":"x"}],"max_tokens":1e2,"seed":-7.0}`:    `"max_tokens":100,"seed":-7,`,
+		`{"messages":[{"role":"user","content":"x"}],"max_tokens":1000e-1,"seed":0e9}`: `"max_tokens":100,"seed":0,`,
+	} {
+		if _, err := ask(t, c, "chat", request); err != nil || !strings.Contains(s.last(t).raw, want) {
+			t.Errorf("%s: %v, sent %s", request, err, s.last(t).raw)
+		}
+	}
+	if _, err := ask(t, c, "embed", `{"input":["a"],"dimensions":1e0}`); err != nil || !strings.Contains(s.last(t).raw, `"dimensions":1}`) {
+		t.Errorf("%v, sent %s", err, s.last(t).raw)
+	}
+}
+
 // compact takes the space out, and duplicates would stay visible.
 func compact(text string) string {
 	var b strings.Builder
