@@ -59,6 +59,7 @@ type figures struct {
 	firstTry, repaired, mended         int // tickets: at once, after feedback, once an invented quote was refused
 	invented                           int // well formed answers whose quote stands nowhere
 	inputTokens, outputTokens          int
+	wellFormed                         [attempts + 1]int // steps whose answer was a ticket at attempt n
 	violations, queues, why            map[string]int
 }
 
