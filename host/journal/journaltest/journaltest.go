@@ -41,6 +41,13 @@ func Run(t *testing.T, open func(t *testing.T) journal.Journal) {
 	} {
 		t.Run(name, func(t *testing.T) { test(t, open(t)) })
 	}
+	t.Run("SourcesComeBackAsTheyWere", func(t *testing.T) {
+		p, ok := open(t).(journal.Pinner)
+		if !ok {
+			t.Skip("the store does not keep what runs were made of: it is no journal.Pinner")
+		}
+		sourcesComeBack(t, p)
+	})
 	for name, test := range map[string]func(*testing.T, journal.Values){
 		"ValuesComeBackAsTheyWere":   valuesComeBack,
 		"ValuesAreListedInOrder":     valuesListed,

@@ -16,21 +16,26 @@ import (
 // Journal is a [journal.Values] without a disk. It grows with every event
 // until [Journal.Forget] is called, and with every value that runs store.
 type Journal struct {
-	mu     sync.RWMutex
-	runs   map[string][]event.Event
-	order  []string
-	spaces map[string]*space
+	mu      sync.RWMutex
+	runs    map[string][]event.Event
+	order   []string
+	spaces  map[string]*space
+	sources map[string]*journal.Sources
 }
 
 var _ journal.Values = (*Journal)(nil)
 
 // New makes an empty journal.
 func New() *Journal {
-	return &Journal{runs: map[string][]event.Event{}, spaces: map[string]*space{}}
+	return &Journal{runs: map[string][]event.Event{}, spaces: map[string]*space{}, sources: map[string]*journal.Sources{}}
 }
 
 // Append implements [journal.Journal].
 func (j *Journal) Append(ctx context.Context, events ...event.Event) error {
+	return j.append(ctx, nil, events)
+}
+
+func (j *Journal) append(ctx context.Context, made *journal.Sources, events []event.Event) error {
 	if err := context.Cause(ctx); err != nil {
 		return fmt.Errorf("appending to the journal: %w", err)
 	}
@@ -48,6 +53,9 @@ func (j *Journal) Append(ctx context.Context, events ...event.Event) error {
 	}
 	if len(kept) == 0 {
 		j.order = append(j.order, run)
+		if made != nil {
+			j.sources[run] = made
+		}
 	}
 	j.runs[run] = append(kept, events...)
 	j.store(values)
@@ -104,5 +112,6 @@ func (j *Journal) Forget(run string) {
 		return
 	}
 	delete(j.runs, run)
+	delete(j.sources, run)
 	j.order = slices.DeleteFunc(j.order, func(r string) bool { return r == run })
 }

@@ -14,12 +14,10 @@ import (
 	"github.com/chainrun/chainrun/host/journal"
 )
 
-// Message is something that was sent to a run and that its owner has not
-// journaled yet.
-type Message struct {
-	Number int64       // of all messages that ever were, in the order in which they came
-	Event  event.Event // its run, the time when it was sent, and what; without a number of its own
-}
+// Message is something that was sent to a run.
+type Message = journal.Message
+
+var _ journal.Mailbox = (*Store)(nil)
 
 // maxMessages is how many may wait for one run.
 const maxMessages = 1000

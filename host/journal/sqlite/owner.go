@@ -14,6 +14,8 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+
+	"github.com/chainrun/chainrun/host/journal"
 )
 
 // OwnedError means that somebody else carries the run on: wait until that
@@ -47,6 +49,8 @@ type owners struct {
 // ownersSuffix makes the name of the file with the locks. It is never deleted:
 // who has it open must have the same file as who opens it later.
 const ownersSuffix = "-owners"
+
+var _ journal.Owner = (*Store)(nil)
 
 // Own makes a run this store's own, until release is called, the store is closed
 // or the process ends in whatever way; whether the run is there yet does not

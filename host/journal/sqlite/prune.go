@@ -127,6 +127,9 @@ func (w *writer) deleteRun(t *tail) (bool, error) {
 			return false, err
 		}
 	}
+	if err := w.unpin(t.number); err != nil {
+		return false, err
+	}
 	return true, w.exec("DELETE FROM inbox WHERE run = ?", t.id)
 }
 

@@ -89,6 +89,26 @@ CREATE VIEW texts AS
 	SELECT 'sha256:' || lower(hex(digest)) AS digest, document, uses
 	FROM documents JOIN contents USING (number);
 `,
+	`
+CREATE TABLE sources (
+	digest  BLOB NOT NULL UNIQUE, -- SHA-256 of the content
+	uses    INTEGER NOT NULL,     -- how often lists name it
+	content BLOB NOT NULL
+) STRICT;
+
+CREATE TABLE lists (
+	number INTEGER PRIMARY KEY,
+	digest BLOB NOT NULL UNIQUE, -- SHA-256 of files
+	files  TEXT NOT NULL         -- JSON: kind, name and digest of each
+) STRICT;
+
+CREATE TABLE pinned (
+	run  INTEGER PRIMARY KEY, -- its number
+	list INTEGER NOT NULL     -- of what it was made of
+) STRICT;
+
+CREATE INDEX pinned_list ON pinned (list);
+`,
 }
 
 // prepareFile sees to it that there is a file at path, which may be empty, and
