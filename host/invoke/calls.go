@@ -111,10 +111,10 @@ type call struct {
 	to     interface {
 		Call(ctx context.Context, c capability.Call) (capability.Answer, error)
 	}
-	flush func() // shows what is left of the parts of the answer
-	most  int    // bytes of an answer
-	made  bool   // it was admitted: it counts
-	sent  int64  // bytes of the request
+	flush func()          // shows what is left of the parts of the answer
+	most  document.Limits // of an answer
+	made  bool            // it was admitted: it counts
+	sent  int64           // bytes of the request
 	// recalled says that it was answered, and recorded, before the attempt began
 	// again.
 	recalled bool
@@ -184,7 +184,7 @@ func (c *calls) prepare(ctx context.Context, asked sandbox.HostCall) (*call, err
 	if c.r.Scope.Answers != nil {
 		return one, nil
 	}
-	one.method, one.most = grant.Offer.Method(asked.Method), c.v.documentLimits().Bytes
+	one.method, one.most = grant.Offer.Method(asked.Method), c.v.documentLimits()
 	one.asked = capability.Call{
 		Method: asked.Method, Request: one.fact.Request, Grant: grant.Own, Key: one.fact.Key,
 		Caller: c.caller(c.ordinal), Secrets: c.r.Scope.secrets(c.p), Left: left(grant.Limits, *used),
@@ -228,9 +228,8 @@ func (one *call) carryOut(ctx context.Context) {
 	if one.fact.Failure != nil {
 		return
 	}
-	if n := len(a.Document.Bytes()); n > one.most {
-		one.fact.Failure = unanswered(reasonTooLarge, nil, "the answer of %s.%s has %d bytes; at most %d are allowed",
-			one.fact.Capability, one.fact.Method, n, one.most)
+	if err := a.Document.Within(one.most); err != nil { // a journal could not be read again
+		one.fact.Failure = unanswered(reasonTooLarge, nil, "the answer of %s.%s: %v", one.fact.Capability, one.fact.Method, err)
 		return
 	}
 	one.fact.Answer = a.Document
