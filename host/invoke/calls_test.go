@@ -155,6 +155,13 @@ func TestCallsThatFail(t *testing.T) {
 	fails := func(err error) func(context.Context, capability.Call) (capability.Answer, error) {
 		return func(context.Context, capability.Call) (capability.Answer, error) { return capability.Answer{}, err }
 	}
+	built := func(d document.Document) func(context.Context, capability.Call) (capability.Answer, error) {
+		return func(context.Context, capability.Call) (capability.Answer, error) { return capability.Answer{Document: d}, nil }
+	}
+	deep := document.Array()
+	for range document.DefaultDepth {
+		deep = document.Array(deep)
+	}
 	busy := &capability.Error{Reason: "http_429", Message: "slow down", Retryable: true, RetryAfter: 3 * time.Second, Usage: capability.Usage{InputTokens: 2}}
 	for _, c := range []struct {
 		name, module, input string
@@ -180,8 +187,8 @@ func TestCallsThatFail(t *testing.T) {
 		{name: "cost", module: "ask3", ask: ok, limits: graph.Limits{Cost: 2_500_000_000}, code: failure.CapabilityDenied, reason: "limit_used_up", says: "has used 4 of cost of \"world\", and the grant allows 2.5;", asked: 2, recorded: 3},
 		{name: "bytes of a request", module: "ask", ask: ok, limits: graph.Limits{Bytes: 6}, code: failure.CapabilityDenied, reason: "limit_used_up", says: "7 of bytes", recorded: 1},
 		{name: "bytes of an answer", module: "ask", ask: ok, limits: graph.Limits{Bytes: 8}, code: failure.CapabilityDenied, reason: "limit_used_up", says: "9 of bytes", asked: 1, recorded: 1},
-		{name: "large answer", module: "ask", ask: answers(`"`+strings.Repeat("x", document.DefaultBytes)+`"`, capability.Usage{}), code: failure.CapabilityError, reason: "answer_too_large", says: "at most 16777216 are allowed", asked: 1, recorded: 1},
-		{name: "deep answer", module: "ask", ask: answers(strings.Repeat("[", 513)+strings.Repeat("]", 513), capability.Usage{}), code: failure.CapabilityError, reason: "answer_too_large", says: "513 levels of nesting", asked: 1, recorded: 1},
+		{name: "large answer", module: "ask", ask: built(document.String(strings.Repeat("x", document.DefaultBytes))), code: failure.CapabilityError, reason: "answer_too_large", says: "at most 16777216 are allowed", asked: 1, recorded: 1},
+		{name: "deep answer", module: "ask", ask: built(deep), code: failure.CapabilityError, reason: "answer_too_large", says: "513 levels of nesting", asked: 1, recorded: 1},
 		{name: "budget", module: "ask3", ask: ok, budget: 1, code: failure.Budget, reason: "budget_used_up", asked: 1, recorded: 2},
 	} {
 		t.Run(c.name, func(t *testing.T) {
