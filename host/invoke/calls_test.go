@@ -156,7 +156,9 @@ func TestCallsThatFail(t *testing.T) {
 		return func(context.Context, capability.Call) (capability.Answer, error) { return capability.Answer{}, err }
 	}
 	built := func(d document.Document) func(context.Context, capability.Call) (capability.Answer, error) {
-		return func(context.Context, capability.Call) (capability.Answer, error) { return capability.Answer{Document: d}, nil }
+		return func(context.Context, capability.Call) (capability.Answer, error) {
+			return capability.Answer{Document: d}, nil
+		}
 	}
 	deep := document.Array()
 	for range document.DefaultDepth {
