@@ -22,6 +22,8 @@ const (
 	batchMethod    = "batch"
 	// batchCalls bounds the calls of one batch.
 	batchCalls = 64
+	// failureBytes is the room that each call of a batch has to be refused in.
+	failureBytes = 1 << 10
 	// nameBytes bounds names, as the sandbox does for single calls.
 	nameBytes = 256
 )
@@ -47,7 +49,13 @@ func (c *calls) batch(ctx context.Context, payload []byte) (sandbox.HostAnswer, 
 	var list bytes.Buffer
 	var last *failure.Failure
 	var over error
+	most := c.v.documentLimits().Bytes - failureBytes*len(under)
 	for i, one := range under {
+		// The node gets one answer, and what it is refused it must be told by call.
+		if n := list.Len() + len(one.fact.Answer.Bytes()); n > most {
+			one.fact.Answer = document.Document{}
+			one.fact.Failure = unanswered(reasonTooLarge, nil, "with this answer those of the batch have %d bytes; at most %d are allowed", n, most)
+		}
 		a, err := c.conclude(ctx, one)
 		if err != nil && c.over == nil {
 			return sandbox.HostAnswer{}, err
@@ -133,6 +141,9 @@ func (c *calls) readBatch(payload []byte) ([]sandbox.HostCall, *failure.Failure)
 	for i, one := range list {
 		if len(one.Capability) > nameBytes || len(one.Method) > nameBytes {
 			return nil, invalid("call %d: names have at most %d bytes", i, nameBytes)
+		}
+		if one.Capability == nodeCapability {
+			return nil, invalid("call %d: a batch asks capabilities, not %q", i, nodeCapability)
 		}
 		asked[i] = sandbox.HostCall{Capability: one.Capability, Method: one.Method, Payload: one.Payload}
 	}

@@ -322,11 +322,27 @@ func TestBatch(t *testing.T) {
 	if len(l.facts) != 5 || l.admitted != 3 {
 		t.Errorf("%d recorded, %d admitted", len(l.facts), l.admitted)
 	}
-	for _, text := range []string{`{}`, `[]`, `[1]`, `[` + strings.Repeat(`{},`, 64) + `{}]`} {
+	for _, text := range []string{`{}`, `[]`, `[1]`, `[{"capability":"node","method":"batch"}]`, `[` + strings.Repeat(`{},`, 64) + `{}]`} {
 		o, err := ask(t, p, l, func(r *invoke.Request) { r.Input = document.MustParse(text) })
 		if err != nil || o.Failure == nil || o.Failure.Reason != "invalid_request" {
 			t.Errorf("%.20s: %+v, %v", text, o.Failure, err)
 		}
+	}
+}
+
+// The answers of a batch are bounded together, call by call.
+func TestBatchTooLarge(t *testing.T) {
+	w := world{ask: answers(`"`+strings.Repeat("x", 40_000)+`"`, capability.Usage{})}
+	l := &ledger{}
+	one := `{"capability":"world","method":"ask","payload":{}}`
+	o, err := newInvoker(t, invoke.Limits{DocumentBytes: 100_000}).Invoke(t.Context(), granted(t, "module = 'batch.wasm'", w, graph.Limits{}), invoke.Request{
+		Attempt: event.Attempt{Step: "a", Node: "a", Number: 1}, Input: document.MustParse("[" + one + "," + one + "," + one + "]"), Calls: l,
+	})
+	if err != nil || o.Failure != nil || len(l.facts) != 3 {
+		t.Fatalf("%+v, %v, %d recorded", o.Failure, err, len(l.facts))
+	}
+	if l.facts[0].Failure != nil || l.facts[1].Failure != nil || l.facts[2].Failure == nil || l.facts[2].Failure.Reason != "answer_too_large" {
+		t.Errorf("%+v", l.facts)
 	}
 }
 
