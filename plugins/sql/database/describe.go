@@ -26,7 +26,7 @@ const configSchema = `{
   "type": "object",
   "properties": {
     "driver": {"enum": ["postgres", "sqlite"]},
-    "url": {"type": "string", "minLength": 1, "description": "postgres://user:password@host/database, or the absolute path of a file of SQLite"},
+    "url": {"type": "string", "minLength": 1, "description": "a URL such as postgres://host/database, or the absolute path of a file of SQLite"},
     "max_open": {"type": "integer", "minimum": 1, "maximum": 1000, "description": "connections at once, default 4"},
     "once": {"type": "boolean", "description": "exec does its work once for each idempotency key, in a table chainrun_calls"}
   },

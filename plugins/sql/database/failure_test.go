@@ -299,7 +299,7 @@ func TestOnce(t *testing.T) {
 				t.Error(err)
 			}
 			count := `select count(*) from films where title in ('Dune', 'Eraserhead')`
-			got := ""
+			var got string
 			if driver == "sqlite" {
 				got = asked(t, path, count)
 			} else {

@@ -74,10 +74,17 @@ func readGrant(d document.Document) (grant, capability.Problems) {
 	}
 	for i, text := range in.Statements {
 		word := firstWord(text, true)
-		if !slices.Contains(readingWords, word) && !slices.Contains(writingWords, word) {
-			problems = append(problems, capability.Problem{
-				Pointer: fmt.Sprintf("/statements/%d", i), Text: fmt.Sprintf("a statement that begins with %q is never allowed", word),
-			})
+		problem := capability.Problem{Pointer: fmt.Sprintf("/statements/%d", i)}
+		switch {
+		case slices.Contains(readingWords, word):
+		case !slices.Contains(writingWords, word):
+			problem.Text = fmt.Sprintf("a statement that begins with %q is never allowed", word)
+		case g.readOnly:
+			problem.Text = fmt.Sprintf("a statement that begins with %q needs a grant that allows writing", word)
+			problem.Hint = "read_only = false"
+		}
+		if problem.Text != "" {
+			problems = append(problems, problem)
 		}
 		g.statements = append(g.statements, plain(text))
 	}

@@ -76,7 +76,7 @@ func (e *postgresEngine) on(ctx context.Context, f func(*pgconn.PgConn) error) e
 	if err != nil {
 		return connectError(err)
 	}
-	defer conn.Close()
+	defer conn.Close() //nolint:errcheck // it goes back to the pool
 	_ = conn.Raw(func(inner any) error {
 		c, ok := inner.(*stdlib.Conn)
 		if !ok {

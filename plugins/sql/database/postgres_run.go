@@ -50,12 +50,13 @@ func (e *postgresEngine) run(pg *pgconn.PgConn, s statement) (*table, int64, err
 			return nil, 0, err
 		}
 	}
-	t := newTable(s)
 	kinds := make([]postgresType, len(described.Fields))
+	columns := make([]column, len(kinds))
 	for i, f := range described.Fields {
 		kinds[i] = e.types.get(f.DataTypeOID)
-		t.columns = append(t.columns, column{name: strings.ToValidUTF8(f.Name, "\uFFFD"), kind: kinds[i].name})
+		columns[i] = column{name: strings.ToValidUTF8(f.Name, "\uFFFD"), kind: kinds[i].name}
 	}
+	t := newTable(s, columns)
 	affected, err := fetch(pg, params, t, kinds)
 	return t, affected, err
 }

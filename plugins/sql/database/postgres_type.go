@@ -103,6 +103,6 @@ func (p *postgresTypes) learn(pg *pgconn.PgConn, oids []uint32) (bool, error) {
 }
 
 func number(text []byte) uint32 {
-	n, _ := strconv.ParseUint(string(text), 10, 32) //nolint:errcheck // it is an oid, written by the catalog
+	n, _ := strconv.ParseUint(string(text), 10, 32) // an oid, written by the catalog
 	return uint32(n)
 }

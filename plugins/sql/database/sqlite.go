@@ -105,7 +105,7 @@ func (e *sqliteEngine) on(ctx context.Context, db *sql.DB, f func(*sqlite3.Conn)
 	if err != nil {
 		return sqliteError("opening the database", err)
 	}
-	defer conn.Close()
+	defer conn.Close() //nolint:errcheck // it goes back to the pool
 	return conn.Raw(func(inner any) error {
 		c, ok := inner.(driver.Conn)
 		if !ok {
@@ -146,16 +146,17 @@ func runSQLite(conn *sqlite3.Conn, s statement) (_ *table, err error) {
 	if err := bindAll(stmt, s.args); err != nil {
 		return nil, err
 	}
-	t := newTable(s)
 	kinds := make([]sqliteKind, stmt.ColumnCount())
+	columns := make([]column, len(kinds))
 	for i := range kinds {
 		declared := strings.ToLower(stmt.ColumnDeclType(i))
 		kinds[i] = kindOf(declared)
 		if declared == "" {
 			declared = "any"
 		}
-		t.columns = append(t.columns, column{name: strings.ToValidUTF8(stmt.ColumnName(i), "\uFFFD"), kind: strings.ToValidUTF8(declared, "\uFFFD")})
+		columns[i] = column{name: strings.ToValidUTF8(stmt.ColumnName(i), "\uFFFD"), kind: strings.ToValidUTF8(declared, "\uFFFD")}
 	}
+	t := newTable(s, columns)
 	for !t.full() && stmt.Step() {
 		if err := t.add(func(dst []byte, i int) ([]byte, error) { return appendSQLite(dst, stmt, i, kinds[i]) }); err != nil {
 			return nil, err

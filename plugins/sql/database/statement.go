@@ -16,7 +16,8 @@ import (
 type statement struct {
 	sql         string
 	args        []document.Document
-	rows, bytes int    // of an answer, at most
+	rows, bytes int    // of an answer's rows, at most
+	left        int    // bytes of the whole answer, at most
 	key         string // the call's idempotency key
 }
 
@@ -41,9 +42,9 @@ func readStatement(c capability.Call, g grant, driver string) (statement, error)
 	if err := json.Unmarshal(c.Request.Bytes(), &in); err != nil {
 		return statement{}, &capability.Error{Reason: "invalid_request", Message: err.Error()}
 	}
-	s := statement{sql: in.SQL, args: in.Args, rows: g.rows, bytes: g.bytes, key: c.Key}
-	if c.Left.Bytes < int64(s.bytes) {
-		s.bytes = int(max(c.Left.Bytes, 0))
+	s := statement{
+		sql: in.SQL, args: in.Args, rows: g.rows, bytes: g.bytes, key: c.Key,
+		left: int(min(c.Left.Bytes, document.DefaultBytes)),
 	}
 	if in.MaxRows != "" {
 		var n float64 // 1e3 is an integer, and so is one that no int holds

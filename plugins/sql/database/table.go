@@ -26,7 +26,14 @@ type table struct {
 	truncated bool
 }
 
-func newTable(s statement) *table { return &table{maxRows: s.rows, maxBytes: s.bytes} }
+// around is what an answer has beside columns and rows, at most.
+const around = 64
+
+func newTable(s statement, columns []column) *table {
+	t := &table{columns: columns, maxRows: s.rows}
+	t.maxBytes = max(0, min(s.bytes, s.left-around-len(t.appendColumnsAndRows(nil))))
+	return t
+}
 
 // full says, once there is a row too many, that no more are wanted.
 func (t *table) full() bool { return t.truncated }

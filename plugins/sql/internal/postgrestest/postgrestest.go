@@ -6,7 +6,9 @@ package postgrestest
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"net/url"
 	"os"
 	"os/exec"
@@ -23,10 +25,14 @@ import (
 
 // Server is a running PostgreSQL that listens on a Unix socket in its own folder.
 type Server struct {
-	folder  string
-	command *exec.Cmd
-	ended   chan struct{}
+	folder string
+	hold   io.Closer // its end is the server's
+	ended  chan struct{}
 }
+
+// guard runs the server for as long as its standard input is open, which is as long
+// as the process of the tests lives, however it ends.
+const guard = `exec 3<&0; "$0" "$@" 3<&- & server=$!; { read -r _ <&3; kill -QUIT $server; } & wait $server`
 
 // missing says what to do where there is no PostgreSQL.
 const missing = "there is no PostgreSQL here; to run these tests: apt-get install postgresql"
@@ -68,7 +74,7 @@ func start() (*Server, error) {
 	}
 	s := &Server{folder: folder, ended: make(chan struct{})}
 	data := filepath.Join(folder, "data")
-	initdb := exec.Command(filepath.Join(programs, "initdb"), "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync")
+	initdb := exec.CommandContext(context.Background(), filepath.Join(programs, "initdb"), "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync") //nolint:gosec // the system's own program
 	initdb.SysProcAttr, initdb.Dir = as, folder
 	if out, err := initdb.CombinedOutput(); err != nil {
 		_ = os.RemoveAll(folder)
@@ -78,15 +84,20 @@ func start() (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer log.Close()
-	s.command = exec.Command(filepath.Join(programs, "postgres"), "-D", data, "-k", folder, "-h", "", "-F", "-c", "max_connections=20", "-c", "max_prepared_transactions=2")
-	s.command.SysProcAttr, s.command.Dir, s.command.Stdout, s.command.Stderr = as, folder, log, log
-	if err := s.command.Start(); err != nil {
+	defer log.Close() //nolint:errcheck // the server has its own
+	//nolint:gosec // the system's own program
+	command := exec.CommandContext(context.Background(), "/bin/sh", "-c", guard, filepath.Join(programs, "postgres"),
+		"-D", data, "-k", folder, "-h", "", "-F", "-c", "max_connections=20", "-c", "max_prepared_transactions=2")
+	command.SysProcAttr, command.Dir, command.Stdout, command.Stderr = as, folder, log, log
+	if s.hold, err = command.StdinPipe(); err != nil {
+		return nil, err
+	}
+	if err := command.Start(); err != nil {
 		return nil, err
 	}
 	go func() {
 		defer close(s.ended)
-		_ = s.command.Wait()
+		_ = command.Wait()
 	}()
 	return s, s.ready()
 }
@@ -98,7 +109,7 @@ func find() (string, error) {
 	}
 	found, err := filepath.Glob("/usr/lib/postgresql/*/bin/initdb")
 	if err != nil || len(found) == 0 {
-		return "", fmt.Errorf(missing)
+		return "", errors.New(missing)
 	}
 	return filepath.Dir(slices.Max(found)), nil
 }
@@ -153,7 +164,7 @@ func (s *Server) Do(t *testing.T, statements string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer conn.Close(context.Background())
+	defer conn.Close(context.Background()) //nolint:errcheck // what was to be done is done
 	if _, err := conn.PgConn().Exec(t.Context(), statements).ReadAll(); err != nil {
 		t.Fatalf("%s: %v", statements, err)
 	}
@@ -166,7 +177,7 @@ func (s *Server) Ask(t *testing.T, query string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer conn.Close(context.Background())
+	defer conn.Close(context.Background()) //nolint:errcheck // what was to be done is done
 	r := conn.PgConn().ExecParams(t.Context(), query, nil, nil, nil, nil).Read()
 	if r.Err != nil || len(r.Rows) != 1 {
 		t.Fatalf("%s: %d rows, %v", query, len(r.Rows), r.Err)
@@ -175,7 +186,7 @@ func (s *Server) Ask(t *testing.T, query string) string {
 }
 
 func (s *Server) stop() {
-	_ = s.command.Process.Signal(syscall.SIGQUIT) // at once: nothing of it is kept
+	_ = s.hold.Close() // it ends at once: nothing of it is kept
 	<-s.ended
 	_ = os.RemoveAll(s.folder)
 }
