@@ -2,6 +2,7 @@ package cassette_test
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"strings"
 	"testing"
@@ -177,12 +178,45 @@ func TestFilesThatAreNone(t *testing.T) {
 	}
 }
 
+// FuzzRead: a text is refused with a place, or each of its calls is answered by
+// what a journal can keep.
 func FuzzRead(f *testing.F) {
+	f.Add(`{"chainrun_cassette":1}` + "\n" + `{"step":"a","attempt":1,"ordinal":1,"capability":"c","method":"m","failure":{"code":"capability_error","message":"x","retry_after":3000000000,"violations":[{"pointer":"/a","keyword":"k","message":"m","found":"f"}]},"usage":{"bytes":9}}`)
 	f.Add(`{"chainrun_cassette":1,"graph":"g"}` + "\n" + `{"step":"a","attempt":1,"ordinal":1,"capability":"c","method":"m","request":{},"answer_text":"[ 1]","usage":{"cost_billionths":3}}`)
 	f.Fuzz(func(t *testing.T, text string) {
-		if _, err := cassette.Read(strings.NewReader(text)); err != nil {
+		c, err := cassette.Read(strings.NewReader(text))
+		if err != nil {
 			if _, ok := errors.AsType[*cassette.FormatError](err); !ok {
 				t.Fatalf("not a FormatError: %v", err)
+			}
+			return
+		}
+		_, calls, _ := strings.Cut(text, "\n")
+		for line := range strings.Lines(calls) {
+			var l struct {
+				Step, Capability, Method string
+				Attempt, Ordinal         int
+				Request                  document.Document
+			}
+			if err := json.Unmarshal([]byte(line), &l); err != nil {
+				t.Fatalf("%q: %v", line, err)
+			}
+			answered, err := c.Answer(event.CapabilityAnswered{
+				Attempt: event.Attempt{Step: l.Step, Number: l.Attempt}, Ordinal: l.Ordinal, Capability: l.Capability, Method: l.Method, Request: l.Request,
+			})
+			if err != nil {
+				t.Fatalf("%q: %v", line, err)
+			}
+			b, err := event.Encode(event.Event{Run: "r", Seq: 1, Body: answered})
+			if err != nil {
+				t.Fatalf("%q: %v", line, err)
+			}
+			e, err := event.Decode(b)
+			if err != nil {
+				t.Fatalf("%q: %v", line, err)
+			}
+			if again, err := event.Encode(e); err != nil || !bytes.Equal(again, b) {
+				t.Fatalf("%q: %s, read again %s: %v", line, b, again, err)
 			}
 		}
 	})
