@@ -160,7 +160,7 @@ type Session interface {
 }
 
 // Recaller is a session that is told of calls that were answered before a crash,
-// when its attempt is begun again, or by a cassette: they are not made again, and
+// when its attempt is begun again: they are not made again, and
 // what they wrote must still be among [Session.Writes].
 type Recaller interface {
 	Session
