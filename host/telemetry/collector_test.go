@@ -135,43 +135,43 @@ func (s logsServer) Export(_ context.Context, r *collectlogs.ExportLogsServiceRe
 }
 
 // collect starts a collector and sets the variables that name it.
-func collect(t testing.TB, protocol string) *collector {
-	t.Helper()
+func collect(tb testing.TB, protocol string) *collector {
+	tb.Helper()
 	c := &collector{}
-	address := ""
+	var address string
 	if protocol == "grpc" {
-		l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+		l, err := (&net.ListenConfig{}).Listen(tb.Context(), "tcp", "127.0.0.1:0")
 		if err != nil {
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
 		s := grpc.NewServer()
 		collecttrace.RegisterTraceServiceServer(s, traceServer{collector: c})
 		collectmetrics.RegisterMetricsServiceServer(s, metricsServer{collector: c})
 		collectlogs.RegisterLogsServiceServer(s, logsServer{collector: c})
 		go func() { _ = s.Serve(l) }()
-		t.Cleanup(s.Stop)
+		tb.Cleanup(s.Stop)
 		address = "http://" + l.Addr().String()
 	} else {
 		s := httptest.NewServer(c)
-		t.Cleanup(s.Close)
+		tb.Cleanup(s.Close)
 		address = s.URL
 	}
-	t.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", address)
-	t.Setenv("OTEL_EXPORTER_OTLP_PROTOCOL", protocol)
+	tb.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", address)
+	tb.Setenv("OTEL_EXPORTER_OTLP_PROTOCOL", protocol)
 	return c
 }
 
 // tree shows spans below their parents, by time and name, with the attributes
 // whose keys are asked for.
-func (c *collector) tree(t testing.TB, keys ...string) string {
-	t.Helper()
+func (c *collector) tree(tb testing.TB, keys ...string) string {
+	tb.Helper()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	below, known := map[string][]*trace.Span{}, map[string]bool{}
 	for _, s := range c.spans {
 		id := hex.EncodeToString(s.GetSpanId())
 		if known[id] {
-			t.Errorf("two spans have the id %s, one is %s %v", id, s.GetName(), s.GetAttributes())
+			tb.Errorf("two spans have the id %s, one is %s %v", id, s.GetName(), s.GetAttributes())
 		}
 		known[id] = true
 		parent := hex.EncodeToString(s.GetParentSpanId())
@@ -191,7 +191,7 @@ func (c *collector) tree(t testing.TB, keys ...string) string {
 		for _, s := range list {
 			shown++
 			if s.GetEndTimeUnixNano() < s.GetStartTimeUnixNano() {
-				t.Errorf("%s ends before it begins", s.GetName())
+				tb.Errorf("%s ends before it begins", s.GetName())
 			}
 			fmt.Fprintf(&b, "%s%s %dms+%dms", indent, s.GetName(), (s.GetStartTimeUnixNano()-uint64(began.UnixNano()))/1e6, (s.GetEndTimeUnixNano()-s.GetStartTimeUnixNano())/1e6)
 			for _, k := range keys {
@@ -208,7 +208,7 @@ func (c *collector) tree(t testing.TB, keys ...string) string {
 	}
 	show("", "")
 	if shown != len(c.spans) {
-		t.Errorf("%d of %d spans hang below the run", shown, len(c.spans))
+		tb.Errorf("%d of %d spans hang below the run", shown, len(c.spans))
 	}
 	return b.String()
 }

@@ -117,6 +117,10 @@ func (r *run) apply(e event.Event, fresh bool) {
 		if r.span != nil && fresh {
 			r.span.AddEvent("chainrun.cancel_requested", trace.WithTimestamp(e.Time))
 		}
+	case event.RunResumed: // the attempts under way go on
+		if r.span != nil {
+			r.span.AddEvent("chainrun.run_resumed", trace.WithTimestamp(e.Time))
+		}
 	case event.RunFinished:
 		r.finish(b, e.Time)
 	case event.SignalReceived, event.TimerFired: // the attempt that waited for it says it

@@ -59,6 +59,7 @@ func everything() []event.Event {
 	p.at(0, starts("left", 1), starts("right", 1))
 	p.at(5, gives("right", 1))
 	p.at(10, fails("left", 1, failure.InvalidOutput))
+	p.at(100, event.RunResumed{})
 	p.at(110, event.TimerFired{Timer: "retry/left/2"}, starts("left", 2))
 	p.at(120, event.CapabilityAnswered{
 		Attempt: try("left", 2), Ordinal: 1, Capability: "llm", Method: "chat",
@@ -118,19 +119,19 @@ var treeKeys = []string{
 	"gen_ai.request.model", "server.address",
 }
 
-func open(t testing.TB, options ...telemetry.Option) *telemetry.Telemetry {
-	t.Helper()
-	o, err := telemetry.New(t.Context(), options...)
+func open(tb testing.TB, options ...telemetry.Option) *telemetry.Telemetry {
+	tb.Helper()
+	o, err := telemetry.New(tb.Context(), options...)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return o
 }
 
-func shut(t testing.TB, o *telemetry.Telemetry) {
-	t.Helper()
-	if err := o.Shutdown(t.Context()); err != nil {
-		t.Fatal(err)
+func shut(tb testing.TB, o *telemetry.Telemetry) {
+	tb.Helper()
+	if err := o.Shutdown(tb.Context()); err != nil {
+		tb.Fatal(err)
 	}
 }
 
