@@ -78,6 +78,9 @@ func sayAsks(asks plan.Asks) (lines []string) {
 		if len(g.Secrets) > 0 {
 			line += "; with the secret " + strings.Join(g.Secrets, ", ")
 		}
+		if len(g.Environment) > 0 {
+			line += "; where nothing else is written, from the variables " + strings.Join(g.Environment, ", ")
+		}
 		lines = append(lines, line)
 	}
 	for _, s := range asks.Secrets {
