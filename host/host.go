@@ -31,6 +31,7 @@ import (
 	"github.com/chainrun/chainrun/host/driver/local"
 	"github.com/chainrun/chainrun/host/event"
 	"github.com/chainrun/chainrun/host/invoke"
+	"github.com/chainrun/chainrun/host/journal"
 	"github.com/chainrun/chainrun/host/journal/memory"
 	"github.com/chainrun/chainrun/host/plan"
 	"github.com/chainrun/chainrun/host/stepper"
@@ -42,6 +43,7 @@ type Host struct {
 	engine  *sandbox.Engine
 	invoker *invoke.Invoker
 	driver  *local.Driver
+	journal journal.Journal
 	limits  document.Limits
 	offered []offered
 	offers  plan.Offers
@@ -76,7 +78,7 @@ func New(options ...Option) (*Host, error) {
 		return nil, fmt.Errorf("starting the sandbox: %w", err)
 	}
 	h := &Host{
-		engine: engine, forget: forget, limits: document.Limits{Bytes: c.limits.DocumentBytes, Depth: c.limits.DocumentDepth},
+		engine: engine, journal: c.journal, forget: forget, limits: document.Limits{Bytes: c.limits.DocumentBytes, Depth: c.limits.DocumentDepth},
 		offered: c.offered, offers: offers, secrets: c.secrets, logger: c.logger,
 	}
 	h.invoker = invoke.New(engine, c.limits, nodeLog(c.logger))

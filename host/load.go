@@ -10,6 +10,7 @@ import (
 
 	"github.com/chainrun/chainrun/host/graph"
 	"github.com/chainrun/chainrun/host/graphfile"
+	"github.com/chainrun/chainrun/host/journal"
 	"github.com/chainrun/chainrun/host/plan"
 )
 
@@ -17,6 +18,7 @@ import (
 // compiled: ready to run, any number of times at once.
 type Graph struct {
 	plan        *plan.Plan
+	made        *journal.Sources
 	diagnostics graph.Diagnostics
 }
 
@@ -47,7 +49,11 @@ func (h *Host) Load(name string) (_ *Graph, err error) {
 		return nil, err
 	}
 	defer from.close()
-	return h.load(name, text, from)
+	where, err := filepath.Abs(name)
+	if err != nil {
+		return nil, fmt.Errorf("loading the graph: %w", err)
+	}
+	return h.load(name, where, text, from)
 }
 
 // open reads a graph file of the operating system's and says where its other
@@ -83,7 +89,7 @@ func (h *Host) LoadFS(fsys fs.FS, name string) (_ *Graph, err error) {
 		return nil, fmt.Errorf("loading the graph: %w", err)
 	}
 	dir := path.Dir(name)
-	return h.load(name, text, files{
+	return h.load(name, name, text, files{
 		schema: func(ref string) ([]byte, error) {
 			inside, err := fs.Sub(fsys, dir)
 			if err != nil {
@@ -130,7 +136,13 @@ func build(name string, text []byte, from files) (*graph.Graph, graph.Diagnostic
 	return graphfile.Load(name, text, from.schema)
 }
 
-func (h *Host) load(name string, text []byte, from files) (*Graph, error) {
+// load makes a graph of its text and of what it names, and keeps all that it was
+// made of. where is the name by which another process, in another folder, would
+// know the file.
+func (h *Host) load(name, where string, text []byte, from files) (*Graph, error) {
+	kept := &recorder{files: []journal.Source{{Kind: journal.SourceGraph, Name: where, Content: text}}}
+	from.schema = kept.recorded(journal.SourceFile, from.schema)
+	from.module = kept.recorded(journal.SourceModule, from.module)
 	g, found := build(name, text, from)
 	if found.Failed() {
 		return nil, found
@@ -148,5 +160,9 @@ func (h *Host) load(name string, text []byte, from files) (*Graph, error) {
 	if found.Failed() {
 		return nil, found
 	}
-	return &Graph{plan: p, diagnostics: found}, nil
+	made, err := journal.NewSources(kept.files)
+	if err != nil {
+		return nil, fmt.Errorf("loading %s: %w", name, err)
+	}
+	return &Graph{plan: p, made: made, diagnostics: found}, nil
 }

@@ -21,6 +21,7 @@ import (
 	"github.com/chainrun/chainrun/host/failure"
 	"github.com/chainrun/chainrun/host/graph"
 	"github.com/chainrun/chainrun/host/inspect"
+	"github.com/chainrun/chainrun/host/journal"
 )
 
 // Run is one execution of a graph on one input. Its methods are safe for
@@ -95,30 +96,68 @@ func (h *Host) Start(ctx context.Context, g *Graph, input any, options ...RunOpt
 	if c.seed != nil {
 		seed = *c.seed
 	}
-	r := &Run{id: c.id, graph: g.plan.Graph, redact: open.redact, done: make(chan struct{}), signals: make(chan driver.Signal)}
+	release, err := h.take(c.id)
+	if err != nil {
+		return nil, err
+	}
+	r := newRun(c.id, g, open)
+	h.carry(ctx, r, c, driver.Session{
+		Plan: g.plan, Made: g.made, Started: event.RunStarted{Graph: g.Name(), Plan: g.Digest(), Input: d, Seed: seed},
+	}, open, release)
+	r.event(0)
+	return r, nil
+}
+
+func newRun(id string, g *Graph, open vault) *Run {
+	r := &Run{id: id, graph: g.plan.Graph, redact: open.redact, done: make(chan struct{}), signals: make(chan driver.Signal)}
 	r.grown = sync.NewCond(&r.mu)
-	started := event.RunStarted{Graph: g.Name(), Plan: g.Digest(), Input: d, Seed: seed}
+	return r
+}
+
+// take makes a run this host's own, and one under way.
+func (h *Host) take(id string) (release func(), err error) {
+	if _, taken := h.running.LoadOrStore(id, true); taken {
+		return nil, fmt.Errorf("%w: %s", ErrRunning, id)
+	}
+	disown := func() error { return nil }
+	if o, ok := h.journal.(journal.Owner); ok {
+		own, err := o.Own(id)
+		switch {
+		case err == nil:
+			disown = own
+		case errors.Is(err, errors.ErrUnsupported):
+			h.logger.Warn("this system cannot tell which process a run belongs to: no other one may carry it on", "run", id)
+		default:
+			h.running.Delete(id)
+			return nil, err
+		}
+	}
+	return func() {
+		if err := disown(); err != nil {
+			h.logger.Warn("giving the run back: "+err.Error(), "run", id)
+		}
+		h.running.Delete(id)
+	}, nil
+}
+
+// carry carries a run out in a goroutine of its own, and releases it at the end.
+func (h *Host) carry(ctx context.Context, r *Run, c runConfig, s driver.Session, open vault, release func()) {
 	observe := func(e event.Event) {
 		r.add(e)
 		for _, f := range c.observe {
 			f(e)
 		}
 	}
-	if _, taken := h.running.LoadOrStore(c.id, true); taken {
-		return nil, fmt.Errorf("%w: %s", ErrRunning, c.id)
-	}
+	c.id = r.id
+	s.Run, s.Observe, s.Partial = r.id, []driver.Observer{observe}, c.partials()
+	s.Signals, s.Rests = r.signals, r.rests
+	s.Invoker = invoker{h.invoker, c.scope(open)}
 	go func() {
-		finished, err := h.drive(ctx, driver.Session{
-			Plan: g.plan, Run: c.id, Started: started, Observe: []driver.Observer{observe},
-			Signals: r.signals, Rests: r.rests, Partial: c.partials(),
-			Invoker: invoker{h.invoker, c.scope(open)},
-		})
-		h.forget(c.id)
-		h.running.Delete(c.id)
+		finished, err := h.drive(ctx, s)
+		h.forget(r.id)
+		release()
 		r.end(finished, err)
 	}()
-	r.event(0)
-	return r, nil
 }
 
 func (h *Host) drive(ctx context.Context, s driver.Session) (_ event.RunFinished, err error) {

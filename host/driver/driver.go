@@ -38,6 +38,7 @@ import (
 
 	"github.com/chainrun/chainrun/host/document"
 	"github.com/chainrun/chainrun/host/event"
+	"github.com/chainrun/chainrun/host/journal"
 	"github.com/chainrun/chainrun/host/plan"
 	"github.com/chainrun/chainrun/host/stepper"
 )
@@ -96,6 +97,9 @@ type Session struct {
 	Plan    *plan.Plan
 	Run     string // its id
 	Started event.RunStarted
+	// Made is what the plan was made of: stored with the start of a new run, where the
+	// journal is a [journal.Pinner]. nil: nothing is stored.
+	Made *journal.Sources
 	// Past is what the journal has of a run that is carried on, read once: all of its
 	// events, in order. Observers see only those that are new. nil: it is a new run.
 	Past    iter.Seq2[event.Event, error]

@@ -13,6 +13,7 @@ import (
 	"github.com/chainrun/chainrun/host/event"
 	"github.com/chainrun/chainrun/host/failure"
 	"github.com/chainrun/chainrun/host/graph"
+	"github.com/chainrun/chainrun/host/journal"
 	"github.com/chainrun/chainrun/host/stepper"
 )
 
@@ -209,7 +210,7 @@ func (r *run) commit(fact event.Body) error {
 			}
 		}
 	}
-	if err := r.d.journal.Append(r.ctx, batch...); err != nil {
+	if err := r.append(batch); err != nil {
 		return fmt.Errorf("recording the run: %w", err)
 	}
 	r.seq, r.last = seq, now
@@ -229,6 +230,14 @@ func (r *run) commit(fact event.Body) error {
 		r.carryOut(c)
 	}
 	return nil
+}
+
+// append makes a batch durable: the first with what the run is made of.
+func (r *run) append(batch []event.Event) error {
+	if pinner, ok := r.d.journal.(journal.Pinner); ok && r.seq == 0 && r.s.Made != nil {
+		return pinner.Begin(r.ctx, r.s.Made, batch...)
+	}
+	return r.d.journal.Append(r.ctx, batch...)
 }
 
 func (r *run) carryOut(c stepper.Command) {

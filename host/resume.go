@@ -1,0 +1,196 @@
+package host
+
+// Runs that go on after their process had stopped.
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"sync"
+
+	"github.com/chainrun/chainrun/host/driver"
+	"github.com/chainrun/chainrun/host/event"
+	"github.com/chainrun/chainrun/host/journal"
+)
+
+// ErrNotPinned means that a run cannot be carried on because what it was made of is
+// not in the journal: the journal keeps none, or the run was begun without.
+var ErrNotPinned = errors.New("what the run was made of was not stored with it")
+
+// PlanError means that what a run was made of makes another plan now: this chainrun
+// has another rule for fuel or for plans, or offers other capabilities. Resume the run
+// with the version, and the capabilities, that it was begun with.
+type PlanError struct {
+	Run       string
+	Began, Is string // the plan's digests
+}
+
+// Error implements error.
+func (e *PlanError) Error() string {
+	return fmt.Sprintf("run %s began with plan %s; what it was made of makes plan %s now: resume it with the chainrun and the capabilities that it was begun with",
+		e.Run, e.Began, e.Is)
+}
+
+// Resume carries on a run that is in the journal and that nobody carries out just
+// now, from where it was when its process stopped: with the graph, schemas and modules
+// of its beginning, which are in the journal ([journal.Pinner]). Steps that are
+// committed are not executed again; attempts under way begin again with what they were
+// answered before. What waits in the run's inbox ([journal.Mailbox]) is taken: signals
+// that no step waits for are dropped, with a warning. Of a run that has ended it gives
+// the end. [WithRunID] and [WithSeed] have no effect; observers see what is new.
+//
+// The error is [journal.ErrUnknownRun]; [ErrRunning] where this host carries the run
+// out, and the journal's own where another process does; [ErrNotPinned]; a
+// [*PlanError]; or that of [Host.Load].
+func (h *Host) Resume(ctx context.Context, id string, options ...RunOption) (_ *Run, err error) {
+	defer guard(&err)
+	var c runConfig
+	for _, o := range options {
+		o(&c)
+	}
+	release, err := h.take(id)
+	if err != nil {
+		return nil, fmt.Errorf("resuming run %s: %w", id, err)
+	}
+	carried := false
+	defer func() {
+		if !carried { // also where something has panicked
+			release()
+		}
+	}()
+	r, err := h.resume(ctx, id, c, release)
+	carried = err == nil
+	if err != nil {
+		return nil, fmt.Errorf("resuming run %s: %w", id, err)
+	}
+	return r, nil
+}
+
+// resume carries on a run that is the host's own. Where it gives no error, the run
+// releases itself.
+func (h *Host) resume(ctx context.Context, id string, c runConfig, release func()) (*Run, error) {
+	past, err := h.past(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	g, err := h.loadPinned(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	if began, ok := past[0].Body.(event.RunStarted); !ok || began.Plan != g.Digest() {
+		return nil, &PlanError{Run: id, Began: began.Plan, Is: g.Digest()}
+	}
+	if finished, ok := past[len(past)-1].Body.(event.RunFinished); ok {
+		r := newRun(id, g, vault{})
+		r.events = past
+		release()
+		r.end(finished, nil)
+		return r, nil
+	}
+	var open vault
+	if c.answers == nil {
+		if open, err = h.unlock(ctx, g); err != nil {
+			return nil, err
+		}
+	}
+	messages, err := h.inbox(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	r := newRun(id, g, open)
+	r.events = past
+	ctx, cancel := context.WithCancelCause(ctx)
+	var mail sync.WaitGroup
+	mail.Go(func() { h.deliver(ctx, r, messages, cancel) })
+	h.carry(ctx, r, c, driver.Session{Plan: g.plan, Past: each(past)}, open, func() {
+		cancel(nil)
+		mail.Wait()
+		release()
+	})
+	r.event(len(past)) // it is under way
+	return r, nil
+}
+
+// past reads the events of a run.
+func (h *Host) past(ctx context.Context, id string) (past []event.Event, err error) {
+	for e, err := range h.journal.Events(ctx, id) {
+		if err != nil {
+			return nil, err
+		}
+		past = append(past, e)
+	}
+	if len(past) == 0 {
+		return nil, journal.ErrUnknownRun
+	}
+	return past, nil
+}
+
+func each(events []event.Event) iter.Seq2[event.Event, error] {
+	return func(yield func(event.Event, error) bool) {
+		for _, e := range events {
+			if !yield(e, nil) {
+				return
+			}
+		}
+	}
+}
+
+// loadPinned makes the graph of a run again.
+func (h *Host) loadPinned(ctx context.Context, id string) (*Graph, error) {
+	p, ok := h.journal.(journal.Pinner)
+	if !ok {
+		return nil, ErrNotPinned
+	}
+	made, err := p.Sources(ctx, id)
+	switch {
+	case err != nil:
+		return nil, err
+	case made == nil:
+		return nil, ErrNotPinned
+	}
+	name, text, from := pinned(made)
+	return h.load(name, name, text, from)
+}
+
+func (h *Host) inbox(ctx context.Context, id string) ([]journal.Message, error) {
+	m, ok := h.journal.(journal.Mailbox)
+	if !ok {
+		return nil, nil
+	}
+	return m.Inbox(ctx, id)
+}
+
+// deliver hands a run what was sent to it. A message is taken out of the inbox when
+// the run has recorded it; where the process stops in between it is delivered again,
+// and the run refuses it.
+func (h *Host) deliver(ctx context.Context, r *Run, messages []journal.Message, cancel context.CancelCauseFunc) {
+	m, ok := h.journal.(journal.Mailbox)
+	if !ok {
+		return
+	}
+	for _, message := range messages {
+		switch b := message.Event.Body.(type) {
+		case event.SignalReceived:
+			if err := r.Signal(ctx, b.Step, b.Document); err != nil {
+				if ctx.Err() != nil {
+					return // it is there the next time
+				}
+				h.logger.Warn("a message is dropped: "+err.Error(), "run", r.id)
+			}
+		case event.CancelRequested:
+			// The end of the run empties its inbox.
+			if b.Reason == "" {
+				cancel(context.Canceled)
+			} else {
+				cancel(errors.New(b.Reason))
+			}
+			return
+		default:
+			// Nothing else is sent.
+		}
+		if err := m.Take(ctx, r.id, []int64{message.Number}); err != nil && ctx.Err() == nil {
+			h.logger.Warn("a message stays: "+err.Error(), "run", r.id)
+		}
+	}
+}
