@@ -15,7 +15,7 @@ func BenchmarkChat(b *testing.B) {
 			if api == "anthropic" {
 				body = wholeMessage
 			}
-			root := New(Options{Transport: said{"application/json", body}})
+			root := New(Options{Transport: &said{"application/json", body}})
 			c, err := root.Configure("llm", document.MustParse(`{"api":"`+api+`","base_url":"http://x","model":"m","concurrency":100}`))
 			if err != nil {
 				b.Fatal(err)

@@ -15,7 +15,8 @@ import (
 // said is a transport to a server that says one thing.
 type said struct{ media, body string }
 
-func (s said) RoundTrip(r *http.Request) (*http.Response, error) {
+// RoundTrip implements http.RoundTripper.
+func (s *said) RoundTrip(r *http.Request) (*http.Response, error) {
 	return &http.Response{StatusCode: http.StatusOK, Header: http.Header{"Content-Type": {s.media}}, Body: io.NopCloser(strings.NewReader(s.body)), Request: r}, nil
 }
 
@@ -35,19 +36,21 @@ func FuzzAnswer(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
+	// Configured once: that takes longer than a call.
+	says := &said{}
+	clients := map[bool]capability.Capability{}
+	for openai, table := range map[bool]string{true: `{"base_url":"http://x","model":"m"}`, false: `{"api":"anthropic","base_url":"http://x","model":"m"}`} {
+		if clients[openai], err = New(Options{Transport: says}).Configure("llm", document.MustParse(table)); err != nil {
+			f.Fatal(err)
+		}
+	}
 	f.Fuzz(func(t *testing.T, openai, stream bool, body string) {
-		table, media, request := `{"base_url":"http://x","model":"m"}`, "text/event-stream", sayHello
-		if !openai {
-			table = `{"api":"anthropic","base_url":"http://x","model":"m"}`
-		}
+		request := sayHello
+		says.media, says.body = "text/event-stream", body
 		if !stream {
-			media, request = "application/json", unstreamed
+			says.media, request = "application/json", unstreamed
 		}
-		c, err := New(Options{Transport: said{media, body}}).Configure("llm", document.MustParse(table))
-		if err != nil {
-			t.Fatal(err)
-		}
-		a, err := c.Call(t.Context(), plainCall(request))
+		a, err := clients[openai].Call(t.Context(), plainCall(request))
 		if err != nil {
 			if e := failure(t, err); e.Reason == "" || len(e.Message) > 2000 {
 				t.Errorf("%+v", e)
@@ -74,21 +77,25 @@ func FuzzRequest(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
+	sent := &keeper{}
+	apis := []string{"openai", "anthropic"}
+	clients := map[string]capability.Capability{}
+	for _, api := range apis {
+		if clients[api], err = New(Options{Transport: sent}).Configure("llm", document.MustParse(`{"api":"`+api+`","base_url":"http://x","model":"m"}`)); err != nil {
+			f.Fatal(err)
+		}
+	}
 	f.Fuzz(func(t *testing.T, request string) {
 		d, err := document.Parse([]byte(request), document.Limits{})
 		if err != nil || len(offer.Method("chat").RequestSchema.Validate(d)) > 0 {
 			t.Skip()
 		}
-		for _, api := range []string{"openai", "anthropic"} {
-			sent := &keeper{}
-			c, err := New(Options{Transport: sent}).Configure("llm", document.MustParse(`{"api":"`+api+`","base_url":"http://x","model":"m"}`))
-			if err != nil {
-				t.Fatal(err)
-			}
+		for _, api := range apis {
+			sent.body = ""
 			call := plainCall(sayHello)
 			call.Request = d
 			call.Grant = document.MustParse(`{"models":["*"]}`)
-			_, err = c.Call(t.Context(), call)
+			_, err = clients[api].Call(t.Context(), call)
 			switch e := failure(t, err); {
 			case e.Reason == "http_400" && sent.body != "":
 				if _, err := document.Parse([]byte(sent.body), document.Limits{}); err != nil {
