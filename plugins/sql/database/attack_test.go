@@ -72,7 +72,7 @@ func TestWritesThroughQueryPostgres(t *testing.T) {
 	server.Do(t, `do $$ begin if not exists (select from pg_roles where rolname = 'reader') then create role reader login; end if; end $$`)
 	reader := configure(t, "postgres", server.URL("reader"), ``)
 	for _, sql := range []string{
-		`select lo_export(1, '/tmp/chainrun-test')`, `select pg_read_file('/etc/passwd')`, `select lo_import('/etc/passwd')`,
+		`select lo_export(1, '/tmp/x')`, `select pg_read_file('/etc/passwd')`, `select lo_import('/etc/passwd')`,
 		`select pg_reload_conf()`, `select pg_switch_wal()`,
 		`select n from attack.t`, `select pg_stat_reset()`,
 	} {
@@ -199,6 +199,11 @@ func TestWhatExecRefuses(t *testing.T) {
 		_, err := c.Call(t.Context(), asked)
 		if err == nil || reasonOf(t, err) != test.want {
 			t.Errorf("%s: %s: got %v, want %s", test.driver, test.sql, err, test.want)
+		}
+	}
+	for _, sql := range []string{`select answer from chainrun_calls`, `select count(*) from Chainrun_Calls`, `with c as (select * from main.chainrun_calls) select * from c`} {
+		if got := ask(t, databases["sqlite"], sql, ``); got != "statement_not_allowed denied" {
+			t.Errorf("%s: got %s", sql, got)
 		}
 	}
 	if got := asked(t, path, `select count(*) || (select count(*) from chainrun_calls) from films where title <> ''`); got != "31" {

@@ -23,8 +23,10 @@ var neverFunctions = []string{"load_extension", "readfile", "writefile", "edit",
 // mayRead lets through what reads.
 func mayRead(action sqlite3.AuthorizerActionCode, third, fourth, _, _ string) sqlite3.AuthorizerReturnCode {
 	switch action {
-	case sqlite3.AUTH_SELECT, sqlite3.AUTH_READ, sqlite3.AUTH_RECURSIVE:
+	case sqlite3.AUTH_SELECT, sqlite3.AUTH_RECURSIVE:
 		return sqlite3.AUTH_OK
+	case sqlite3.AUTH_READ: // what other nodes were answered is theirs
+		return allow(!strings.EqualFold(third, callsTable))
 	case sqlite3.AUTH_FUNCTION:
 		return allow(!slices.Contains(neverFunctions, strings.ToLower(fourth)))
 	case sqlite3.AUTH_PRAGMA:
