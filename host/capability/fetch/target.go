@@ -83,8 +83,13 @@ func parseTarget(text string) (target, error) {
 	if err = checkPath(t.path); err != nil {
 		return t, err
 	}
-	t.query, err = encode(query, querySafe)
-	return t, err
+	if t.query, err = encode(query, querySafe); err != nil {
+		return t, err
+	}
+	if n := len(t.String()); n > maxURLBytes {
+		return t, badURL("it has %d bytes when encoded; at most %d are allowed", n, maxURLBytes)
+	}
+	return t, nil
 }
 
 func defaultPort(scheme string) uint16 {

@@ -40,10 +40,18 @@ func TestTarget(t *testing.T) {
 		"/..", "/../x", "/a/../b", "/a/.", "/./a", "/%2e%2e/x", "/%2E./x", "/.%2e", "/%252e%252e/x", "/a%2f..%2fb",
 		"/a%5c..%5cb", "/..%2f", "/%2e", "/..;/admin", "/..;x=1/admin", "/%2e%2e%3b/x", "/a%2f%2e%2e%2fb", "/%25%32%65%zz",
 		"/%25252525252e", "/%00", "/a%0d%0ab", "/%250a", "/%7f", "/%", "/%2", "/%g0", "/%252e%252e%3b%25zz/x",
+		"/" + strings.Repeat("é", 4000), "/?" + strings.Repeat("ü", 2731), // longer when encoded
 	} {
 		if have, err := parseTarget("https://example.com" + path); err == nil {
 			t.Errorf("%s is taken as %s", path, have)
 		}
+	}
+	here, err := parseTarget("https://example.com/a")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if have, err := here.resolve("?" + strings.Repeat("é", 4000)); err == nil {
+		t.Errorf("sent on to %d bytes", len(have.String()))
 	}
 }
 
