@@ -42,6 +42,7 @@ test: tools build nodes ## every test but the long hunts
 race: nodes ## the tests that have goroutines, under the race detector
 	go test -race $$(go list ./host/... | grep -v /simulate) ./runtime/sandbox/... ./cmd/...
 	go test -race ./host/stepper/simulate -seeds 300
+	cd plugins/sql && go test -race -short ./database
 
 providers: ## the provider in JavaScript, where node and npm are there
 	CHAINRUN_TEST_NPM=1 go test -count=1 -v ./plugins/intl
@@ -51,7 +52,7 @@ vet:
 
 lint: ## golangci-lint, pinned; a first build of it takes minutes
 	GOFLAGS= go run $(GOLANGCI) run ./...
-	cd plugins/sql && GOFLAGS= go run $(GOLANGCI) run ./...
+	cd plugins/sql && GOFLAGS= go run $(GOLANGCI) run -c ../../.golangci.yml ./...
 
 vuln: ## known vulnerabilities, where the database can be reached
 	@GOFLAGS= go run $(GOVULNCHECK) ./... || { [ $$? -eq 3 ] && exit 1; echo "govulncheck: the database cannot be reached from here; not checked"; }
