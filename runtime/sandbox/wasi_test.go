@@ -99,7 +99,7 @@ func anyArguments(tb testing.TB) func(*rapid.T) {
 	return func(r *rapid.T) {
 		name := rapid.SampledFrom(names).Draw(r, "function")
 		args := rapid.SliceOfN(word, 9, 9).Draw(r, "arguments")
-		got, err := p.Call(ctx, Call{Entry: name, Input: words(args...), Limits: Limits{Timeout: 10 * time.Second}})
+		got, err := p.Call(ctx, Call{Entry: name, Input: words(args...), Limits: Limits{Timeout: time.Minute}})
 		if err != nil {
 			r.Fatalf("%s: %v", name, err)
 		}
