@@ -20,6 +20,7 @@ import (
 	"github.com/chainrun/chainrun/host/failure"
 	"github.com/chainrun/chainrun/host/graph"
 	"github.com/chainrun/chainrun/host/inspect"
+	"github.com/chainrun/chainrun/host/telemetry"
 )
 
 // runFlags are the flags of the main job.
@@ -112,7 +113,13 @@ func (a *app) run(name string, f runFlags) error {
 	defer stop()
 	p := a.newProgress(f)
 	defer p.close()
-	logger := slog.New(&nodeLog{level: level, to: p})
+	shown := slog.New(&nodeLog{level: level, to: p})
+	tel, err := telemetry.New(ctx, telemetry.WithLogger(shown))
+	if err != nil {
+		return usagef("%v", err)
+	}
+	defer func() { _ = tel.Shutdown(ctx) }() // what did not arrive was told
+	logger := slog.New(slog.NewMultiHandler(shown.Handler(), tel.Handler()))
 	options, err := f.world.options(logger)
 	if err != nil {
 		return err
@@ -158,7 +165,7 @@ func (a *app) run(name string, f runFlags) error {
 		}
 	}
 
-	runOptions := []host.RunOption{host.WithObserver(p.event), host.WithPartials(p.partial)}
+	runOptions := []host.RunOption{host.WithObserver(p.event), host.WithObserver(tel.Observe), host.WithPartials(p.partial)}
 	if f.seed != "" {
 		runOptions = append(runOptions, host.WithSeed(sha256.Sum256([]byte(f.seed))))
 	}
