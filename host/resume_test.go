@@ -268,7 +268,8 @@ func TestResumeFromStore(t *testing.T) {
 		return event.SignalReceived{Step: "approve", Document: document.MustParse(text)}
 	}
 	for _, e := range []event.Event{
-		{Run: "a", Time: now, Body: signal(`"no object"`)}, {Run: "a", Time: now, Body: signal(`{"ok":1}`)},
+		{Run: "a", Time: now, Body: signal(`"no object"`)},
+		{Run: "a", Time: now, Body: signal(`{"ok":1}`)},
 		{Run: "b", Time: now, Body: event.CancelRequested{Reason: "enough"}},
 	} {
 		if err := second.Send(t.Context(), e); err != nil {
