@@ -66,7 +66,8 @@ fuzz: ## every fuzz target for FUZZTIME (10s)
 	  for f in $$(go test -list '^Fuzz' $$pkg | grep '^Fuzz' || true); do \
 	    echo "== $$pkg $$f"; \
 	    go test -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x $$pkg 2>&1 | tee "$$said" || \
-	      { grep -A1 "^--- FAIL: $$f " "$$said" | grep -qx '    context deadline exceeded' && ! grep -q 'Failing input' "$$said"; }; \
+	      { grep -A1 "^--- FAIL: $$f " "$$said" | grep -qx '    context deadline exceeded' && ! grep -q 'Failing input' "$$said"; } || \
+      { cd "$$(go list -f '{{.Dir}}' $$pkg)"; sed -n 's/.*Failing input written to //p' "$$said" | xargs -r cat; exit 1; }; \
 	  done; \
 	done
 
