@@ -70,7 +70,7 @@ func explain(ctx context.Context, what string, err error) error {
 	case errors.As(err, &connect):
 		return later("connection_failed", "%s: no connection: %s", what, detail)
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET),
-		errors.Is(err, syscall.EPIPE), errors.Is(err, net.ErrClosed):
+		errors.Is(err, syscall.EPIPE), errors.Is(err, net.ErrClosed), errors.Is(err, io.ErrClosedPipe):
 		return later("connection_cut", "%s: the connection broke off: %s", what, detail)
 	case errors.As(err, &timeout) && timeout.Timeout():
 		return later("timeout", "%s: no answer in time: %s", what, detail)
