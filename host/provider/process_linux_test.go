@@ -21,7 +21,11 @@ import (
 // gone waits for the end of a process that may be anybody's child.
 func gone(t *testing.T, what string, handle int) {
 	t.Helper()
-	n, err := unix.Poll([]unix.PollFd{{Fd: int32(handle), Events: unix.POLLIN}}, 10_000)
+	var n int
+	err := error(unix.EINTR)
+	for errors.Is(err, unix.EINTR) { // a signal of the Go runtime's own
+		n, err = unix.Poll([]unix.PollFd{{Fd: int32(handle), Events: unix.POLLIN}}, 10_000)
+	}
 	if err != nil || n == 0 {
 		t.Errorf("%s goes on: %v", what, err)
 	}
