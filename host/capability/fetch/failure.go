@@ -70,7 +70,8 @@ func explain(ctx context.Context, what string, err error) error {
 	case errors.As(err, &connect):
 		return later("connection_failed", "%s: no connection: %s", what, detail)
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET),
-		errors.Is(err, syscall.EPIPE), errors.Is(err, net.ErrClosed), errors.Is(err, io.ErrClosedPipe):
+		errors.Is(err, syscall.EPIPE), errors.Is(err, net.ErrClosed), errors.Is(err, io.ErrClosedPipe),
+		strings.Contains(err.Error(), closedIdle):
 		return later("connection_cut", "%s: the connection broke off: %s", what, detail)
 	case errors.As(err, &timeout) && timeout.Timeout():
 		return later("timeout", "%s: no answer in time: %s", what, detail)
@@ -148,3 +149,7 @@ func excerpt(body string, sent []field, most int) string {
 	}
 	return s[:end] + " …"
 }
+
+// closedIdle is how net/http words, in an error that it does not export, that the
+// server hung up before it was asked.
+const closedIdle = "http: server closed idle connection"
