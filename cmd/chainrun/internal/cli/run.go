@@ -118,7 +118,8 @@ func (a *app) run(name string, f runFlags) error {
 	if err != nil {
 		return usagef("%v", err)
 	}
-	defer func() { _ = tel.Shutdown(ctx) }() // what did not arrive was told
+	// An interrupted run is told of, too. What did not arrive was said by the logger.
+	defer func() { _ = tel.Shutdown(context.WithoutCancel(ctx)) }()
 	logger := slog.New(slog.NewMultiHandler(shown.Handler(), tel.Handler()))
 	options, err := f.world.options(logger)
 	if err != nil {
