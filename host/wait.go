@@ -4,6 +4,7 @@ package host
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -49,7 +50,7 @@ func (r *Run) Waits() []string { return r.settled() }
 // foreach. The answer is what the run's input may be, see [Host.Run]. It returns
 // when the signal is recorded. Where no such step waits, it was answered before,
 // or the answer breaks the step's output schema, the error is a
-// [*stepper.SignalError], and the run is as it was.
+// [*stepper.SignalError], and the run is as it was. Any other error has ended the run, or is that of ctx.
 func (r *Run) Signal(ctx context.Context, step string, answer any) error {
 	d, err := newInput(answer, document.Limits{})
 	if err != nil {
@@ -67,6 +68,9 @@ func (r *Run) Signal(ctx context.Context, step string, answer any) error {
 	}
 	select {
 	case err := <-taken:
+		if refused := (*stepper.SignalError)(nil); err != nil && !errors.As(err, &refused) {
+			<-r.done // the run is broken: whoever asks it now is told so, and not that it rests
+		}
 		return err
 	case <-r.done:
 	}
