@@ -82,6 +82,31 @@ type envelope struct {
 	Answer     json.RawMessage `json:"answer"`
 	Usage      *Usage          `json:"usage"`
 	Stored     []storedValue   `json:"stored"`
+	// Since forks, the cache and engines.
+	Engine   *string `json:"engine"`
+	Forked   *forked `json:"forked"`
+	CacheKey *string `json:"cache_key"`
+	From     *origin `json:"from"`
+	Took     *int64  `json:"took_us"`
+}
+
+type forked struct {
+	Run   *string         `json:"run"`
+	Step  *string         `json:"step"`
+	Input json.RawMessage `json:"input"`
+	State []stateValue    `json:"state"`
+}
+
+type stateValue struct {
+	Key   *string         `json:"key"`
+	Value json.RawMessage `json:"value"`
+}
+
+type origin struct {
+	Run     *string `json:"run"`
+	Step    *string `json:"step"`
+	Node    *string `json:"node"`
+	Attempt *int    `json:"attempt"`
 }
 
 type storedValue struct {
@@ -276,6 +301,57 @@ func (w *writer) answered(b CapabilityAnswered) {
 	}
 	w.key("usage")
 	w.buf.Write(b.Usage.appendTo(w.buf.AvailableBuffer()))
+	if b.Took < 0 || b.Took%time.Microsecond != 0 {
+		w.fail("what it took is not in whole microseconds")
+	}
+	if b.Took > 0 {
+		w.number("took_us", uint64(b.Took.Microseconds()))
+	}
+}
+
+func (w *writer) optional(key, s string) {
+	if s != "" {
+		w.text(key, s)
+	}
+}
+
+func (w *writer) forked(f *Forked) {
+	if f == nil {
+		return
+	}
+	w.key("forked")
+	w.raw("{")
+	w.text("run", f.Run)
+	w.text("step", f.Step)
+	if !f.Input.IsZero() {
+		w.document("input", f.Input)
+	}
+	for i, v := range f.State {
+		if i == 0 {
+			w.key("state")
+			w.raw("[{")
+		} else {
+			w.raw(",{")
+		}
+		w.text("key", v.Key)
+		w.document("value", v.Value)
+		w.raw("}")
+	}
+	if len(f.State) > 0 {
+		w.raw("]")
+	}
+	w.raw("}")
+}
+
+func (w *writer) from(o *Origin) {
+	if o == nil {
+		return
+	}
+	w.key("from")
+	w.raw("{")
+	w.text("run", o.Run)
+	w.attempt(o.Attempt)
+	w.raw("}")
 }
 
 func (w *writer) body(body Body) {
@@ -288,6 +364,8 @@ func (w *writer) body(body Body) {
 		if b.Parallel != 0 {
 			w.value("parallel", b.Parallel)
 		}
+		w.optional("engine", b.Engine)
+		w.forked(b.Forked)
 	case AttemptStarted:
 		w.attempt(b.Attempt)
 	case AttemptSucceeded:
@@ -295,6 +373,8 @@ func (w *writer) body(body Body) {
 		w.number("fuel", b.Fuel)
 		w.document("output", b.Output)
 		w.stored(b.Stored)
+		w.optional("cache_key", b.CacheKey)
+		w.from(b.From)
 	case AttemptFailed:
 		w.attempt(b.Attempt)
 		w.number("fuel", b.Fuel)
@@ -302,6 +382,7 @@ func (w *writer) body(body Body) {
 		if !b.Output.IsZero() {
 			w.document("output", b.Output)
 		}
+		w.from(b.From)
 	case StepSkipped:
 		w.text("step", b.Step)
 		w.text("node", b.Node)
@@ -322,7 +403,7 @@ func (w *writer) body(body Body) {
 	case CancelRequested:
 		w.text("reason", b.Reason)
 	case RunResumed:
-		// It says nothing more.
+		w.optional("engine", b.Engine)
 	case RunFinished:
 		w.text("status", string(b.Status))
 		if b.Failure != nil {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"reflect"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -65,6 +66,25 @@ func TestEncodingIsWrittenDown(t *testing.T) {
 			event.RunStarted{Graph: "g", Input: document.Null(), Parallel: 4},
 			`"type":"run_started",…,"graph":"g","plan":"","seed":"` + strings.Repeat("0", 64) + `","input":null,"parallel":4`,
 		},
+		{
+			event.RunStarted{Graph: "g", Input: document.Null(), Engine: "e", Forked: &event.Forked{
+				Run: "r0", Step: "a", Input: document.MustParse(`[ ]`), State: []document.Field{{Key: "k", Value: document.MustParse(`1.0`)}, {Key: "l", Value: document.Null()}},
+			}},
+			`"type":"run_started",…,"graph":"g","plan":"","seed":"` + strings.Repeat("0", 64) + `","input":null,"engine":"e","forked":{"run":"r0","step":"a","input":[ ],"state":[{"key":"k","value":1.0},{"key":"l","value":null}]}`,
+		},
+		{
+			event.AttemptSucceeded{Attempt: a, Output: document.Null(), CacheKey: "0f", From: &event.Origin{Run: "r0", Attempt: event.Attempt{Step: "x", Node: "x", Number: 2}}},
+			`"type":"attempt_succeeded",…,"step":"check[2]","node":"check","attempt":3,"fuel":0,"output":null,"cache_key":"0f","from":{"run":"r0","step":"x","node":"x","attempt":2}`,
+		},
+		{
+			event.AttemptFailed{Attempt: a, Failure: failure.Failure{Code: failure.Trap, Message: "m"}, From: &event.Origin{Run: "r0", Attempt: a}},
+			`"type":"attempt_failed",…,"step":"check[2]","node":"check","attempt":3,"fuel":0,"failure":{"code":"trap","message":"m"},"from":{"run":"r0","step":"check[2]","node":"check","attempt":3}`,
+		},
+		{
+			event.CapabilityAnswered{Attempt: a, Ordinal: 1, Took: 12 * time.Microsecond},
+			`"type":"capability_answered",…,"step":"check[2]","node":"check","attempt":3,"ordinal":1,"capability":"","method":"","key":"","usage":{"calls":0,"bytes":0,"input_tokens":0,"output_tokens":0,"cost":0},"took_us":12`,
+		},
+		{event.RunResumed{Engine: "e"}, `"type":"run_resumed",…,"engine":"e"`},
 		{event.TimerFired{Timer: "retry/a/2"}, `"type":"timer_fired",…,"timer":"retry/a/2"`},
 		{event.CancelRequested{Reason: "enough"}, `"type":"cancel_requested",…,"reason":"enough"`},
 		{event.RunResumed{}, `"type":"run_resumed",…`},
@@ -116,6 +136,13 @@ func bare(e event.Event) []any {
 	case event.RunStarted:
 		list = append(list, text(b.Input))
 		b.Input = document.Document{}
+		if f := b.Forked; f != nil {
+			list = append(list, f.Run, f.Step, text(f.Input))
+			for _, v := range f.State {
+				list = append(list, v.Key, text(v.Value))
+			}
+			b.Forked = nil
+		}
 		return append(list, b)
 	case event.AttemptSucceeded:
 		list = append(list, text(b.Output))
@@ -178,20 +205,38 @@ func drawEvent(t *rapid.T) event.Event {
 		}
 		return d
 	}
-	switch rapid.IntRange(0, 10).Draw(t, "type") {
+	from := func() *event.Origin {
+		if rapid.Bool().Draw(t, "is its own") {
+			return nil
+		}
+		return &event.Origin{Run: text.Draw(t, "other run"), Attempt: event.Attempt{Step: text.Draw(t, "other step"), Node: text.Draw(t, "other node"), Number: 1}}
+	}
+	switch rapid.IntRange(0, 11).Draw(t, "type") {
 	case 0:
 		seed := rapid.SliceOfN(rapid.Byte(), 32, 32).Draw(t, "seed")
-		e.Body = event.RunStarted{Graph: text.Draw(t, "graph"), Plan: text.Draw(t, "plan"), Input: documents.Draw(t, "input"), Seed: event.Seed(seed)}
+		started := event.RunStarted{
+			Graph: text.Draw(t, "graph"), Plan: text.Draw(t, "plan"), Input: documents.Draw(t, "input"), Seed: event.Seed(seed), Engine: text.Draw(t, "engine"),
+		}
+		if rapid.Bool().Draw(t, "forked") {
+			f := &event.Forked{Run: text.Draw(t, "other run"), Step: "s" + text.Draw(t, "from"), Input: maybe("step's input")}
+			for i := range rapid.IntRange(0, 3).Draw(t, "keys") {
+				f.State = append(f.State, document.Field{Key: strconv.Itoa(i) + text.Draw(t, "state key"), Value: documents.Draw(t, "state")})
+			}
+			started.Forked = f
+		}
+		e.Body = started
+	case 11:
+		e.Body = event.RunResumed{Engine: text.Draw(t, "engine")}
 	case 1:
 		e.Body = event.AttemptStarted{Attempt: a}
 	case 2:
-		done := event.AttemptSucceeded{Attempt: a, Output: documents.Draw(t, "output"), Fuel: rapid.Uint64().Draw(t, "fuel")}
+		done := event.AttemptSucceeded{Attempt: a, Output: documents.Draw(t, "output"), Fuel: rapid.Uint64().Draw(t, "fuel"), CacheKey: text.Draw(t, "cache key"), From: from()}
 		for range rapid.IntRange(0, 2).Draw(t, "stored") {
 			done.Stored = append(done.Stored, event.Stored{Space: text.Draw(t, "space"), Key: text.Draw(t, "key"), Value: maybe("value")})
 		}
 		e.Body = done
 	case 3:
-		failed := event.AttemptFailed{Attempt: a, Failure: failures.Draw(t, "failure"), Fuel: rapid.Uint64().Draw(t, "fuel")}
+		failed := event.AttemptFailed{Attempt: a, Failure: failures.Draw(t, "failure"), Fuel: rapid.Uint64().Draw(t, "fuel"), From: from()}
 		if rapid.Bool().Draw(t, "kept") {
 			failed.Output = documents.Draw(t, "output")
 		}
@@ -219,6 +264,7 @@ func drawEvent(t *rapid.T) event.Event {
 			Attempt: a, Ordinal: rapid.IntRange(1, 1<<40).Draw(t, "ordinal"),
 			Capability: text.Draw(t, "capability"), Method: text.Draw(t, "method"), Key: text.Draw(t, "key"),
 			Request: maybe("request"), Answer: maybe("answer"),
+			Took: time.Duration(n.Draw(t, "took")/1000) * time.Microsecond,
 			Usage: event.Usage{
 				Calls: n.Draw(t, "calls"), Bytes: n.Draw(t, "bytes"),
 				InputTokens: n.Draw(t, "input"), OutputTokens: n.Draw(t, "output"), Cost: n.Draw(t, "cost"),
@@ -245,6 +291,9 @@ func TestEncodeRefusesWhatCannotBeRead(t *testing.T) {
 		"a key's text":   {Time: at, Body: event.CapabilityAnswered{Key: "\xff"}},
 		"less than none": {Time: at, Body: event.CapabilityAnswered{Usage: event.Usage{Cost: -1}}},
 		"a space's text": {Time: at, Body: event.AttemptSucceeded{Output: document.Null(), Stored: []event.Stored{{Space: "\xff"}}}},
+		"a long time":    {Time: at, Body: event.CapabilityAnswered{Took: -time.Second}},
+		"a short time":   {Time: at, Body: event.CapabilityAnswered{Took: 1}},
+		"no state":       {Time: at, Body: event.RunStarted{Input: document.Null(), Forked: &event.Forked{Step: "s", State: []document.Field{{}}}}},
 		"no document":    {Time: at, Body: event.AttemptSucceeded{}},
 		"failure's text": {Time: at, Body: event.StepFailed{Failure: failure.Failure{Message: "\xff"}}},
 	} {
@@ -258,6 +307,7 @@ func TestDecodeRefuses(t *testing.T) {
 	const head = `"version":1,"run":"r","seq":1,"time":"2026-01-01T00:00:00.000000Z"`
 	const answered = `,"type":"capability_answered","step":"a","node":"a","attempt":1,"ordinal":1,"capability":"c","method":"m","key":""`
 	const succeeded = `,"type":"attempt_succeeded","step":"a","node":"a","attempt":1,"fuel":1,"output":1`
+	started := `,"type":"run_started","graph":"g","plan":"p","input":1,"seed":"` + strings.Repeat("00", 32) + `"`
 	for _, c := range []struct {
 		text string
 		is   error
@@ -287,6 +337,14 @@ func TestDecodeRefuses(t *testing.T) {
 		{`{` + head + succeeded + `,"stored":[{"space":"s"}]}`, nil, `needs "key"`},
 		{`{` + head + succeeded + `,"stored":[{"space":"s","key":"k","color":1}]}`, nil, "color"},
 		{`{` + head + succeeded + `,"stored":{}}`, nil, "stored"},
+		{`{` + head + succeeded + `,"from":{"run":"r"}}`, nil, `needs "step"`},
+		{`{` + head + succeeded + `,"cache_key":""}`, nil, "cache_key"},
+		{`{` + head + succeeded + `,"engine":"e"}`, nil, `has no "engine"`},
+		{`{` + head + answered + `,"usage":{},"took_us":0}`, nil, "took_us"},
+		{`{` + head + answered + `,"usage":{},"took_us":9223372036854775807}`, nil, "took_us"},
+		{`{` + head + started + `,"forked":{"run":"r","step":"","input":1}}`, nil, "without a step"},
+		{`{` + head + started + `,"forked":{"run":"r","step":"a","state":[{"key":"b","value":1},{"key":"a","value":1}]}}`, nil, "sorted"},
+		{`{` + head + started + `,"forked":{"run":"r","step":"a","state":[{"key":"b"}]}}`, nil, `needs "value"`},
 		{`{` + head, nil, ""},
 		{``, nil, ""},
 		{`null`, nil, ""},
@@ -315,7 +373,10 @@ func FuzzDecode(f *testing.F) {
 	for _, body := range []event.Body{
 		event.CapabilityAnswered{Ordinal: 1, Capability: "c", Method: "m", Request: document.Null(), Answer: document.MustParse("[\n]"), Usage: event.Usage{Calls: 1, Cost: 3}},
 		event.CapabilityAnswered{Failure: &failure.Failure{Code: failure.CapabilityError}},
-		event.AttemptSucceeded{Output: document.Null(), Stored: []event.Stored{{Space: "s", Key: "k", Value: document.Null()}, {}}},
+		event.RunStarted{Input: document.Null(), Engine: "e", Forked: &event.Forked{Run: "r", Step: "s", Input: document.Null(), State: []document.Field{{Key: "k", Value: document.Null()}}}},
+		event.AttemptFailed{From: &event.Origin{Run: "q"}},
+		event.CapabilityAnswered{Took: time.Second},
+		event.AttemptSucceeded{Output: document.Null(), CacheKey: "k", Stored: []event.Stored{{Space: "s", Key: "k", Value: document.Null()}, {}}},
 	} {
 		seeds = append(seeds, event.Event{Run: "r", Seq: 4, Body: body})
 	}

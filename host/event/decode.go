@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/chainrun/chainrun/host/document"
@@ -147,6 +149,61 @@ func (r *reader) stored() []Stored {
 	return list
 }
 
+// optional moves a text out of the envelope that is not written where it is empty.
+func (r *reader) optional(key string, member **string) string {
+	if *member == nil {
+		return ""
+	}
+	s := take(r, key, member)
+	if s == "" && r.err == nil {
+		r.err = fmt.Errorf("%s is empty", key)
+	}
+	return s
+}
+
+func (r *reader) forked() *Forked {
+	v := r.v.Forked
+	if v == nil {
+		return nil
+	}
+	r.v.Forked = nil
+	f := &Forked{Run: take(r, "run", &v.Run), Step: take(r, "step", &v.Step), Input: r.document("input", &v.Input, false)}
+	for i := range v.State {
+		s := &v.State[i]
+		f.State = append(f.State, document.Field{Key: take(r, "key", &s.Key), Value: r.document("value", &s.Value, true)})
+		if i > 0 && f.State[i-1].Key >= f.State[i].Key && r.err == nil {
+			r.err = fmt.Errorf("the state of a fork: %q is not sorted", f.State[i].Key)
+		}
+	}
+	if f.Step == "" && (!f.Input.IsZero() || f.State != nil) && r.err == nil {
+		r.err = errors.New("a fork without a step has neither input nor state")
+	}
+	return f
+}
+
+func (r *reader) from() *Origin {
+	v := r.v.From
+	if v == nil {
+		return nil
+	}
+	r.v.From = nil
+	return &Origin{Run: take(r, "run", &v.Run), Attempt: Attempt{
+		Step: take(r, "step", &v.Step), Node: take(r, "node", &v.Node), Number: take(r, "attempt", &v.Attempt),
+	}}
+}
+
+// took moves a time out of the envelope that is not written where it is not known.
+func (r *reader) took() time.Duration {
+	if r.v.Took == nil {
+		return 0
+	}
+	us := take(r, "took_us", &r.v.Took)
+	if (us <= 0 || us > math.MaxInt64/1000) && r.err == nil {
+		r.err = fmt.Errorf("took_us: %d is no time", us)
+	}
+	return time.Duration(us) * time.Microsecond
+}
+
 func (r *reader) answered() CapabilityAnswered {
 	v := r.v
 	b := CapabilityAnswered{
@@ -159,6 +216,7 @@ func (r *reader) answered() CapabilityAnswered {
 		Answer:     r.document("answer", &v.Answer, false),
 		Failure:    v.Failure,
 		Usage:      take(r, "usage", &v.Usage),
+		Took:       r.took(),
 	}
 	v.Failure = nil
 	return b
@@ -180,6 +238,7 @@ func (r *reader) body() Body {
 				r.err = fmt.Errorf("parallel: %d is no number of attempts", started.Parallel)
 			}
 		}
+		started.Engine, started.Forked = r.optional("engine", &v.Engine), r.forked()
 		return started
 	case TypeAttemptStarted:
 		return AttemptStarted{Attempt: r.attempt()}
@@ -189,6 +248,9 @@ func (r *reader) body() Body {
 			Output:  r.document("output", &v.Output, true),
 			Fuel:    take(r, "fuel", &v.Fuel),
 			Stored:  r.stored(),
+
+			CacheKey: r.optional("cache_key", &v.CacheKey),
+			From:     r.from(),
 		}
 	case TypeAttemptFailed:
 		return AttemptFailed{
@@ -196,6 +258,7 @@ func (r *reader) body() Body {
 			Failure: take(r, "failure", &v.Failure),
 			Output:  r.document("output", &v.Output, false),
 			Fuel:    take(r, "fuel", &v.Fuel),
+			From:    r.from(),
 		}
 	case TypeStepSkipped:
 		return StepSkipped{Step: take(r, "step", &v.Step), Node: take(r, "node", &v.Node)}
@@ -216,7 +279,7 @@ func (r *reader) body() Body {
 	case TypeCancelRequested:
 		return CancelRequested{Reason: take(r, "reason", &v.Reason)}
 	case TypeRunResumed:
-		return RunResumed{}
+		return RunResumed{Engine: r.optional("engine", &v.Engine)}
 	case TypeRunFinished:
 		finished := RunFinished{
 			Status:  r.status(),
@@ -281,6 +344,16 @@ func (v *envelope) unused() string {
 		return "usage"
 	case v.Stored != nil:
 		return "stored"
+	case v.Engine != nil:
+		return "engine"
+	case v.Forked != nil:
+		return "forked"
+	case v.CacheKey != nil:
+		return "cache_key"
+	case v.From != nil:
+		return "from"
+	case v.Took != nil:
+		return "took_us"
 	}
 	return ""
 }

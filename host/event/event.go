@@ -60,6 +60,34 @@ type RunStarted struct {
 	// Parallel is how many elements of a foreach are under way at once where
 	// its author says nothing: how many attempts the driver allows. 0: 8.
 	Parallel int
+	// Engine is what nodes are executed by (sandbox.Engine.Name): on the same one a
+	// replay gives the same bits, on another one all but those of a NaN. "": unknown.
+	Engine string
+	// Forked is where the run comes from; nil: it is nobody's fork.
+	Forked *Forked
+}
+
+// Forked says that a run began as another one went, with something changed: the plan,
+// the input, or what a step is given. Steps whose node, input and upstream are as they
+// were take over what came of them there, see [Origin].
+type Forked struct {
+	Run string // the other one
+	// Step is the first one that is executed again, with all that depends on it; "":
+	// none is but for what has changed.
+	Step string
+	// Input replaces what the step is given, State the values of these keys before it,
+	// sorted by key. Absent and empty: it stays. Without a step there is neither.
+	Input document.Document
+	State []document.Field
+}
+
+// Origin says that an attempt's outcome was not made by executing its node: it is
+// that of another attempt, whose fuel it has. With a cache key ([AttemptSucceeded.CacheKey])
+// it comes from the cache; else the run is a fork, the outcome stands for all attempts
+// of that step, and a failure is final.
+type Origin struct {
+	Run string
+	Attempt
 }
 
 // Attempt names one try of one step.
@@ -83,6 +111,10 @@ type AttemptSucceeded struct {
 	// Stored is what the attempt keeps beyond the run (see capability kv): stored
 	// by the journal together with this event.
 	Stored []Stored
+	// CacheKey is what the output can be found under by later attempts, of other runs
+	// too; "": it is not kept. From is whose output it is; nil: the attempt's own.
+	CacheKey string
+	From     *Origin
 }
 
 // Stored is one value that an attempt keeps beyond its run.
@@ -97,6 +129,7 @@ type AttemptFailed struct {
 	Failure failure.Failure
 	Output  document.Document // what the node returned, where it did and it could be kept; else absent
 	Fuel    uint64
+	From    *Origin // whose failure it is; nil: the attempt's own
 }
 
 // StepSkipped says that all edges to the node were resolved and none was taken.
@@ -129,6 +162,7 @@ type CapabilityAnswered struct {
 	Answer             document.Document // absent: nothing to say, or a failure
 	Failure            *failure.Failure  // nil: answered
 	Usage              Usage
+	Took               time.Duration // whole microseconds; 0: not known
 }
 
 // Usage is what calls of capabilities used up.
@@ -171,7 +205,9 @@ type CancelRequested struct {
 // RunResumed says that the run is carried on after the process that carried it out
 // had stopped. The attempts under way begin again, under their own numbers, with
 // their recorded times and answers.
-type RunResumed struct{}
+type RunResumed struct {
+	Engine string // from now on, as in RunStarted
+}
 
 // Status is how a run ended.
 type Status string

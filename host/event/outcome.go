@@ -15,4 +15,7 @@ type Outcome struct {
 	Failure *failure.Failure
 	Fuel    uint64
 	Stored  []Stored // what a success stores; dropped where it does not stay one
+	// CacheKey and From are those of the facts.
+	CacheKey string
+	From     *Origin
 }

@@ -39,6 +39,9 @@ type Journal interface {
 // ErrUnknownRun means that the journal has no run of this id.
 var ErrUnknownRun = errors.New("unknown run")
 
+// ErrRunExists means that the journal has a run of this id already.
+var ErrRunExists = errors.New("a run of this id is there already")
+
 // SequenceError means that an append does not go on where the run's events
 // end: somebody else has appended to this run, or the caller has lost count.
 // Nothing was stored; read the run again.

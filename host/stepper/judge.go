@@ -34,7 +34,7 @@ func (v *verdict) of(output document.Document) bool {
 // Judge changes nothing that Apply can see. An outcome that nobody asked for
 // comes back as it is, and Apply refuses it.
 func (m *Machine) Judge(o event.Outcome) event.Body {
-	failed := event.AttemptFailed{Attempt: o.Attempt, Output: o.Output, Fuel: o.Fuel}
+	failed := event.AttemptFailed{Attempt: o.Attempt, Output: o.Output, Fuel: o.Fuel, From: o.From}
 	s, err := m.running(o.Attempt)
 	switch {
 	case err != nil:
@@ -64,7 +64,7 @@ func (m *Machine) Judge(o event.Outcome) event.Body {
 }
 
 func succeeded(o event.Outcome) event.AttemptSucceeded {
-	return event.AttemptSucceeded{Attempt: o.Attempt, Output: o.Output, Fuel: o.Fuel, Stored: o.Stored}
+	return event.AttemptSucceeded{Attempt: o.Attempt, Output: o.Output, Fuel: o.Fuel, Stored: o.Stored, CacheKey: o.CacheKey, From: o.From}
 }
 
 // judge evaluates the writes and conditions of a step.

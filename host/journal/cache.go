@@ -1,0 +1,33 @@
+package journal
+
+// What runs give each other: outputs that were made before, and whole runs.
+
+import (
+	"context"
+
+	"github.com/chainrun/chainrun/host/event"
+)
+
+// Cacher is a journal that finds outputs again. Safe for concurrent use.
+type Cacher interface {
+	Journal
+
+	// Cached gives the success that was stored under a key
+	// ([event.AttemptSucceeded.CacheKey]): of those, the first that is still there and
+	// was made by executing its node (its From is nil). found is false where there is
+	// none. A success can be found as soon as the append that holds it has returned.
+	Cached(ctx context.Context, key string) (made event.AttemptSucceeded, by event.Origin, found bool, err error)
+}
+
+// Importer is a journal that takes in runs which another one has recorded. Safe for
+// concurrent use.
+type Importer interface {
+	Journal
+
+	// Import stores a run as it is, with what it was made of (nil: that is not known),
+	// all or nothing. It is a run like others from then on, except that what its steps
+	// kept beyond the run ([event.AttemptSucceeded.Stored]) is not stored as a value,
+	// and its outputs are not found under their cache keys: they come from strangers.
+	// A run of this id that is there gives [ErrRunExists].
+	Import(ctx context.Context, made *Sources, events []event.Event) error
+}
