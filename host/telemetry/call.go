@@ -33,10 +33,16 @@ type call struct {
 	attrs     []attribute.KeyValue
 }
 
-// call takes an answered call. Events do not say when it was made: it counts from
-// the answer before it, or the attempt's start.
+// call takes an answered call. Where its event does not say how long it took, it
+// counts from the answer before it, or the attempt's start.
 func (r *run) call(s *step, b event.CapabilityAnswered, at time.Time) {
 	begin := cmp.Or(s.answered, at)
+	if b.Took > 0 {
+		// Clocks may be set, and journals come from anywhere: not before its attempt.
+		if begin = at.Add(-b.Took); begin.Before(s.began) {
+			begin = cmp.Or(s.began, begin)
+		}
+	}
 	s.answered = at
 	s.add(0, b.Usage)
 	if !r.fresh {

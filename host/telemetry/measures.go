@@ -129,7 +129,7 @@ func (m *measures) attempt(graph, node string, e ended) {
 	if m == nil {
 		return
 	}
-	if e.fuel > 0 {
+	if e.fuel > 0 && e.from == nil {
 		m.fuel.Add(context.Background(), int64(e.fuel), m.at(graph, node))
 	}
 	if e.why != nil {

@@ -97,12 +97,12 @@ func (r *run) apply(e event.Event, fresh bool) {
 	case event.AttemptSucceeded:
 		s := r.step(b.Step, b.Node, e.Time)
 		s.add(b.Fuel, event.Usage{})
-		r.endAttempt(s, ended{number: b.Number, fuel: b.Fuel, output: b.Output, at: e.Time})
+		r.endAttempt(s, ended{number: b.Number, fuel: b.Fuel, output: b.Output, from: b.From, cached: b.CacheKey != "", at: e.Time})
 		r.end(s, nil, e.Time)
 	case event.AttemptFailed:
 		s := r.step(b.Step, b.Node, e.Time)
 		s.add(b.Fuel, event.Usage{})
-		r.endAttempt(s, ended{number: b.Number, fuel: b.Fuel, output: b.Output, why: &b.Failure, at: e.Time})
+		r.endAttempt(s, ended{number: b.Number, fuel: b.Fuel, output: b.Output, why: &b.Failure, from: b.From, at: e.Time})
 		s.failed, s.last = &b.Failure, e.Time
 	case event.StepSucceeded:
 		r.end(r.step(b.Step, b.Node, e.Time), nil, e.Time)
@@ -228,6 +228,9 @@ func (r *run) started(b event.RunStarted) {
 		r.span.SetAttributes(
 			attribute.String("chainrun.run.id", r.id), attribute.String("chainrun.graph.name", b.Graph),
 			attribute.String("chainrun.plan.digest", b.Plan))
+		if b.Forked != nil {
+			r.span.SetAttributes(attribute.String("chainrun.run.forked_from", b.Forked.Run))
+		}
 		r.tell(r.span, "chainrun.input", b.Input)
 	}
 	if r.fresh {

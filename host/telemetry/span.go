@@ -33,6 +33,8 @@ type ended struct {
 	fuel   uint64
 	output document.Document
 	why    *failure.Failure // nil: it succeeded
+	from   *event.Origin    // nil: the node was executed
+	cached bool
 	at     time.Time
 }
 
@@ -88,6 +90,14 @@ func (r *run) endAttempt(s *step, e ended) {
 	}
 	r.emit(s.what(), attemptName(s.id, e.number), "attempt "+s.node, trace.SpanKindInternal, s.began, e.at, func(span trace.Span) {
 		span.SetAttributes(append(r.about(s), attribute.Int("chainrun.attempt", e.number), fuel(e.fuel))...)
+		if e.from != nil {
+			how := "fork"
+			if e.cached {
+				how = "cache"
+			}
+			span.SetAttributes(attribute.String("chainrun.origin", how), attribute.String("chainrun.origin.run", e.from.Run),
+				attribute.String("chainrun.origin.step", cut(e.from.Step, maxTextBytes)))
+		}
 		r.tell(span, "chainrun.output", e.output)
 		r.fail(span, e.why, e.at)
 	})

@@ -66,11 +66,13 @@ func everything() []event.Event {
 		Request: document.MustParse(`{"messages":[{"role":"user","content":"the contents?"}],"model":"gpt-5-mini","temperature":0.5}`),
 		Answer:  document.MustParse(`{"content":"the contents!","model":"gpt-5-mini-2026","endpoint":"cloud","finish_reason":"stop"}`),
 		Usage:   event.Usage{Calls: 1, Bytes: 99, InputTokens: 20, OutputTokens: 30, Cost: 1_250_000},
+		Took:    time.Hour, // a clock was set
 	})
 	p.at(130, event.CapabilityAnswered{
 		Attempt: try("left", 2), Ordinal: 2, Capability: "fetch", Method: "request",
 		Request: document.MustParse(`{"url":"https://api.shop.example/the-contents?q=the+contents"}`),
 		Failure: &failure.Failure{Code: failure.CapabilityError, Reason: "http_429", Message: "the contents"}, Usage: event.Usage{Calls: 1},
+		Took: 4 * time.Millisecond,
 	})
 	p.at(140, gives("left", 2))
 	p.at(140, starts("loop[1]", 1))
@@ -93,7 +95,7 @@ const everythingTree = `run shop 0ms+190ms fuel=59 !node_error
     attempt left 0ms+10ms id=left attempt=1 fuel=3 !invalid_output
     attempt left 110ms+30ms id=left attempt=2 fuel=10
       chat gpt-5-mini 110ms+10ms id=left attempt=2 model=gpt-5-mini
-      GET 120ms+10ms id=left attempt=2 address=api.shop.example !capability_error: http_429
+      GET 126ms+4ms id=left attempt=2 address=api.shop.example !capability_error: http_429
   step right 0ms+5ms id=right attempts=1 fuel=10
     attempt right 0ms+5ms id=right attempt=1 fuel=10
   step loop 140ms+10ms id=loop[1] turn=1 attempts=1 fuel=10
@@ -132,6 +134,33 @@ func shut(tb testing.TB, o *telemetry.Telemetry) {
 	tb.Helper()
 	if err := o.Shutdown(tb.Context()); err != nil {
 		tb.Fatal(err)
+	}
+}
+
+// TestWhatWasNotExecuted: spans say where an outcome comes from, and the metric counts
+// what was executed.
+func TestWhatWasNotExecuted(t *testing.T) {
+	c := collect(t, "http/protobuf")
+	o := open(t)
+	p := &tape{run: "r2"}
+	from := &event.Origin{Run: "r1", Attempt: try("a", 3)}
+	p.at(0, event.RunStarted{Graph: "g", Input: document.Null(), Forked: &event.Forked{Run: "r1"}}, starts("a", 1))
+	p.at(1, event.AttemptSucceeded{Attempt: try("a", 1), Output: document.Null(), Fuel: 10, From: from}, starts("b", 1))
+	p.at(2, event.AttemptSucceeded{Attempt: try("b", 1), Output: document.Null(), Fuel: 20, From: from, CacheKey: "k"}, starts("c", 1))
+	p.at(3, event.AttemptFailed{Attempt: try("c", 1), Fuel: 40, From: from, Failure: failure.Failure{Code: failure.Trap}}, starts("d", 1))
+	p.at(4, gives("d", 1), event.RunFinished{Status: event.Done, Output: document.Null()})
+	for _, e := range p.list {
+		o.Observe(e)
+	}
+	shut(t, o)
+	got := c.tree(t, "chainrun.run.forked_from", "chainrun.origin", "chainrun.origin.run", "chainrun.origin.step")
+	for _, want := range []string{"run g 0ms+4ms forked_from=r1", "attempt a 0ms+1ms origin=fork run=r1 step=a", "attempt b 1ms+1ms origin=cache run=r1 step=a", "attempt c 2ms+1ms origin=fork", "attempt d 3ms+1ms\n"} {
+		if !strings.Contains(got, want) {
+			t.Errorf("there is no %q in\n%s", want, got)
+		}
+	}
+	if n := c.sum("chainrun.fuel"); n != 10 {
+		t.Errorf("the metric counts %v, not 10", n)
 	}
 }
 
