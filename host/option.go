@@ -70,6 +70,7 @@ type runConfig struct {
 	id      string
 	seed    *event.Seed
 	observe []func(event.Event)
+	past    []func(event.Event)
 	partial []func(event.Partial)
 	answers *cassette.Cassette
 }
@@ -86,6 +87,12 @@ func WithSeed(s event.Seed) RunOption { return func(c *runConfig) { c.seed = &s 
 // is durable. It must be quick: the run waits for it.
 func WithObserver(f func(event.Event)) RunOption {
 	return func(c *runConfig) { c.observe = append(c.observe, f) }
+}
+
+// WithPast is called by [Host.Resume] with each event that was recorded before, in
+// order, before observers see the first new one. A new run has none.
+func WithPast(f func(event.Event)) RunOption {
+	return func(c *runConfig) { c.past = append(c.past, f) }
 }
 
 // WithPartials is called with the parts of capabilities' answers while they are

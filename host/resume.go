@@ -81,6 +81,11 @@ func (h *Host) resume(ctx context.Context, id string, c runConfig, release func(
 	if began, ok := past[0].Body.(event.RunStarted); !ok || began.Plan != g.Digest() {
 		return nil, &PlanError{Run: id, Began: began.Plan, Is: g.Digest()}
 	}
+	for _, e := range past {
+		for _, f := range c.past {
+			f(e)
+		}
+	}
 	if finished, ok := past[len(past)-1].Body.(event.RunFinished); ok {
 		r := newRun(id, g, vault{})
 		r.events = past

@@ -200,6 +200,10 @@ func (r *Run) Wait() error {
 	return r.err
 }
 
+// Done is closed when the run has ended, or this process does no more for it; never
+// because it rests.
+func (r *Run) Done() <-chan struct{} { return r.done }
+
 // Events gives the run's events from the first one on, waits for those to come,
 // and ends with the run. It may be called any number of times.
 func (r *Run) Events() iter.Seq[event.Event] {

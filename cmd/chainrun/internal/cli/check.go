@@ -34,7 +34,7 @@ func (a *app) check(names []string, w worldFlags) error {
 	if err != nil {
 		return err
 	}
-	h, err := a.newHost(append(options, recordIn(memory.New())...)...)
+	h, err := a.newHost(append(options, recordIn(inMemory{memory.New()})...)...)
 	if err != nil {
 		return err
 	}

@@ -18,8 +18,12 @@ import (
 	"github.com/chainrun/chainrun/sdk/provider"
 )
 
-// TestMain lets the scripts call the real main as `chainrun`.
+// TestMain lets the scripts call the real main as `chainrun`. No test's runs are
+// kept in the user's state folder.
 func TestMain(m *testing.M) {
+	if os.Getenv("CHAINRUN_IN_SCRIPT") == "" { // which has a state folder of its own
+		_ = os.Setenv("CHAINRUN_STORE", memoryStore)
+	}
 	testscript.Main(m, map[string]func(){
 		"chainrun": func() {
 			os.Exit(Main(Streams{In: os.Stdin, Out: os.Stdout, Err: os.Stderr}, "v0.0.0-test", os.Args[1:]))
@@ -60,6 +64,8 @@ func TestScripts(t *testing.T) {
 				return fmt.Errorf("placing the node: %w", err)
 			}
 			e.Setenv("SERVER", server)
+			e.Setenv("CHAINRUN_IN_SCRIPT", "1")
+			e.Setenv("CHAINRUN_STORE", "")
 			e.Setenv("XDG_STATE_HOME", filepath.Join(e.WorkDir, "state"))
 			for name, wasm := range asking {
 				if err := os.WriteFile(filepath.Join(e.WorkDir, name+".wasm"), wasm, 0o600); err != nil {

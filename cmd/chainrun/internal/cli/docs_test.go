@@ -77,7 +77,7 @@ func TestGraphBlocks(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h, err := host.New(append(options, recordIn(memory.New())...)...)
+	h, err := host.New(append(options, recordIn(inMemory{memory.New()})...)...)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -47,9 +47,8 @@ func TestInterrupt(t *testing.T) {
 	if got := <-code; got != exitInterrupted {
 		t.Errorf("exit code %d, want %d", got, exitInterrupted)
 	}
-	last := said[len(said)-1]
-	if !strings.Contains(last, "interrupted") {
-		t.Errorf("the last line is %q", last)
+	if last := strings.Join(said[len(said)-2:], "\n"); !strings.Contains(last, "interrupted") || !strings.Contains(last, "chainrun resume ") {
+		t.Errorf("the last lines are %q", last)
 	}
 	if !strings.Contains(out.String(), `"status": "interrupted"`) {
 		t.Errorf("--json says %s", out.String())

@@ -4,14 +4,18 @@ package cli
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
-	"slices"
+	"strings"
+	"syscall"
+
+	"github.com/spf13/cobra"
 
 	"github.com/chainrun/chainrun/host"
 	"github.com/chainrun/chainrun/host/capability/kv"
-	"github.com/chainrun/chainrun/host/graph"
 	"github.com/chainrun/chainrun/host/journal"
 	"github.com/chainrun/chainrun/host/journal/memory"
 	"github.com/chainrun/chainrun/host/journal/sqlite"
@@ -24,22 +28,88 @@ const memoryStore = "memory"
 type store interface {
 	journal.Journal
 	kv.Store
+	io.Closer
 }
 
-// openStore opens the store that the operator names, else the default one where
-// the graph needs it: where a node is granted kv, whose values outlive the run.
-func openStore(ctx context.Context, graphFile, path string) (store, io.Closer, error) {
-	if path == "" && usesKV(graphFile) {
-		path = defaultStore()
+// inMemory is a store that keeps nothing.
+type inMemory struct{ *memory.Journal }
+
+// Close implements io.Closer.
+func (inMemory) Close() error { return nil }
+
+// addStoreFlag adds --store to a command about runs that are in a store.
+func addStoreFlag(c *cobra.Command, path *string) {
+	c.Flags().StringVar(path, "store", "", "the file that runs are kept in (default: CHAINRUN_STORE, else a file in the user's state folder)")
+}
+
+// runStore opens the store that a new run is kept in, and makes it where there is
+// none. What is opened is closed by closeStore.
+func runStore(ctx context.Context, path string) (store, error) {
+	path, err := storePath(path)
+	if err != nil {
+		return nil, err
 	}
-	if path == "" || path == memoryStore {
-		return memory.New(), io.NopCloser(nil), nil
+	if path == memoryStore {
+		return inMemory{memory.New()}, nil
 	}
 	s, err := sqlite.Open(ctx, path, sqlite.Options{})
 	if err != nil {
-		return nil, nil, usagef("%w; --store PATH names another file, --store memory keeps nothing", err)
+		return nil, storeError(err, "--store PATH names another file, --store memory keeps nothing")
 	}
-	return s, s, nil
+	return s, nil
+}
+
+// readStore opens the store of runs that are there, for reading alone where it
+// cannot be written. Where there is none, the error wraps os.ErrNotExist.
+func (a *app) readStore(ctx context.Context, path string) (*sqlite.Store, error) {
+	s, err := a.writeStore(ctx, path)
+	if errors.Is(err, os.ErrPermission) || errors.Is(err, syscall.EROFS) {
+		path, _ = storePath(path) // there was no error
+		s, err = sqlite.Open(ctx, path, sqlite.Options{ReadOnly: true})
+		if err != nil {
+			return nil, storeError(err, "--store PATH names another file")
+		}
+	}
+	return s, err
+}
+
+// writeStore opens the store of runs that are there. Where there is none, the
+// error wraps os.ErrNotExist.
+func (a *app) writeStore(ctx context.Context, path string) (*sqlite.Store, error) {
+	path, err := storePath(path)
+	if err != nil {
+		return nil, err
+	}
+	if path == memoryStore {
+		return nil, usagef("--store memory keeps no runs; --store PATH names a file")
+	}
+	if _, err := os.Stat(path); err != nil { // opening it would make it
+		if errors.Is(err, os.ErrNotExist) {
+			return nil, usagef("no run was kept there, there is no store: %w; --store PATH names another file", err)
+		}
+		return nil, storeError(fmt.Errorf("opening the store: %w", err), "--store PATH names another file")
+	}
+	s, err := sqlite.Open(ctx, path, sqlite.Options{})
+	if err != nil {
+		return nil, storeError(err, "--store PATH names another file")
+	}
+	return s, nil
+}
+
+// storeError says what can be done about a store that cannot be opened.
+func storeError(err error, todo string) error {
+	if errors.Is(err, host.ErrInterrupted) {
+		return err
+	}
+	return usagef("%w; %s", err, todo)
+}
+
+// closeStore closes a store, and says what went wrong: what was acknowledged is
+// kept all the same.
+func (a *app) closeStore(s io.Closer) {
+	if err := s.Close(); err != nil {
+		fmt.Fprintf(a.Err, "chainrun: closing the store: %v\n", err)
+	}
 }
 
 // recordIn are the options of a host whose runs are recorded in s.
@@ -47,43 +117,74 @@ func recordIn(s store) []host.Option {
 	return []host.Option{host.WithJournal(s), host.WithCapability("kv", kv.New(s))}
 }
 
-// usesKV reports whether a node of the graph, or of one inside it, is granted kv.
-// A graph that cannot be read uses nothing: to load it says what is wrong.
-func usesKV(name string) bool {
-	g, _, err := host.Read(name)
-	return err == nil && grantsKV(g, map[*graph.Graph]bool{})
-}
+// minPrefix is how much of a run's id must be given at least.
+const minPrefix = 4
 
-func grantsKV(g *graph.Graph, seen map[*graph.Graph]bool) bool {
-	if g == nil || seen[g] {
-		return false
+// findRun finds a run by its id, or by the beginning of it where there is one such
+// run alone.
+func (a *app) findRun(ctx context.Context, s *sqlite.Store, id string) (sqlite.Run, error) {
+	run, err := s.Run(ctx, id)
+	if !errors.Is(err, journal.ErrUnknownRun) {
+		return run, err
 	}
-	seen[g] = true
-	names := []string{"kv"}
-	for _, s := range g.Capabilities {
-		if s.Kind == "kv" {
-			names = append(names, s.Name)
+	if len(id) < minPrefix {
+		return sqlite.Run{}, usagef("there is no run %q, and fewer than %d characters do not stand for one; `chainrun runs` lists the runs", id, minPrefix)
+	}
+	var found []sqlite.Run
+	for r, err := range s.List(ctx) {
+		var corrupt *sqlite.CorruptError
+		if err != nil && !errors.As(err, &corrupt) {
+			return sqlite.Run{}, err
+		}
+		if err == nil && strings.HasPrefix(r.ID, id) {
+			found = append(found, r)
 		}
 	}
-	return slices.ContainsFunc(g.Nodes, func(n *graph.Node) bool {
-		return grantsKV(n.Sub, seen) ||
-			slices.ContainsFunc(n.Grants, func(t *graph.Grant) bool { return slices.Contains(names, t.Capability) })
-	})
+	switch len(found) {
+	case 0:
+		return sqlite.Run{}, usagef("there is no run %q; `chainrun runs` lists the runs", id)
+	case 1:
+		return found[0], nil
+	}
+	return sqlite.Run{}, usagef("%d runs begin with %q, such as %s and %s: give more of the id", len(found), id, found[0].ID, found[len(found)-1].ID)
 }
 
-// defaultStore is CHAINRUN_STORE, else a file in the user's state folder as the
-// XDG base directory specification says; without a home it is the memory.
-func defaultStore() string {
+// storePath is the store that the operator names, else CHAINRUN_STORE, else a file
+// in the user's state folder as the XDG base directory specification says.
+func storePath(path string) (string, error) {
+	if path != "" {
+		return path, nil
+	}
 	if path := os.Getenv("CHAINRUN_STORE"); path != "" {
-		return path
+		return path, nil
 	}
 	dir := os.Getenv("XDG_STATE_HOME")
 	if !filepath.IsAbs(dir) {
 		home, err := os.UserHomeDir()
 		if err != nil {
-			return memoryStore
+			return "", usagef("there is no home folder to keep runs in; --store PATH names a file, --store memory keeps nothing")
 		}
 		dir = filepath.Join(home, ".local", "state")
 	}
-	return filepath.Join(dir, "chainrun", "store.sqlite")
+	return filepath.Join(dir, "chainrun", "store.sqlite"), nil
+}
+
+// commandLine is what can be typed about a run in the store that the operator named
+// by --store.
+func commandLine(store string, words ...string) string {
+	line := "chainrun " + strings.Join(words, " ")
+	if store != "" {
+		line += " --store " + quoted(store)
+	}
+	return line
+}
+
+// quoted is a word for a shell.
+func quoted(word string) string {
+	if word != "" && !strings.ContainsFunc(word, func(r rune) bool {
+		return !strings.ContainsRune("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-+=:@%,", r)
+	}) {
+		return word
+	}
+	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
 }

@@ -79,11 +79,12 @@ func (f runFlags) tapes(graph string) (options []host.RunOption, finish func(*ho
 		}
 		return []host.RunOption{host.WithCassette(c)}, finish, nil
 	case f.record != "":
+		// Also what was answered before the run was carried on.
 		r, err := newRecording(f.record, graph)
 		if err != nil {
 			return nil, nil, err
 		}
-		return []host.RunOption{host.WithObserver(r.Observe)}, func(run *host.Run) error {
+		return []host.RunOption{host.WithPast(r.Observe), host.WithObserver(r.Observe)}, func(run *host.Run) error {
 			if run == nil {
 				r.drop()
 				return nil
