@@ -19,7 +19,8 @@ import (
 
 // Run tests the store that open gives. Each call of open must give an empty
 // journal, and close it, where it needs to be, when its test ends. What a
-// [journal.Values] promises is tested where it is one, and else skipped.
+// [journal.Pinner], [journal.Values], [journal.Cacher] and [journal.Importer] promise
+// is tested where it is one, and else skipped.
 func Run(t *testing.T, open func(t *testing.T) journal.Journal) {
 	t.Helper()
 	for name, test := range map[string]func(*testing.T, journal.Journal){
@@ -66,6 +67,32 @@ func Run(t *testing.T, open func(t *testing.T) journal.Journal) {
 				t.Skip("the store keeps no values: it is no journal.Values")
 			}
 			test(t, v)
+		})
+	}
+	for name, test := range map[string]func(*testing.T, journal.Cacher){
+		"OutputsAreFoundAgain":    cacheFinds,
+		"WhatIsNotFoundAgain":     cacheDoesNotFind,
+		"OutputsOfManyRunsAtOnce": cacheOfManyRuns,
+	} {
+		t.Run(name, func(t *testing.T) {
+			c, ok := open(t).(journal.Cacher)
+			if !ok {
+				t.Skip("the store does not find outputs again: it is no journal.Cacher")
+			}
+			test(t, c)
+		})
+	}
+	for name, test := range map[string]func(*testing.T, journal.Importer){
+		"ImportedRunsAreLikeOthers": importedRuns,
+		"ImportIsAllOrNothing":      importIsAllOrNothing,
+		"ImportedRunsAreStrangers":  importedStrangers,
+	} {
+		t.Run(name, func(t *testing.T) {
+			i, ok := open(t).(journal.Importer)
+			if !ok {
+				t.Skip("the store takes no runs in: it is no journal.Importer")
+			}
+			test(t, i)
 		})
 	}
 }

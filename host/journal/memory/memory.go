@@ -21,13 +21,16 @@ type Journal struct {
 	order   []string
 	spaces  map[string]*space
 	sources map[string]*journal.Sources
+	cached  map[string][]success // by key, in the order in which they were stored
 }
 
 var _ journal.Values = (*Journal)(nil)
 
 // New makes an empty journal.
 func New() *Journal {
-	return &Journal{runs: map[string][]event.Event{}, spaces: map[string]*space{}, sources: map[string]*journal.Sources{}}
+	return &Journal{
+		runs: map[string][]event.Event{}, spaces: map[string]*space{}, sources: map[string]*journal.Sources{}, cached: map[string][]success{},
+	}
 }
 
 // Append implements [journal.Journal].
@@ -59,6 +62,7 @@ func (j *Journal) append(ctx context.Context, made *journal.Sources, events []ev
 	}
 	j.runs[run] = append(kept, events...)
 	j.store(values)
+	j.index(events)
 	return nil
 }
 
@@ -104,13 +108,16 @@ func (j *Journal) Runs(ctx context.Context) iter.Seq2[string, error] {
 }
 
 // Forget drops a run that nobody appends to any more; one that is not there is
-// no error. The values that it stored stay.
+// no error. The values that it stored stay; its outputs are not found in the cache
+// any more.
 func (j *Journal) Forget(run string) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	if _, ok := j.runs[run]; !ok {
+	events, ok := j.runs[run]
+	if !ok {
 		return
 	}
+	j.unindex(run, events)
 	delete(j.runs, run)
 	delete(j.sources, run)
 	j.order = slices.DeleteFunc(j.order, func(r string) bool { return r == run })

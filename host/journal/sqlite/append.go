@@ -130,6 +130,9 @@ func (s *Store) append(ctx context.Context, events []event.Event, also func(*wri
 			if err := w.insert(t, &records[i]); err != nil {
 				return err
 			}
+			if err := w.index(records[i].event, t.last); err != nil {
+				return err
+			}
 		}
 		if err := w.update(t, records[len(records)-1].event); err != nil {
 			return err

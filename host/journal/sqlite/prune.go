@@ -161,6 +161,9 @@ func (w *writer) deleteRecord(place, run int64) (previous int64, err error) {
 			return 0, err
 		}
 	}
+	if err := w.exec("DELETE FROM cached WHERE place = ?", place); err != nil {
+		return 0, err
+	}
 	return previous, w.exec("DELETE FROM records WHERE place = ?", place)
 }
 

@@ -109,6 +109,14 @@ CREATE TABLE pinned (
 
 CREATE INDEX pinned_list ON pinned (list);
 `,
+	`
+CREATE TABLE cached (
+	place INTEGER PRIMARY KEY, -- of the event: a success that was executed in a run of this store
+	key   TEXT NOT NULL        -- its cache_key
+) STRICT;
+
+CREATE INDEX cached_key ON cached (key);
+` + peoplesViews,
 }
 
 // prepareFile sees to it that there is a file at path, which may be empty, and
@@ -193,6 +201,16 @@ func checkVersion(c *connection) error {
 		return fmt.Errorf("%w: it is empty", ErrNoStore)
 	}
 	return nil
+}
+
+// has says whether the file has what came with a version. One that was opened for
+// writing has been brought up to the last.
+func (s *Store) has(c *connection, version int64) (bool, error) {
+	if !s.options.ReadOnly {
+		return true, nil
+	}
+	is, err := c.number("PRAGMA user_version")
+	return is >= version, err
 }
 
 // migrate brings the file up to this version. Several processes may do so at

@@ -123,6 +123,9 @@ func (s *Store) Sources(ctx context.Context, run string) (made *journal.Sources,
 		if err != nil {
 			return err
 		}
+		if known, err := s.has(c, 2); err != nil || !known {
+			return err
+		}
 		var list int64
 		found, err := c.one("SELECT list FROM pinned WHERE run = ?", []any{t.number}, func(s *sqlite3.Stmt) { list = s.ColumnInt64(0) })
 		if err != nil || !found {
@@ -161,6 +164,9 @@ func (c *connection) source(f *journal.Source) error {
 // verifySources reads all that runs were made of, and counts how often it is named.
 func (s *Store) verifySources(ctx context.Context, report func(*CorruptError)) error {
 	return s.read(ctx, func(c *connection) error {
+		if known, err := s.has(c, 2); err != nil || !known {
+			return err
+		}
 		stray := func(query, what string) error {
 			return c.query(query, nil, func(st *sqlite3.Stmt) (bool, error) {
 				report(&CorruptError{What: what, Err: fmt.Errorf("number %d is named by nothing, or names nothing", st.ColumnInt64(0))})

@@ -114,9 +114,7 @@ func TestVersionOne(t *testing.T) {
 	if err := s.Append(t.Context(), startOf("r")); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.writer.c.Exec("DROP TABLE sources; DROP TABLE lists; DROP TABLE pinned; PRAGMA user_version = 1"); err != nil {
-		t.Fatal(err)
-	}
+	downgrade(t, s, 1)
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}

@@ -15,7 +15,7 @@ import (
 // meanwhile. The error is for what kept it from reading on.
 func (s *Store) Verify(ctx context.Context, report func(*CorruptError)) error {
 	for _, check := range []func(context.Context, func(*CorruptError)) error{
-		s.verifyPages, s.verifyRuns, s.verifyStrays, s.verifyDocuments, s.verifyUses, s.verifyValues, s.verifyInbox, s.verifySources,
+		s.verifyPages, s.verifyRuns, s.verifyStrays, s.verifyDocuments, s.verifyUses, s.verifyValues, s.verifyInbox, s.verifySources, s.verifyCache,
 	} {
 		err := check(ctx, report)
 		var found *CorruptError
