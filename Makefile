@@ -19,6 +19,7 @@ MODULES := . sdk/go graphs plugins/sql
 help: ## what there is to make
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
+run: export CHAINRUN_STORE = bin/store.sqlite
 run: build nodes ## build everything, run graphs/movies on the 3,201 film records and graphs/triage from its cassette, confirm both
 	bin/chainrun graphs/movies/graph.toml --input @graphs/movies/data/movies.json >bin/report.json
 	cat bin/report.json

@@ -46,7 +46,7 @@ func startTable(ctx context.Context, o options) error {
 	once := func(args []string) (time.Duration, error) {
 		c := exec.CommandContext(ctx, binary, args...) //nolint:gosec // our own binary
 		c.Dir = root
-		c.Env = append(os.Environ(), "XDG_CACHE_HOME="+cache, "XDG_STATE_HOME="+cache, "NO_COLOR=1")
+		c.Env = append(os.Environ(), "XDG_CACHE_HOME="+cache, "XDG_STATE_HOME="+cache, "CHAINRUN_STORE=", "NO_COLOR=1")
 		var errs bytes.Buffer
 		c.Stderr = &errs
 		begin := time.Now()
