@@ -82,11 +82,12 @@ func TestViewOfARun(t *testing.T) {
 	got, err := json.Marshal(v)
 	want := `{"run":"r1","status":"done","output":{"done":1.0},"failure":null,"steps":[` +
 		`{"step":"draft[1]","node":"draft","status":"done","attempts":1,"fuel":10,"duration_ms":1000},` +
-		`{"step":"check[1]","node":"check","status":"done","attempts":2,"fuel":25,"duration_ms":3000},` +
+		`{"step":"check[1]","node":"check","status":"done","attempts":2,"fuel":25,"duration_ms":3000,` +
+		`"failures":[{"attempt":1,"code":"timeout","message":"slow","fuel":5,"wait_ms":1000}]},` +
 		`{"step":"draft[2]","node":"draft","status":"done","attempts":1,"fuel":10,"duration_ms":1000},` +
 		`{"step":"check[2]","node":"check","status":"done","attempts":1,"fuel":20,"duration_ms":1000},` +
 		`{"step":"publish","node":"publish","status":"done","attempts":1,"fuel":1,"duration_ms":1000}],` +
-		`"fuel":66,"digest":"sha256:…"}`
+		`"fuel":66,"digest":"sha256:…","graph":"t","started":"2026-01-01T00:00:00Z","ended":"2026-01-01T00:00:13Z"}`
 	if err != nil || string(got) != want {
 		t.Errorf("got  %s\nwant %s\n%v", got, want, err)
 	}

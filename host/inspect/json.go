@@ -22,6 +22,7 @@ func (v View) MarshalJSON() ([]byte, error) {
 		Message    string              `json:"message"`
 		Violations []failure.Violation `json:"violations"`
 	}
+	type plain View // without this method
 	shown := struct {
 		Run     string            `json:"run"`
 		Status  string            `json:"status"`
@@ -31,7 +32,8 @@ func (v View) MarshalJSON() ([]byte, error) {
 		Fuel    uint64            `json:"fuel"`
 		Usage   event.Usage       `json:"usage,omitzero"`
 		Digest  string            `json:"digest"`
-	}{v.Run, v.Status, v.Output, nil, v.Steps, v.Fuel, v.Usage, v.Digest}
+		*plain                    // the rest
+	}{v.Run, v.Status, v.Output, nil, v.Steps, v.Fuel, v.Usage, v.Digest, (*plain)(&v)}
 	if f := v.Failure; f != nil {
 		shown.Failure = &shownFailure{f.Node, f.Step, f.Attempt, f.Code, f.Reason, f.Message, f.Violations}
 		if f.Violations == nil {

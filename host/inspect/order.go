@@ -2,6 +2,7 @@ package inspect
 
 import (
 	"cmp"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -60,12 +61,24 @@ func turns(suffix string) []int {
 	return numbers
 }
 
+// maxNested is deeper than graphs and their elements can be inside each other: an id
+// that goes deeper is nobody's.
+const maxNested = 64
+
+func nested(step string) int { return strings.Count(step, "/") + strings.Count(step, "#") }
+
+// nowhere is the place of what the graph does not have.
+const nowhere = math.MaxInt
+
 // locate gives the node of a step, and what canonical order compares the step
 // by: for each graph around it, from the outermost in, the rank of the header
 // and the turn of each loop around the node, the rank of the node, and the
 // number of the element. A step that the graph does not have has no node and
 // comes last.
 func (ns names) locate(g *graph.Graph, step string) (*graph.Node, []int) {
+	if nested(step) > maxNested {
+		return nil, []int{nowhere}
+	}
 	var n *graph.Node
 	var place []int
 	for text := range strings.SplitSeq(step, "/") {
@@ -77,7 +90,7 @@ func (ns names) locate(g *graph.Graph, step string) (*graph.Node, []int) {
 			n = ns.node(g, p.name)
 		}
 		if g == nil || n == nil {
-			return nil, append(place, int(^uint(0)>>1))
+			return nil, append(place, nowhere)
 		}
 		var headers []int
 		for l := n.Loop; l != nil; l = l.Parent {
@@ -100,6 +113,9 @@ func (ns names) locate(g *graph.Graph, step string) (*graph.Node, []int) {
 // around gives the ids of the steps that a step is inside of, the innermost
 // first: of "a/b#3/c", "a/b#3", "a/b" and "a".
 func around(step string) []string {
+	if nested(step) > maxNested {
+		return nil
+	}
 	var ids []string
 	for {
 		i := strings.LastIndexAny(step, "/#")
