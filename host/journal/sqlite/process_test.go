@@ -39,6 +39,9 @@ func TestMain(m *testing.M) {
 }
 
 func play(role, path, argument string) error {
+	if role == "live" {
+		return live(path, argument)
+	}
 	ctx := context.Background()
 	s, err := Open(ctx, path, Options{})
 	if err != nil {

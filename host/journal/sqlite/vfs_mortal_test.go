@@ -7,7 +7,6 @@ package sqlite
 
 import (
 	"context"
-	"fmt"
 	"os"
 	"path/filepath"
 	"sync"
@@ -140,8 +139,4 @@ func (s *mortalStore) Send(ctx context.Context, e event.Event) error {
 
 func (s *mortalStore) Take(ctx context.Context, run string, messages []int64, events ...event.Event) error {
 	return s.around("a message is taken", func() error { return s.Store.Take(ctx, run, messages, events...) })
-}
-
-func (m *mortal) String() string {
-	return fmt.Sprint(m.seen[ofFacts], " ", m.seen[ofWrites])
 }
