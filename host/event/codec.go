@@ -40,6 +40,9 @@ func StoredBytes(list []Stored) int {
 // maxEncodedDepth leaves a document of the largest depth its room.
 const maxEncodedDepth = 512 + 8
 
+// usualBytes has room for most events without a large document.
+const usualBytes = 512
+
 // timeFormat writes whole microseconds, always six digits.
 const timeFormat = "2006-01-02T15:04:05.000000Z"
 
@@ -123,24 +126,25 @@ type storedValue struct {
 // is not in whole microseconds of the years 0 to 9999, a document that is
 // needed and absent.
 func Encode(e Event) ([]byte, error) {
-	w := writer{}
-	w.raw(`{"version":` + strconv.Itoa(Version))
 	if e.Body == nil {
 		return nil, errors.New("encoding event: it has no body")
 	}
+	w := writer{out: make([]byte, 0, usualBytes)}
+	w.raw("{")
+	w.integer("version", Version)
 	w.text("type", string(e.Body.Type()))
 	w.text("run", e.Run)
-	w.raw(`,"seq":` + strconv.FormatUint(e.Seq, 10))
+	w.number("seq", e.Seq)
 	w.time(e.Time)
 	w.body(e.Body)
 	w.raw("}")
-	if w.err == nil && w.buf.Len() > MaxEncodedBytes {
+	if w.err == nil && len(w.out) > MaxEncodedBytes {
 		w.err = fmt.Errorf("it is larger than %d bytes", MaxEncodedBytes)
 	}
 	if w.err != nil {
 		return nil, fmt.Errorf("encoding event %d (%s): %w", e.Seq, e.Body.Type(), w.err)
 	}
-	return w.buf.Bytes(), nil
+	return w.out, nil
 }
 
 // Line gives the event as one line of JSON without the line break: what
@@ -167,7 +171,7 @@ const TypePartial = "capability_partial"
 func PartialLine(p Partial) ([]byte, error) {
 	w := writer{}
 	w.raw("{")
-	w.value("type", TypePartial)
+	w.text("type", TypePartial)
 	w.text("run", p.Run)
 	w.attempt(p.Attempt)
 	w.call(p.Ordinal, p.Capability, p.Method)
@@ -176,16 +180,16 @@ func PartialLine(p Partial) ([]byte, error) {
 	if w.err != nil {
 		return nil, fmt.Errorf("encoding a part of an answer: %w", w.err)
 	}
-	return oneLine(w.buf.Bytes()), nil
+	return oneLine(w.out), nil
 }
 
 // writer builds an encoded event. The first error stays.
 type writer struct {
-	buf bytes.Buffer
+	out []byte
 	err error
 }
 
-func (w *writer) raw(s string) { w.buf.WriteString(s) }
+func (w *writer) raw(s string) { w.out = append(w.out, s...) }
 
 func (w *writer) fail(format string, args ...any) {
 	if w.err == nil {
@@ -194,40 +198,71 @@ func (w *writer) fail(format string, args ...any) {
 }
 
 func (w *writer) key(key string) {
-	if n := w.buf.Len(); n > 0 && w.buf.Bytes()[n-1] != '{' {
+	if n := len(w.out); n > 0 && w.out[n-1] != '{' {
 		w.raw(",")
 	}
-	w.raw(`"` + key + `":`)
+	w.raw(`"`)
+	w.raw(key)
+	w.raw(`":`)
 }
 
 func (w *writer) text(key, s string) {
+	if plain(s) {
+		w.key(key)
+		w.raw(`"`)
+		w.raw(s)
+		w.raw(`"`)
+		return
+	}
 	if !utf8.ValidString(s) {
 		w.fail("%s is not UTF-8", key)
 	}
 	w.value(key, s)
 }
 
+// plain says that a text is its own JSON string, between quotes: nearly all are,
+// and each event has half a dozen.
+func plain(s string) bool {
+	for i := range len(s) {
+		if c := s[i]; c < ' ' || c > '~' || c == '"' || c == '\\' {
+			return false
+		}
+	}
+	return true
+}
+
+// value writes what has a form of its own in JSON, as encoding/json does.
 func (w *writer) value(key string, v any) {
 	w.key(key)
-	enc := json.NewEncoder(&w.buf)
+	buf := bytes.NewBuffer(w.out)
+	enc := json.NewEncoder(buf)
 	enc.SetEscapeHTML(false)
 	if err := enc.Encode(v); err != nil {
 		w.fail("%s: %w", key, err)
 		return
 	}
-	w.buf.Truncate(w.buf.Len() - 1) // the line break
+	w.out = buf.Bytes()[:buf.Len()-1] // without the line break
 }
 
 func (w *writer) number(key string, n uint64) {
 	w.key(key)
-	w.raw(strconv.FormatUint(n, 10))
+	w.out = strconv.AppendUint(w.out, n, 10)
+}
+
+func (w *writer) integer(key string, n int) {
+	w.key(key)
+	w.out = strconv.AppendInt(w.out, int64(n), 10)
 }
 
 func (w *writer) time(t time.Time) {
-	if t.Nanosecond()%1000 != 0 || t.UTC().Year() < 0 || t.UTC().Year() > 9999 {
+	t = t.UTC()
+	if t.Nanosecond()%1000 != 0 || t.Year() < 0 || t.Year() > 9999 {
 		w.fail("its time is not in whole microseconds")
 	}
-	w.text("time", t.UTC().Format(timeFormat))
+	w.key("time")
+	w.raw(`"`)
+	w.out = t.AppendFormat(w.out, timeFormat)
+	w.raw(`"`)
 }
 
 func (w *writer) document(key string, d document.Document) {
@@ -236,7 +271,7 @@ func (w *writer) document(key string, d document.Document) {
 		return
 	}
 	w.key(key)
-	w.buf.Write(d.Bytes())
+	w.out = append(w.out, d.Bytes()...)
 }
 
 func (w *writer) failure(f failure.Failure) {
@@ -253,11 +288,11 @@ func (w *writer) failure(f failure.Failure) {
 func (w *writer) attempt(a Attempt) {
 	w.text("step", a.Step)
 	w.text("node", a.Node)
-	w.value("attempt", a.Number)
+	w.integer("attempt", a.Number)
 }
 
 func (w *writer) call(ordinal int, capability, method string) {
-	w.value("ordinal", ordinal)
+	w.integer("ordinal", ordinal)
 	w.text("capability", capability)
 	w.text("method", method)
 }
@@ -300,7 +335,7 @@ func (w *writer) answered(b CapabilityAnswered) {
 		w.fail("its usage is negative")
 	}
 	w.key("usage")
-	w.buf.Write(b.Usage.appendTo(w.buf.AvailableBuffer()))
+	w.out = b.Usage.appendTo(w.out)
 	if b.Took < 0 || b.Took%time.Microsecond != 0 {
 		w.fail("what it took is not in whole microseconds")
 	}
@@ -362,7 +397,7 @@ func (w *writer) body(body Body) {
 		w.text("seed", hex.EncodeToString(b.Seed[:]))
 		w.document("input", b.Input)
 		if b.Parallel != 0 {
-			w.value("parallel", b.Parallel)
+			w.integer("parallel", b.Parallel)
 		}
 		w.optional("engine", b.Engine)
 		w.forked(b.Forked)

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"pgregory.net/rapid"
 
@@ -395,4 +396,45 @@ func FuzzDecode(f *testing.F) {
 		}
 		checkRoundTrip(t, e)
 	})
+}
+
+// FuzzEncodeText holds texts against the one that they have to look like, however
+// they are written.
+func FuzzEncodeText(f *testing.F) {
+	for _, s := range []string{"", "review[2]", `a"b\c/`, "\b\f\n\r\t\x00\x1f\x7f", "<&>", "é ∂ 𝔘", "\u2028\u2029", "\ufffd", "\xff", "a\xc3", " ~"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		got, err := event.Encode(event.Event{Run: s, Seq: 1, Body: event.CancelRequested{Reason: s}})
+		if !utf8.ValidString(s) {
+			if err == nil {
+				t.Fatalf("%q was encoded", s)
+			}
+			return
+		}
+		var text bytes.Buffer
+		enc := json.NewEncoder(&text)
+		enc.SetEscapeHTML(false)
+		if err := errors.Join(err, enc.Encode(s)); err != nil {
+			t.Fatal(err)
+		}
+		quoted := strings.TrimSuffix(text.String(), "\n")
+		want := `{"version":1,"type":"cancel_requested","run":` + quoted + `,"seq":1,"time":"0001-01-01T00:00:00.000000Z","reason":` + quoted + `}`
+		if string(got) != want {
+			t.Fatalf("got  %s\nwant %s", got, want)
+		}
+	})
+}
+
+func BenchmarkEncode(b *testing.B) {
+	e := event.Event{Run: "0192f7aa-1234-7abc-8def-0123456789ab", Seq: 7, Time: time.UnixMicro(1_800_000_000_000_007), Body: event.AttemptSucceeded{
+		Attempt: event.Attempt{Step: "review[3]", Node: "review", Number: 1}, Fuel: 123456,
+		Output: document.MustParse(`{"title": "The Third Man", "year": 1949, "genres": ["film noir"]}`),
+	}}
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := event.Encode(e); err != nil {
+			b.Fatal(err)
+		}
+	}
 }
