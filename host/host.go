@@ -51,6 +51,7 @@ type Host struct {
 	logger  *slog.Logger
 	forget  func(run string) // after a run has ended
 	running sync.Map         // ids of the runs under way
+	mail    mail
 }
 
 // New makes a host. Close it when the last run has ended.
@@ -81,6 +82,8 @@ func New(options ...Option) (*Host, error) {
 		engine: engine, journal: c.journal, forget: forget, limits: document.Limits{Bytes: c.limits.DocumentBytes, Depth: c.limits.DocumentDepth},
 		offered: c.offered, offers: offers, secrets: c.secrets, logger: c.logger,
 	}
+	h.mail.logger = c.logger
+	h.mail.box, _ = c.journal.(journal.Mailbox) // else nothing is ever sent
 	h.invoker = invoke.New(engine, c.limits, nodeLog(c.logger))
 	h.driver = local.New(local.Config{Invoker: invoker{Invoker: h.invoker}, Journal: c.journal, Parallel: c.parallel, Runs: c.runs})
 	return h, nil

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"iter"
-	"sync"
 
 	"github.com/chainrun/chainrun/host/driver"
 	"github.com/chainrun/chainrun/host/event"
@@ -37,8 +36,8 @@ func (e *PlanError) Error() string {
 // of its beginning, which are in the journal ([journal.Pinner]). Steps that are
 // committed are not executed again; attempts under way begin again with what they were
 // answered before. What waits in the run's inbox ([journal.Mailbox]) is taken: signals
-// that no step waits for are dropped, with a warning. Of a run that has ended it gives
-// the end. [WithRunID] and [WithSeed] have no effect; observers see what is new.
+// that no step waits for are dropped, with a warning; where somebody has asked for the
+// run's end, no attempt begins any more. Of a run that has ended it gives the end. [WithRunID] and [WithSeed] have no effect; observers see what is new.
 //
 // The error is [journal.ErrUnknownRun]; [ErrRunning] where this host carries the run
 // out, and the journal's own where another process does; [ErrNotPinned]; a
@@ -93,26 +92,31 @@ func (h *Host) resume(ctx context.Context, id string, c runConfig, release func(
 		r.end(finished, nil)
 		return r, nil
 	}
+	if c.takes, err = h.takeOverAgain(ctx, g, past); err != nil {
+		return nil, err
+	}
+	messages, err := h.mail.inbox(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	canceled := canceledBy(messages)
 	var open vault
-	if c.answers == nil {
+	if c.answers == nil && canceled == nil { // what begins nothing more needs no key
 		if open, err = h.unlock(ctx, g); err != nil {
 			return nil, err
 		}
 	}
-	messages, err := h.inbox(ctx, id)
-	if err != nil {
-		return nil, err
-	}
 	r := newRun(id, g, open)
 	r.events = past
-	ctx, cancel := context.WithCancelCause(ctx)
-	var mail sync.WaitGroup
-	mail.Go(func() { h.deliver(ctx, r, messages, cancel) })
-	h.carry(ctx, r, c, driver.Session{Plan: g.plan, Past: each(past)}, open, func() {
-		cancel(nil)
-		mail.Wait()
-		release()
-	})
+	free := release
+	if canceled != nil {
+		var cancel context.CancelCauseFunc
+		ctx, cancel = context.WithCancelCause(ctx)
+		cancel(canceled)
+		free = func() { cancel(nil); release() }
+	}
+	h.carry(ctx, r, c, driver.Session{Plan: g.plan, Past: each(past)}, open, free)
+	h.mail.hand(id, messages)
 	r.event(len(past)) // it is under way
 	return r, nil
 }
@@ -156,46 +160,4 @@ func (h *Host) loadPinned(ctx context.Context, id string) (*Graph, error) {
 	}
 	name, text, from := pinned(made)
 	return h.load(name, name, text, from)
-}
-
-func (h *Host) inbox(ctx context.Context, id string) ([]journal.Message, error) {
-	m, ok := h.journal.(journal.Mailbox)
-	if !ok {
-		return nil, nil
-	}
-	return m.Inbox(ctx, id)
-}
-
-// deliver hands a run what was sent to it. A message is taken out of the inbox when
-// the run has recorded it; where the process stops in between it is delivered again,
-// and the run refuses it.
-func (h *Host) deliver(ctx context.Context, r *Run, messages []journal.Message, cancel context.CancelCauseFunc) {
-	m, ok := h.journal.(journal.Mailbox)
-	if !ok {
-		return
-	}
-	for _, message := range messages {
-		switch b := message.Event.Body.(type) {
-		case event.SignalReceived:
-			if err := r.Signal(ctx, b.Step, b.Document); err != nil {
-				if ctx.Err() != nil {
-					return // it is there the next time
-				}
-				h.logger.Warn("a message is dropped: "+err.Error(), "run", r.id)
-			}
-		case event.CancelRequested:
-			// The end of the run empties its inbox.
-			if b.Reason == "" {
-				cancel(context.Canceled)
-			} else {
-				cancel(errors.New(b.Reason))
-			}
-			return
-		default:
-			// Nothing else is sent.
-		}
-		if err := m.Take(ctx, r.id, []int64{message.Number}); err != nil && ctx.Err() == nil {
-			h.logger.Warn("a message stays: "+err.Error(), "run", r.id)
-		}
-	}
 }

@@ -30,6 +30,7 @@ type Run struct {
 	id     string
 	graph  *graph.Graph
 	redact *secret.Redactor // of what comes from outside while the run goes on
+	takes  *takeOver        // of a fork, see Run.TakenOver; nil: it is none
 
 	mu     sync.Mutex
 	grown  *sync.Cond
@@ -38,6 +39,8 @@ type Run struct {
 	waiting []string // the steps for whose signals the run rests; nil: it does not
 	signals chan driver.Signal
 
+	over     chan struct{} // closed when nobody carries the run out any more
+	left     sync.Once     // closes over
 	done     chan struct{} // closed when the run has ended; what follows is fixed then
 	finished event.RunFinished
 	err      error
@@ -74,6 +77,11 @@ func (h *Host) Start(ctx context.Context, g *Graph, input any, options ...RunOpt
 	if err != nil {
 		return nil, err
 	}
+	return h.begin(ctx, g, d, c)
+}
+
+// begin begins a run, also one that is a fork.
+func (h *Host) begin(ctx context.Context, g *Graph, d document.Document, c runConfig) (_ *Run, err error) {
 	var open vault
 	if c.answers == nil { // recorded answers need no key, and hold none
 		if open, err = h.unlock(ctx, g); err != nil {
@@ -100,16 +108,21 @@ func (h *Host) Start(ctx context.Context, g *Graph, input any, options ...RunOpt
 	if err != nil {
 		return nil, err
 	}
+	if c.forked != nil {
+		forked := open.redacted(*c.forked)
+		c.forked = &forked
+	}
 	r := newRun(c.id, g, open)
 	h.carry(ctx, r, c, driver.Session{
-		Plan: g.plan, Made: g.made, Started: event.RunStarted{Graph: g.Name(), Plan: g.Digest(), Input: d, Seed: seed},
+		Plan: g.plan, Made: g.made,
+		Started: event.RunStarted{Graph: g.Name(), Plan: g.Digest(), Input: d, Seed: seed, Forked: c.forked},
 	}, open, release)
 	r.event(0)
 	return r, nil
 }
 
 func newRun(id string, g *Graph, open vault) *Run {
-	r := &Run{id: id, graph: g.plan.Graph, redact: open.redact, done: make(chan struct{}), signals: make(chan driver.Signal)}
+	r := &Run{id: id, graph: g.plan.Graph, redact: open.redact, over: make(chan struct{}), done: make(chan struct{}), signals: make(chan driver.Signal)}
 	r.grown = sync.NewCond(&r.mu)
 	return r
 }
@@ -140,7 +153,8 @@ func (h *Host) take(id string) (release func(), err error) {
 	}, nil
 }
 
-// carry carries a run out in a goroutine of its own, and releases it at the end.
+// carry carries a run out in a goroutine of its own, hands it what is sent to it, and
+// releases it at the end.
 func (h *Host) carry(ctx context.Context, r *Run, c runConfig, s driver.Session, open vault, release func()) {
 	observe := func(e event.Event) {
 		r.add(e)
@@ -152,8 +166,14 @@ func (h *Host) carry(ctx context.Context, r *Run, c runConfig, s driver.Session,
 	s.Run, s.Observe, s.Partial = r.id, []driver.Observer{observe}, c.partials()
 	s.Signals, s.Rests = r.signals, r.rests
 	s.Invoker = invoker{h.invoker, c.scope(open)}
+	if r.takes = c.takes; c.takes != nil {
+		s.Invoker, s.Answer = c.takes.over(s.Invoker), c.takes.answer
+	}
+	ctx, leave := h.mail.enter(ctx, r)
 	go func() {
 		finished, err := h.drive(ctx, s)
+		r.leave()
+		leave()
 		h.forget(r.id)
 		release()
 		r.end(finished, err)
@@ -173,7 +193,11 @@ func (r *Run) add(e event.Event) {
 	r.grown.Broadcast()
 }
 
+// leave says that nobody carries the run out any more.
+func (r *Run) leave() { r.left.Do(func() { close(r.over) }) }
+
 func (r *Run) end(finished event.RunFinished, err error) {
+	r.leave()
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.finished, r.waiting = finished, nil

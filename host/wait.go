@@ -56,23 +56,29 @@ func (r *Run) Signal(ctx context.Context, step string, answer any) error {
 	if err != nil {
 		return fmt.Errorf("signal for step %q: %w", step, err)
 	}
+	err = r.signal(ctx, step, d)
+	if refused := (*stepper.SignalError)(nil); err != nil && ctx.Err() == nil && !errors.As(err, &refused) {
+		<-r.done // the run is broken: whoever asks it now is told so, and not that it rests
+	}
+	return err
+}
+
+// signal is Signal, but does not wait for the end of a run that it has broken.
+func (r *Run) signal(ctx context.Context, step string, d document.Document) error {
 	d = r.redact.Document(d)
 	taken := make(chan error, 1)
 	over := &stepper.SignalError{Step: step, Text: "the run is over"}
 	select {
 	case r.signals <- driver.Signal{Step: step, Document: d, Done: func(err error) { taken <- err }}:
-	case <-r.done:
+	case <-r.over:
 		return over
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
 	select {
 	case err := <-taken:
-		if refused := (*stepper.SignalError)(nil); err != nil && !errors.As(err, &refused) {
-			<-r.done // the run is broken: whoever asks it now is told so, and not that it rests
-		}
 		return err
-	case <-r.done:
+	case <-r.over:
 	}
 	select {
 	case err := <-taken:

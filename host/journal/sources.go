@@ -106,6 +106,8 @@ type Owner interface {
 // owner journals it. A message that was journaled and not taken is found again; a
 // run takes no answer twice.
 type Mailbox interface {
+	// Waiting gives the runs that have messages. It is cheap: it is asked twice a second.
+	Waiting(ctx context.Context) (runs []string, err error)
 	// Inbox gives the messages that wait for a run, in the order in which they came.
 	Inbox(ctx context.Context, run string) ([]Message, error)
 	// Take appends events to a run and removes messages, all or nothing. Events may

@@ -1,0 +1,225 @@
+package host
+
+// What is sent to runs from outside, by other processes, into the journal's inbox.
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/chainrun/chainrun/host/document"
+	"github.com/chainrun/chainrun/host/event"
+	"github.com/chainrun/chainrun/host/journal"
+	"github.com/chainrun/chainrun/host/stepper"
+)
+
+// mailInterval is how often the inbox is looked into while runs are under way.
+const mailInterval = 500 * time.Millisecond
+
+// mail hands the runs of a host what is sent to them. One goroutine looks for all of
+// them; each delivery has its own, because a run takes a signal when it gets to it.
+// While no run is under way nobody looks.
+type mail struct {
+	box    journal.Mailbox // nil: there is none
+	logger *slog.Logger
+
+	mu    sync.Mutex
+	runs  map[string]*addressee
+	leave func() // ends the goroutine and waits for it
+}
+
+// addressee is a run under way.
+type addressee struct {
+	run    *Run
+	ctx    context.Context //nolint:containedctx // the run is the call
+	cancel context.CancelCauseFunc
+	// busy says that a delivery is under way; afterwards that none is wanted any more,
+	// because the run was canceled. Guarded by mail.mu.
+	busy       bool
+	deliveries sync.WaitGroup
+}
+
+// enter begins to look for what is sent to a run. The run must use the context that
+// it gives, and call leave when it is over: that waits until nothing is delivered any
+// more.
+func (m *mail) enter(ctx context.Context, r *Run) (_ context.Context, leave func()) {
+	if m.box == nil {
+		return ctx, func() {}
+	}
+	a := &addressee{run: r}
+	a.ctx, a.cancel = context.WithCancelCause(ctx)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.runs == nil {
+		m.runs = map[string]*addressee{}
+	}
+	m.runs[r.id] = a
+	if len(m.runs) == 1 {
+		looking, stop := context.WithCancel(context.WithoutCancel(ctx))
+		over := make(chan struct{})
+		m.leave = func() { stop(); <-over }
+		go func() {
+			defer close(over)
+			m.look(looking)
+		}()
+	}
+	return a.ctx, func() {
+		m.mu.Lock()
+		delete(m.runs, r.id)
+		stop := func() {}
+		if len(m.runs) == 0 {
+			stop = m.leave
+		}
+		m.mu.Unlock()
+		a.cancel(nil)
+		stop()
+		a.deliveries.Wait()
+	}
+}
+
+// look looks into the inbox until ctx is done.
+func (m *mail) look(ctx context.Context) {
+	every := time.NewTicker(mailInterval)
+	defer every.Stop()
+	warned := false
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-every.C:
+		}
+		waiting, err := m.box.Waiting(ctx)
+		for _, id := range waiting {
+			if !m.mine(id) {
+				continue
+			}
+			messages, failed := m.box.Inbox(ctx, id)
+			err = errors.Join(err, failed)
+			m.hand(id, messages)
+		}
+		switch {
+		case ctx.Err() != nil:
+			return
+		case err != nil && !warned: // once, until it is well again
+			m.logger.Warn("what is sent to runs does not arrive: " + err.Error())
+		}
+		warned = err != nil
+	}
+}
+
+// mine reports whether a run is under way here and takes messages.
+func (m *mail) mine(id string) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	a := m.runs[id]
+	return a != nil && !a.busy
+}
+
+// hand has messages delivered to a run, unless it is over or others are just being
+// delivered.
+func (m *mail) hand(id string, messages []journal.Message) {
+	if len(messages) == 0 {
+		return
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	a := m.runs[id]
+	if a == nil || a.busy {
+		return
+	}
+	a.busy = true
+	a.deliveries.Go(func() {
+		if m.deliver(a, messages) {
+			m.mu.Lock()
+			a.busy = false
+			m.mu.Unlock()
+		}
+	})
+}
+
+// inbox gives what waits for a run.
+func (m *mail) inbox(ctx context.Context, id string) ([]journal.Message, error) {
+	if m.box == nil {
+		return nil, nil
+	}
+	return m.box.Inbox(ctx, id)
+}
+
+// canceledBy is why a run is to be canceled, if one of its messages says so.
+func canceledBy(messages []journal.Message) error {
+	for _, message := range messages {
+		if b, ok := message.Event.Body.(event.CancelRequested); ok {
+			if b.Reason == "" {
+				return context.Canceled
+			}
+			return errors.New(b.Reason)
+		}
+	}
+	return nil
+}
+
+// deliver hands a run what was sent to it; false: it takes nothing more. A message is
+// taken out of the inbox when the run has recorded it; where the process stops in
+// between it is delivered again, and the run refuses it. The end of a run empties its
+// inbox.
+func (m *mail) deliver(a *addressee, messages []journal.Message) bool {
+	if why := canceledBy(messages); why != nil {
+		a.cancel(why)
+		return false
+	}
+	for _, message := range messages {
+		if b, ok := message.Event.Body.(event.SignalReceived); ok {
+			err := a.run.signal(a.ctx, b.Step, b.Document)
+			var refused *stepper.SignalError
+			switch {
+			case errors.As(err, &refused):
+				m.logger.Warn("a message is dropped: "+err.Error(), "run", a.run.id)
+			case err != nil:
+				return false // the run is over, or broken: the message is there the next time
+			}
+		}
+		if err := m.box.Take(a.ctx, a.run.id, []int64{message.Number}); err != nil && a.ctx.Err() == nil {
+			m.logger.Warn("a message stays: "+err.Error(), "run", a.run.id)
+		}
+	}
+	return true
+}
+
+// CheckSignal says whether a run that is in j would take a signal now, whoever carries
+// it out: whether the step waits, and whether the answer holds to its schema. Without a
+// step it is the one that waits, if that is the only one. It gives the signal as it can
+// be sent to the run's inbox. Nothing is changed. The answer is what the run's input may
+// be, see [Host.Run].
+//
+// The error is a [*stepper.SignalError] where the run would not take it; an [InputError]
+// where the answer is no JSON; else one of [Pinned] or of the journal.
+func CheckSignal(ctx context.Context, j journal.Journal, run, step string, answer any) (_ event.SignalReceived, err error) {
+	defer guard(&err)
+	d, err := newInput(answer, document.Limits{})
+	if err != nil {
+		return event.SignalReceived{}, err
+	}
+	g, err := Pinned(ctx, j, run)
+	if err != nil {
+		return event.SignalReceived{}, err
+	}
+	m := stepper.New(g)
+	for e, err := range j.Events(ctx, run) {
+		if err != nil {
+			return event.SignalReceived{}, fmt.Errorf("reading run %s: %w", run, err)
+		}
+		if _, err := m.Apply(e); err != nil {
+			return event.SignalReceived{}, fmt.Errorf("reading run %s: %w", run, err)
+		}
+	}
+	if waits := m.Waits(); step == "" && len(waits) == 1 {
+		step = waits[0]
+	}
+	if err := m.CheckSignal(step, d); err != nil {
+		return event.SignalReceived{}, err
+	}
+	return event.SignalReceived{Step: step, Document: d}, nil
+}
