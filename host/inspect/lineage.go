@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"hash"
 	"slices"
+	"strings"
 
 	"github.com/chainrun/chainrun/host/document"
 	"github.com/chainrun/chainrun/host/event"
@@ -21,6 +22,9 @@ import (
 //
 //   - "chainrun lineage", the version;
 //   - the plan's digest, the run's seed, its input;
+//   - of a fork that changes what a step is given, or the state before it:
+//     "chainrun fork", the step, that input (empty: it stays), the number of keys, and
+//     each key with its value, sorted by key;
 //   - for each step in canonical order its id, and for each of its outcomes in
 //     order: "succeeded", the attempt's number, output, fuel; or "failed", the
 //     number (0: without an attempt), code, reason, fuel, the violations
@@ -28,7 +32,8 @@ import (
 //     it to the attempt; or "skipped"; or, of a foreach or a subgraph as a whole, "concluded";
 //   - the run's status, and its output or the code and step of its failure.
 //
-// Not in it: the run's id, times, the texts that chainrun itself words, and the
+// Not in it: the run's id, of which other run it is a fork, whether outcomes were made
+// in it, found in the cache or taken over from there, what executed it, times, the texts that chainrun itself words, and the
 // fuel of attempts that ended by timeout, cancellation, interruption or a budget,
 // which the machine's speed decides. Nor are steps that come later in canonical
 // order than the one that failed the run, the subgraph or the foreach that they are
@@ -53,6 +58,7 @@ func (f *folder) lineage(steps []*track) string {
 	w.text(started.Plan)
 	w.text(string(started.Seed[:]))
 	w.document(started.Input)
+	w.forked(started.Forked)
 	var cuts []cut
 	if why := finished.Failure; why != nil && why.Step != "" && why.Code != failure.MaxSteps && why.Code != failure.Budget {
 		cuts = append(cuts, f.cut(nil, why.Step))
@@ -133,6 +139,21 @@ func (w digester) document(d document.Document) {
 		return
 	}
 	w.text(string(d.Canonical()))
+}
+
+func (w digester) forked(f *event.Forked) {
+	if f == nil || f.Input.IsZero() && len(f.State) == 0 {
+		return
+	}
+	w.text("chainrun fork")
+	w.text(f.Step)
+	w.document(f.Input)
+	w.number(uint64(len(f.State)))
+	sorted := slices.SortedFunc(slices.Values(f.State), func(a, b document.Field) int { return strings.Compare(a.Key, b.Key) })
+	for _, v := range sorted {
+		w.text(v.Key)
+		w.document(v.Value)
+	}
 }
 
 func (w digester) outcome(o event.Body) {

@@ -22,6 +22,11 @@ type cell struct {
 	amount *amount           // what value counts for sum, min, max; nil: nothing
 	with   graph.Reduce
 
+	// floor is the cell of this tree by which a fork has set the key: the first of the
+	// tree, with nothing before it, whose value takes the place of the initial one. nil:
+	// none has.
+	floor *cell
+
 	weight      uint64
 	left, right *cell   // earlier and later updates
 	total       *amount // of the tree: sum, min, max
@@ -42,6 +47,16 @@ func newCell(with graph.Reduce, by place, value document.Document) *cell {
 	return c
 }
 
+// newFloor is a value that a key was set to, not an update.
+func newFloor(with graph.Reduce, by place, value document.Document) *cell {
+	c := newCell(with, by, value)
+	c.floor = c
+	return c
+}
+
+// sets reports whether a cell is a value that the key was set to.
+func (c *cell) sets() bool { return c.floor == c }
+
 // accumulates reports whether a reducer keeps every update.
 func accumulates(r graph.Reduce) bool { return r != graph.ReduceReplace && r != "" }
 
@@ -53,6 +68,14 @@ func join(a, b *cell) *cell {
 	case a == nil:
 		return b
 	case accumulates(a.with):
+		// What is earlier than where the key was set counts no longer, on whatever way
+		// it comes.
+		switch {
+		case a.floor != nil && b.floor == nil:
+			_, b = b.split(a.floor.by)
+		case b.floor != nil && a.floor == nil:
+			_, a = a.split(b.floor.by)
+		}
 		return unite(a, b)
 	case a.by.before(b.by):
 		return b
@@ -109,7 +132,11 @@ func (c *cell) over(left, right *cell) *cell {
 		by: c.by, value: c.value, amount: c.amount, with: c.with, weight: c.weight,
 		left: left, right: right, total: c.amount,
 	}
+	if c.sets() {
+		n.floor = n
+	}
 	if left != nil {
+		n.floor = left.floor
 		n.total = add(c.with, left.total, n.total)
 	}
 	if right != nil {
@@ -118,14 +145,16 @@ func (c *cell) over(left, right *cell) *cell {
 	return n
 }
 
-// each visits the updates of a tree in canonical order. It recurs as deep as the
-// tree is, which grows with the logarithm of its updates.
+// each visits the updates of a tree in canonical order, without what the key was set
+// to. It recurs as deep as the tree is, which grows with the logarithm of its updates.
 func (c *cell) each(visit func(document.Document)) {
 	if c == nil {
 		return
 	}
 	c.left.each(visit)
-	visit(c.value)
+	if !c.sets() {
+		visit(c.value)
+	}
 	c.right.each(visit)
 }
 
@@ -141,18 +170,26 @@ func (c *cell) reduce(key *graph.StateKey) document.Document {
 }
 
 func (c *cell) reduceTree(key *graph.StateKey) document.Document {
+	from := key.Initial
+	if c.floor != nil {
+		from = c.floor.value
+	}
 	switch c.with {
 	case graph.ReduceAppend:
-		list := key.Initial.Items()
+		list := from.Items()
 		c.each(func(d document.Document) { list = append(list, d) })
 		return document.Array(list...)
 	case graph.ReduceUnion:
-		return union(key.Initial, c)
+		return union(from, c)
 	case graph.ReduceMerge:
-		return mergeObjects(key.Initial, c)
+		return mergeObjects(from, c)
 	case graph.ReduceSum, graph.ReduceMin, graph.ReduceMax:
-		initial, _ := newAmount(key.Initial)
-		if total := add(c.with, initial, c.total); total != nil {
+		total := c.total
+		if c.floor == nil {
+			initial, _ := newAmount(from)
+			total = add(c.with, initial, total)
+		}
+		if total != nil {
 			return total.document()
 		}
 		return document.Null()

@@ -31,12 +31,9 @@ type each struct {
 
 // beginEach begins the elements of a step.
 func (m *Machine) beginEach(s *step) error {
-	list, err := m.eval(s.node.Foreach, view{step: s, state: s.before})
+	list, err := m.list(s)
 	if err != nil {
-		return fmt.Errorf("foreach: %w", err)
-	}
-	if list.Kind() != document.KindArray {
-		return fmt.Errorf("foreach: it must give a list; this is %s", list.Kind())
+		return err
 	}
 	s.each = &each{places: cmp.Or(s.node.Concurrency, m.parallel, defaultConcurrency)}
 	for item := range list.All() {
@@ -47,6 +44,21 @@ func (m *Machine) beginEach(s *step) error {
 	}
 	s.each.outputs = make([][]byte, len(s.each.items))
 	return nil
+}
+
+// list gives the documents of a step's elements.
+func (m *Machine) list(s *step) (document.Document, error) {
+	if d := m.forkInput(s); !d.IsZero() {
+		return d, nil // a list: CheckFork has seen to it
+	}
+	list, err := m.eval(s.node.Foreach, view{step: s, state: s.before})
+	if err != nil {
+		return list, fmt.Errorf("foreach: %w", err)
+	}
+	if list.Kind() != document.KindArray {
+		return list, fmt.Errorf("foreach: it must give a list; this is %s", list.Kind())
+	}
+	return list, nil
 }
 
 // lookAtEach begins elements where places are free, and ends the step when all
@@ -151,5 +163,6 @@ func (m *Machine) elementFailed(s *step, f failure.Failure, input document.Docum
 		s.keep(document.Object(document.Field{Key: "error", Value: failureDocument(f, input)}))
 		return
 	}
+	s.untaken = true
 	m.stopIn(&s.of.each.area, &stop{at: s.place, failure: f, input: input}, failure.Canceled)
 }

@@ -30,7 +30,7 @@ func (s *stop) reaches(p place) bool {
 // attemptFailed tries a step again, or sends its failure along an edge, or
 // stops the run.
 func (m *Machine) attemptFailed(e event.AttemptFailed, now time.Time) error {
-	s, err := m.running(e.Attempt)
+	s, err := m.attempted(e.Attempt, e.From, "")
 	if err != nil {
 		return err
 	}
@@ -48,9 +48,12 @@ func (m *Machine) attemptFailed(e event.AttemptFailed, now time.Time) error {
 		s.spending.rejected++
 	}
 	s.refused = f.Code
-	if due, ok := m.again(s, f, now); ok {
-		m.tryAgain(s, due, now)
-		return nil
+	// What a fork takes over stands for all attempts of the step.
+	if e.From == nil {
+		if due, ok := m.again(s, f, now); ok {
+			m.tryAgain(s, due, now)
+			return nil
+		}
 	}
 	m.fail(s, f, s.input)
 	return nil
@@ -91,6 +94,7 @@ func (m *Machine) fail(s *step, f failure.Failure, input document.Document) {
 		chosen = m.choose(s, &f, input)
 	}
 	if chosen == nil {
+		s.untaken = true
 		m.through(s)
 		m.stopIn(&s.turn.frame.area, &stop{at: s.place, status: event.Failed, failure: f, input: input}, failure.Canceled)
 		return
@@ -101,7 +105,7 @@ func (m *Machine) fail(s *step, f failure.Failure, input document.Document) {
 		if e != chosen {
 			return arrival{state: s.before}
 		}
-		return arrival{taken: true, output: carried, state: s.before}
+		return arrival{from: s.id, taken: true, output: carried, state: s.before}
 	})
 	m.through(s)
 }

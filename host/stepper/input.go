@@ -52,8 +52,12 @@ func (s *step) inputs() document.Document {
 	return s.byNode
 }
 
-// bind evaluates a node's `input`: what the node is given.
+// bind evaluates a node's `input`: what the node is given. What a fork gives it instead
+// it is given as it is.
 func (m *Machine) bind(s *step) (document.Document, error) {
+	if d := m.forkInput(s); !d.IsZero() {
+		return d, nil
+	}
 	b := s.node.Input
 	switch {
 	case b == nil && s.of != nil:

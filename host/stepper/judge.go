@@ -34,8 +34,11 @@ func (v *verdict) of(output document.Document) bool {
 // Judge changes nothing that Apply can see. An outcome that nobody asked for
 // comes back as it is, and Apply refuses it.
 func (m *Machine) Judge(o event.Outcome) event.Body {
-	failed := event.AttemptFailed{Attempt: o.Attempt, Output: o.Output, Fuel: o.Fuel, From: o.From}
-	s, err := m.running(o.Attempt)
+	failed := event.AttemptFailed{Attempt: o.Attempt, Output: o.Output, Fuel: o.Fuel}
+	if takenOver(o.From, o.CacheKey) {
+		failed.From = o.From
+	}
+	s, err := m.attempted(o.Attempt, o.From, o.CacheKey)
 	switch {
 	case err != nil:
 		if o.Failure == nil {
@@ -60,8 +63,20 @@ func (m *Machine) Judge(o event.Outcome) event.Body {
 		failed.Failure = *f
 	}
 	failed.Failure.Node, failed.Failure.Step, failed.Failure.Attempt = o.Node, o.Step, o.Number
+	if s.aborted != "" {
+		failed.From = nil // it is how this run went
+	}
+	if failed.From != nil {
+		// It stands for all attempts there, of which it was the last.
+		failed.Failure.Attempt = failed.From.Number
+	}
 	return failed
 }
+
+// takenOver reports whether an outcome is what came of the step in the run that this
+// one is a fork of. What is found in the cache is as if the node had been called, so that
+// it makes no difference whether it was found.
+func takenOver(from *event.Origin, cacheKey string) bool { return from != nil && cacheKey == "" }
 
 func succeeded(o event.Outcome) event.AttemptSucceeded {
 	return event.AttemptSucceeded{Attempt: o.Attempt, Output: o.Output, Fuel: o.Fuel, Stored: o.Stored, CacheKey: o.CacheKey, From: o.From}

@@ -20,12 +20,14 @@ type Machine struct {
 	layouts map[*graph.Graph]*layout
 
 	seed     event.Seed
-	parallel int       // elements of a foreach at once, where its author says nothing
-	now      time.Time // of the fact that is being applied
+	forked   *event.Forked // nil: the run is no fork that changes something about a step
+	parallel int           // elements of a foreach at once, where its author says nothing
+	now      time.Time     // of the fact that is being applied
 
 	run      *frame           // the run's own graph
 	due      []due            // in canonical order
 	active   map[string]*step // begun and not through, by id
+	ended    []*step          // those that the last event has brought to their end
 	touched  []*step          // with others inside of which one is through
 	broken   []*step          // with an attempt that was interrupted too often, in canonical order
 	idle     []*step          // elements inside of which there may be no attempt, in canonical order
@@ -85,6 +87,8 @@ func (m *Machine) Finished() bool { return m.done }
 // caller. An error is always an [*ImpossibleError].
 func (m *Machine) Apply(e event.Event) ([]Command, error) {
 	m.commands = nil
+	clear(m.ended)
+	m.ended = m.ended[:0]
 	if err := m.apply(e); err != nil {
 		name := event.Type("")
 		if e.Body != nil {
@@ -228,11 +232,14 @@ func (m *Machine) startRun(e event.RunStarted) error {
 	if m.run != nil {
 		return errors.New("the run has started already")
 	}
+	if err := CheckFork(m.graph, e.Forked); err != nil {
+		return fmt.Errorf("the fork: %w", err)
+	}
 	input := e.Input
 	if input.IsZero() {
 		input = document.Null()
 	}
-	m.seed, m.parallel = e.Seed, e.Parallel
+	m.seed, m.parallel, m.forked = e.Seed, e.Parallel, e.Forked
 	m.run = m.enter(m.graph, nil, input)
 	return nil
 }

@@ -38,6 +38,22 @@ func (s *state) with(keys int, by place, updates []update) *state {
 	return after
 }
 
+// set gives the state with these values of keys, in place of all updates of them that
+// are earlier than the place by; later ones are reduced on top.
+func (s *state) set(keys int, by place, sets []update) *state {
+	if len(sets) == 0 {
+		return s
+	}
+	after := &state{cells: make([]*cell, keys)}
+	if s != nil {
+		copy(after.cells, s.cells)
+	}
+	for _, u := range sets {
+		after.cells[u.key.Index] = newFloor(u.key.Reduce, by, u.value)
+	}
+	return after
+}
+
 // merge joins what two branches saw.
 func merge(a, b *state) *state {
 	if a == b || b == nil {

@@ -23,19 +23,22 @@ type step struct {
 	byNode   document.Document // them as an object, once it was asked for
 	arrived  document.Document // the default input
 	input    document.Document // what the node is given
+	bound    bool              // input is that; else it is still to be made
 	feedback []failure.Violation
 
-	attempt  int       // the last that began; 0: none did
-	began    time.Time // of the first attempt
-	at       time.Time // of the last attempt
-	running  bool      // an attempt is under way; else the step waits for another
-	aborted  failure.Code
-	stops    int          // of the host, in the middle of the last attempt
-	refused  failure.Code // of the last attempt that failed
-	overdue  bool         // its deadline has passed
-	spending spending     // on capabilities
-	waking   string
-	verdict  *verdict // of the outcome that was judged last
+	attempt   int       // the last that began; 0: none did
+	began     time.Time // of the first attempt
+	at        time.Time // of the last attempt
+	running   bool      // an attempt is under way; else the step waits for another
+	aborted   failure.Code
+	stops     int          // of the host, in the middle of the last attempt
+	refused   failure.Code // of the last attempt that failed
+	overdue   bool         // its deadline has passed
+	spending  spending     // on capabilities
+	waking    string
+	verdict   *verdict // of the outcome that was judged last
+	committed bool     // the step has succeeded
+	untaken   bool     // it has failed, and nothing took the failure
 
 	inner     *frame // of a node that is a graph, while it is under way
 	each      *each  // of a foreach
@@ -67,6 +70,7 @@ func (m *Machine) begin(d due) {
 	f.begun++
 	s := &step{mark: d.mark, turn: d.turn, unit: d.unit, before: d.seat.state}
 	m.arrive(s, d)
+	m.forkStep(s)
 	s.input = s.arrived
 	if stay := d.turn.entry; stay != nil {
 		stay.visits[s.node]++
@@ -118,7 +122,7 @@ func (m *Machine) beginCall(s *step) {
 		m.failWithout(s, s.failed(failure.ExpressionError, err.Error()), s.input)
 		return
 	}
-	s.input = input
+	s.input, s.bound = input, true
 	if f := s.checkInput(); f != nil {
 		m.failWithout(s, *f, s.input)
 		return
@@ -220,6 +224,15 @@ func (m *Machine) invoke(s *step) Invoke {
 	}
 }
 
+// attempted finds the step whose attempt came to an end. That of a step that waits ends
+// by its signal; only a fork can take over what came of it.
+func (m *Machine) attempted(a event.Attempt, from *event.Origin, cacheKey string) (*step, error) {
+	if s := m.active[a.Step]; s != nil && s.waiting && takenOver(from, cacheKey) && s.name(s.attempt) == a {
+		return s, nil
+	}
+	return m.running(a)
+}
+
 // running finds the step of an attempt that is under way.
 func (m *Machine) running(a event.Attempt) (*step, error) {
 	s := m.active[a.Step]
@@ -238,7 +251,7 @@ func (m *Machine) running(a event.Attempt) (*step, error) {
 
 // succeeded commits a step: its writes, and the decision of each of its edges.
 func (m *Machine) succeeded(e event.AttemptSucceeded) error {
-	s, err := m.running(e.Attempt)
+	s, err := m.attempted(e.Attempt, e.From, e.CacheKey)
 	switch {
 	case err != nil:
 		return err
@@ -261,6 +274,7 @@ func (m *Machine) succeeded(e event.AttemptSucceeded) error {
 
 // commit ends a step that has succeeded.
 func (m *Machine) commit(s *step, output document.Document) {
+	s.committed = true
 	if s.of != nil {
 		s.elementDone(output)
 		m.through(s)
@@ -276,7 +290,7 @@ func (m *Machine) commit(s *step, output document.Document) {
 	}
 	s.turn.state = merge(s.turn.state, v.after)
 	m.leave(s.turn, s.unit, func(i int, _ *graph.Edge) arrival {
-		return arrival{taken: v.taken[i], output: output, state: v.after}
+		return arrival{from: s.id, taken: v.taken[i], output: output, state: v.after}
 	})
 	m.through(s)
 }
@@ -302,6 +316,7 @@ func (m *Machine) through(s *step) {
 			m.composites--
 		}
 	}
+	m.ended = append(m.ended, s)
 	m.runs(s, false)
 	s.waiting = false
 	if s.of != nil {

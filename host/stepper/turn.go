@@ -41,6 +41,7 @@ type seat struct {
 // arrival is an edge that has been decided.
 type arrival struct {
 	edge   *graph.Edge
+	from   string // the step that it leads from
 	taken  bool
 	output document.Document // what it carries, where it was taken
 	state  *state            // of its source
