@@ -127,6 +127,11 @@ type Node struct {
 
 	Grants []*Grant // by name of the capability
 
+	// Cache says that an attempt may be answered by an earlier one, of any run, that was
+	// the same: a node that is granted nothing is a pure function. Such a node has a
+	// clock and a seed that depend on what it is given alone.
+	Cache bool
+
 	Incoming []*Edge // in the order of Graph.Edges
 	Outgoing []*Edge
 	Loop     *Loop // the innermost loop it is in; nil outside

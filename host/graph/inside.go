@@ -58,7 +58,7 @@ func (b *builder) noModule(n *Node, s *NodeSource, owner string) {
 			b.complain(at(s.Keys, "grants", s.At), CodeBadValue, fmt.Sprintf("%s: grants: %s cannot be granted anything", owner, what), "remove it")
 		}
 	}
-	n.Module, n.Entry, n.Encoding, n.Retry, n.Grants = "", "", EncodingJSON, nil, nil
+	n.Module, n.Entry, n.Encoding, n.Retry, n.Grants, n.Cache = "", "", EncodingJSON, nil, nil, false
 	n.Fuel, n.MemoryBytes, n.Config, n.ConfigPlaces = 0, 0, document.Document{}, nil
 	// A default for calls is none for people who think.
 	n.Timeout = s.Timeout

@@ -44,6 +44,7 @@ func (b *builder) readNodes() {
 		maps.Copy(n.Position, s.Keys)
 		b.policies(&n, s, owner, n.Foreach != nil || s.Foreach.Text != "", false)
 		b.kind(&n, s, owner)
+		b.pure(&n, s, owner)
 		b.countGrants(&n)
 		b.graph.Nodes = append(b.graph.Nodes, &n)
 		b.graph.byName[n.Name] = &n
@@ -128,8 +129,22 @@ func (b *builder) policies(n *Node, s *NodeSource, owner string, foreach, defaul
 	if len(s.Grants) > 0 || has(s.Keys, "grants") {
 		n.Grants = b.grants(s.Grants, owner, defaults)
 	}
+	if s.Cache || has(s.Keys, "cache") {
+		n.Cache = s.Cache
+	}
+}
+
+// pure refuses the cache of a node that may ask the world; that of [defaults] is for
+// the nodes that may not.
+func (b *builder) pure(n *Node, s *NodeSource, owner string) {
+	if !n.Cache || len(n.Grants) == 0 {
+		return
+	}
+	n.Cache = false
 	if s.Cache {
-		b.complain(at(s.Keys, "cache", s.At), CodeNotSupportedYet, owner+": cache is not supported yet", "remove it")
+		b.complain(at(s.Keys, "cache", s.At), CodeBadValue,
+			fmt.Sprintf("%s: cache: the node is granted %s, and what the world answers is not the same every time", owner, n.Grants[0].Capability),
+			"remove cache; where the grants are those of [defaults] and the node needs none, write grants = {}")
 	}
 }
 

@@ -24,11 +24,32 @@ var emptyConfig = document.Object()
 // schemas, the limits, and the version of the fuel rule. It leaves out names of
 // files, the graph's own name, descriptions and positions.
 func digest(p *Plan) string {
+	return digestUnder(p, meter.Version, func(inner *Plan) string { return inner.Digest })
+}
+
+// DigestUnder is the digest that the plan has, or would have, where fuel is counted by
+// another version of the rule ([meter.Version]): by it an old run is known to be of this
+// plan although its fuel cannot be compared.
+func (p *Plan) DigestUnder(fuelRule int) string {
+	known := map[*Plan]string{}
+	var under func(*Plan) string
+	under = func(p *Plan) string {
+		if known[p] == "" {
+			known[p] = digestUnder(p, fuelRule, under)
+		}
+		return known[p]
+	}
+	return under(p)
+}
+
+// digestUnder is the digest under one version of the fuel rule, by which inner gives
+// the digests of the plans inside.
+func digestUnder(p *Plan, fuelRule int, inner func(*Plan) string) string {
 	g := p.Graph
 	var nodes, edges, start, state []document.Document
 	known := map[*Grant]document.Document{}
 	for _, n := range p.Nodes {
-		nodes = append(nodes, describeNode(n, known))
+		nodes = append(nodes, describeNode(n, known, inner))
 	}
 	for _, e := range g.Edges {
 		edges = append(edges, object(
@@ -44,7 +65,7 @@ func digest(p *Plan) string {
 			"schema", schemaDigest(k.Schema), "reduce", document.String(string(k.Reduce))))
 	}
 	return object(append([]any{
-		"chainrun", number(digestVersion), "fuel_rule", number(meter.Version),
+		"chainrun", number(digestVersion), "fuel_rule", number(int64(fuelRule)),
 		"nodes", document.Array(nodes...), "edges", document.Array(edges...),
 		"start", document.Array(start...), "state", document.Array(state...),
 		"input", schemaDigest(g.Input.Schema), "output", schemaDigest(g.Output.Schema),
@@ -113,7 +134,7 @@ func describeGrant(g *Grant) document.Document {
 		"cost", number(g.Limits.Cost), "methods", document.Array(methods...))
 }
 
-func describeNode(n *Node, known map[*Grant]document.Document) document.Document {
+func describeNode(n *Node, known map[*Grant]document.Document, inner func(*Plan) string) document.Document {
 	var in, out, writes, retry []document.Document
 	for _, s := range n.InSchemas {
 		in = append(in, schemaDigest(s))
@@ -135,7 +156,7 @@ func describeNode(n *Node, known map[*Grant]document.Document) document.Document
 	case n.Linked != nil:
 		called = document.String(n.Linked.Digest)
 	case n.Sub != nil:
-		called = document.String(n.Sub.Digest)
+		called = document.String(inner(n.Sub))
 	}
 	var more []any
 	if n.Foreach != nil {
@@ -144,6 +165,9 @@ func describeNode(n *Node, known map[*Grant]document.Document) document.Document
 	}
 	if len(n.Granted) > 0 {
 		more = append(more, "grants", describeGrants(n.Granted, known))
+	}
+	if n.Cache {
+		more = append(more, "cache", boolean(true)) // it decides the node's clock and seed
 	}
 	return object(append([]any{
 		"name", document.String(n.Name), "kind", document.String(string(n.Kind)),
