@@ -52,7 +52,7 @@ func TestDocumentedStatements(t *testing.T) {
 		}); err != nil || rows == "" {
 			t.Errorf("%s\ngave %q: %v", m[1], rows, err)
 		}
-		if strings.Contains(m[1], "AS output") && rows != "a|\""+large+"\"|\na|\"short\"|\n" {
+		if strings.Contains(m[1], "FROM outputs") && rows != "a|\""+large+"\"|\na|\"short\"|\n" {
 			t.Errorf("the outputs are %q", rows)
 		}
 		if strings.Contains(m[1], "AS fuel") && !strings.Contains(rows, "a|13|") {
