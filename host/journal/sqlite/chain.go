@@ -259,14 +259,12 @@ func follow(before, encoded hash) hash {
 
 // seal is the hash of a row's fields, each with its length before it.
 func seal(fields ...[]byte) hash {
-	h := sha256.New()
-	var n [8]byte
+	var room [384]byte // for all that is sealed with each append
+	b := room[:0]
 	for _, f := range fields {
-		binary.BigEndian.PutUint64(n[:], uint64(len(f)))
-		h.Write(n[:])
-		h.Write(f)
+		b = append(binary.BigEndian.AppendUint64(b, uint64(len(f))), f...)
 	}
-	return hash(h.Sum(nil))
+	return sha256.Sum256(b)
 }
 
 func hashOf(b []byte) hash { return sha256.Sum256(b) }

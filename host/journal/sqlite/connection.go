@@ -35,6 +35,9 @@ func connect(path string, o Options) (*connection, error) {
 	// as private as it is.
 	name := url.URL{Scheme: "file", OmitHost: true, Path: filepath.ToSlash(path)}
 	name.RawQuery = "modeof=" + strings.ReplaceAll(url.QueryEscape(path), "+", "%20")
+	if o.immutable {
+		name.RawQuery += "&immutable=1"
+	}
 	if o.vfs != "" {
 		name.RawQuery += "&vfs=" + o.vfs
 	}
@@ -50,6 +53,7 @@ func connect(path string, o Options) (*connection, error) {
 		PRAGMA trusted_schema = OFF;
 		PRAGMA cell_size_check = ON;
 		PRAGMA cache_size = -4096;
+		PRAGMA wal_autocheckpoint = 4000;
 		PRAGMA journal_size_limit = 67108864;`
 	if o.ReadOnly {
 		settings += `PRAGMA query_only = ON;`
@@ -113,7 +117,7 @@ func (c *connection) prepared(sql string, args []any) (*sqlite3.Stmt, error) {
 		case []byte:
 			err = s.BindBlob(i+1, v)
 		default:
-			err = fmt.Errorf("binding a %T", arg)
+			err = errUnbindable // which of them is not said: so args stay on the stack
 		}
 		if err != nil {
 			return nil, reworded(err)
@@ -121,6 +125,8 @@ func (c *connection) prepared(sql string, args []any) (*sqlite3.Stmt, error) {
 	}
 	return s, nil
 }
+
+var errUnbindable = errors.New("binding a value of a type that SQLite does not have")
 
 // exec executes a statement that gives no rows.
 func (c *connection) exec(sql string, args ...any) error {
@@ -130,11 +136,33 @@ func (c *connection) exec(sql string, args ...any) error {
 	}
 	c.changes++
 	err = s.Exec()
-	if e := s.ClearBindings(); err == nil {
-		err = e
+	if isLarge(args) {
+		if e := s.ClearBindings(); err == nil {
+			err = e
+		}
 	}
 	return reworded(err)
 }
+
+// isLarge says whether SQLite is not to keep its copy of the arguments until the
+// statement is executed again.
+func isLarge(args []any) bool {
+	size := 0
+	for _, arg := range args {
+		switch v := arg.(type) {
+		case string:
+			size += len(v)
+		case text:
+			size += len(v)
+		case []byte:
+			size += len(v)
+		}
+	}
+	return size > maxBoundBytes
+}
+
+// maxBoundBytes is how much a statement keeps between two executions.
+const maxBoundBytes = 16 << 10
 
 // query calls row for each row of a statement's result, until it returns false
 // or an error. What the row gives is valid for the call only.
