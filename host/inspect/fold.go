@@ -19,10 +19,17 @@ import (
 // the order of their ids, and nobody is said to wait. Nothing else is needed, so
 // the same events give the same view.
 func Fold(g *graph.Graph, events iter.Seq[event.Event]) View {
-	f := folder{view: View{Status: Running}, graph: g, names: names{}, steps: map[string]*track{}}
+	return newFolder(g).fold(events)
+}
+
+func newFolder(g *graph.Graph) *folder {
+	return &folder{view: View{Status: Running}, graph: g, names: names{}, steps: map[string]*track{}}
+}
+
+func (f *folder) fold(events iter.Seq[event.Event]) View {
 	var machine *stepper.Machine
-	if waits(g, map[*graph.Graph]bool{}) {
-		machine = stepper.New(g)
+	if waits(f.graph, map[*graph.Graph]bool{}) {
+		machine = stepper.New(f.graph)
 	}
 	for e := range events {
 		f.view.Run = e.Run
