@@ -12,6 +12,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"sync"
 	"time"
 
@@ -35,14 +37,17 @@ var _ journal.Values = (*Store)(nil)
 // Options says how a file is opened. Its zero value is what most want.
 type Options struct {
 	// ReadOnly opens a file that is there for reading alone: nothing of it is
-	// changed, and what would change it gives [ErrReadOnly].
+	// changed, and what would change it gives [ErrReadOnly]. A file of an earlier
+	// version is read as it is. It may lie where nothing can be written, a read-only
+	// file system; then nobody else may write to it meanwhile.
 	ReadOnly bool
 
 	// BusyTimeout is how long to wait for another process that is writing; then
 	// the call ends in an error that wraps [ErrBusy]. The default, 0, is 30 seconds.
 	BusyTimeout time.Duration
 
-	vfs string // of SQLite, in tests
+	vfs       string // of SQLite, in tests
+	immutable bool   // nobody writes to the file, see openToRead
 }
 
 // Errors of opening and using a store.
@@ -91,24 +96,50 @@ func Open(ctx context.Context, path string, o Options) (_ *Store, err error) {
 		return nil, err
 	}
 	s := &Store{path: absolute, options: o}
+	if o.ReadOnly {
+		if err := s.openToRead(); err != nil {
+			return nil, err
+		}
+		return s, nil
+	}
 	c, err := connect(absolute, o)
 	if err != nil {
 		return nil, err
 	}
-	if o.ReadOnly {
-		err = checkVersion(c)
-	} else {
-		err = migrate(ctx, c)
-	}
-	if err != nil {
+	if err := migrate(ctx, c); err != nil {
 		return nil, errors.Join(err, c.close())
 	}
-	if o.ReadOnly {
-		s.readers.put(c)
-	} else {
-		s.writer = newWriter(c)
-	}
+	s.writer = newWriter(c)
 	return s, nil
+}
+
+// openToRead makes the first connection of a store that is only read.
+func (s *Store) openToRead() error {
+	c, err := s.connectToRead()
+	if errors.Is(err, sqlite3.CANTOPEN) || errors.Is(err, sqlite3.READONLY) {
+		// The files beside it that readers share with writers cannot be made here.
+		// Where there is no log, the file has all, and nobody has it open to write.
+		if info, e := os.Stat(s.path + "-wal"); e == nil && info.Size() > 0 {
+			return fmt.Errorf("its folder cannot be written to, and its newest appends are in %s still; copy both to another folder: %w", filepath.Base(s.path)+"-wal", err)
+		}
+		s.options.immutable = true
+		c, err = s.connectToRead()
+	}
+	if err == nil {
+		s.readers.put(c)
+	}
+	return err
+}
+
+func (s *Store) connectToRead() (*connection, error) {
+	c, err := connect(s.path, s.options)
+	if err != nil {
+		return nil, err
+	}
+	if err := checkVersion(c); err != nil {
+		return nil, errors.Join(err, c.close())
+	}
+	return c, nil
 }
 
 // Close ends the use of the file: it waits for the appends that are under way,
