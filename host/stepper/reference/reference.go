@@ -75,7 +75,15 @@ type Result struct {
 // Run works a run out. subs are the subgraphs, by their file. The error means
 // that a graph cannot be read.
 func Run(src *graph.Source, subs map[string]*graph.Source, input document.Document, nodes Nodes) (*Result, error) {
+	return Fork(src, subs, input, nil, nodes)
+}
+
+// Fork works out a run that begins as a fork; nil: as none.
+func Fork(src *graph.Source, subs map[string]*graph.Source, input document.Document, forked *event.Forked, nodes Nodes) (*Result, error) {
 	w := &world{call: nodes, subs: map[string]*shape{}}
+	if forked != nil {
+		w.forked = *forked
+	}
 	s, err := draw(src)
 	for file, sub := range subs {
 		if err == nil {
@@ -92,6 +100,7 @@ func Run(src *graph.Source, subs map[string]*graph.Source, input document.Docume
 // world is what a run shares with its subgraphs: "steps in the same id space".
 type world struct {
 	call    Nodes
+	forked  event.Forked
 	subs    map[string]*shape
 	steps   []*Step
 	clashed string

@@ -20,14 +20,19 @@ type run struct {
 	last   map[*node]*Step   // the latest step of each node
 	visits map[string]int
 	began  int
+	// A fork has set keys before the step at this place; nil: it has not.
+	setAt *int
 	// The run has failed: nothing else begins. failed is the input of the step.
 	failure *failure.Failure
 	failed  document.Document
 }
 
 // past is a set of steps, by their place in run.own: those whose updates are
-// in a state.
+// in a state; and forked, where what a fork has set is.
 type past map[int]bool
+
+// forked is no step.
+const forked = -1
 
 func union(all ...past) past {
 	sum := past{}
@@ -129,6 +134,9 @@ func (r *run) around(l *loop, turns []int, at arrival) map[*edge]fate {
 		all = union(all)
 		for i := first; i < len(r.own); i++ {
 			all[i] = true
+		}
+		if r.setAt != nil && *r.setAt >= first {
+			all[forked] = true
 		}
 		var back, out []*edge
 		for _, e := range r.edges {

@@ -19,6 +19,11 @@ func (r *run) state(seen past) document.Document {
 	state := r.initial()
 	latest := map[string]int{}
 	for i, s := range r.own {
+		// "as if a write had set (not reduced) that key there": whatever is earlier
+		// in canonical order, on whatever way it comes, counts no longer.
+		if r.setAt != nil && *r.setAt == i && (seen == nil || seen[forked]) {
+			state = r.set(state)
+		}
 		if seen != nil && !seen[i] || s.Status != Done {
 			continue
 		}
@@ -58,6 +63,21 @@ func (r *run) written(state document.Document, writes map[string]document.Docume
 			// An update that cannot be reduced has failed its step.
 			if sum, err := reduce(k.Reduce, v, update); err == nil {
 				v = sum
+			}
+		}
+		fields = append(fields, document.Field{Key: k.Name, Value: v})
+	}
+	return document.Object(fields...)
+}
+
+// set gives the state with the values of the fork.
+func (r *run) set(state document.Document) document.Document {
+	var fields []document.Field
+	for _, k := range r.src.State {
+		v := r.field(state, k.Name)
+		for _, set := range r.forked.State {
+			if set.Key == k.Name {
+				v = set.Value
 			}
 		}
 		fields = append(fields, document.Field{Key: k.Name, Value: v})

@@ -35,6 +35,17 @@ func (r *run) step(n *node, turns []int, at arrival) map[*edge]fate {
 		return r.fates(n, at.past, nil, document.Document{})
 	}
 	s.Status = Failed
+	if s.ID == r.forked.Step {
+		if len(r.forked.State) > 0 {
+			r.setAt = &self
+			at.past = union(at.past, past{forked: true})
+		}
+		// What is given instead is the default input, too, where the author binds no
+		// other.
+		if !r.forked.Input.IsZero() && n.input == nil && n.Input.Fields == nil && n.foreach == nil {
+			at.input = r.forked.Input
+		}
+	}
 	known := vars{"input": at.input, "inputs": at.inputs, "state": r.state(at.past), "run": r.input}
 	var taken []*edge
 	judge := func(output document.Document) (f *failure.Failure) {
@@ -72,6 +83,9 @@ func (r *run) visit(n *node, s *Step, turns []int, known vars, judge func(docume
 		return r.one(n, s, known["input"], known, judge)
 	}
 	list, f := s.eval(n.foreach, known)
+	if given, ok := r.instead(s); ok {
+		list, f = given, nil
+	}
 	items, err := list.Value()
 	if all, ok := items.([]any); f == nil && (err != nil || !ok) {
 		f = s.fails(failure.ExpressionError, "no list")
@@ -98,6 +112,11 @@ func (r *run) visit(n *node, s *Step, turns []int, known vars, judge func(docume
 		}
 	}
 	return without(f, known["input"])
+}
+
+// instead is what a fork gives a step.
+func (r *run) instead(s *Step) (document.Document, bool) {
+	return r.forked.Input, s.ID == r.forked.Step && !r.forked.Input.IsZero()
 }
 
 // element: "an element's document is its `item` unless `input` is given (in that
@@ -131,6 +150,7 @@ func (r *run) one(n *node, s *Step, given document.Document, known vars, judge f
 	}
 	input := given
 	var f *failure.Failure
+	instead, replaced := r.instead(s)
 	if n.input != nil {
 		input, f = s.eval(n.input, known)
 	}
@@ -142,6 +162,9 @@ func (r *run) one(n *node, s *Step, given document.Document, known vars, judge f
 		}
 		fields = append(fields, document.Field{Key: n.Input.Fields[i].Key, Value: d})
 		input = document.Object(fields...)
+	}
+	if replaced {
+		input, f = instead, nil
 	}
 	// "A step that fails without an attempt (`max_visits`, `input`)".
 	if f != nil {

@@ -28,6 +28,7 @@ type Case struct {
 	Source *graph.Source
 	Graph  *graph.Graph
 	Input  document.Document
+	Forked *event.Forked // nil: its runs are no forks
 
 	*cast
 	failures uint64 // one attempt in so many fails; 0: none

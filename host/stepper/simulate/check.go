@@ -44,7 +44,7 @@ func (m *MismatchError) Error() string {
 // says, what happened.
 func (m *MismatchError) Transcript() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%v\n\n%s", m, m.Case.files())
+	fmt.Fprintf(&b, "%v%s\n\n%s", m, m.Case.forkText(), m.Case.files())
 	if m.Want != nil {
 		fmt.Fprintf(&b, "-- reference --\n%s", Describe(m.Want))
 	}
@@ -82,9 +82,12 @@ func Describe(r *reference.Result) string {
 // Check carries the case out in every way. The error is a *[MismatchError] where the
 // stepper and the reference disagree.
 func (c *Case) Check() error {
-	want, err := reference.Run(c.Source, c.subs, c.Input, c.Nodes)
+	if err := c.unfit(); err != nil {
+		return err
+	}
+	want, err := c.work()
 	if err != nil {
-		return fmt.Errorf("seed %d: %w", c.Seed, err)
+		return err
 	}
 	if want.Clash != "" {
 		return &MismatchError{Case: c, Text: "Build let it pass, but " + want.Clash, Want: want}
@@ -107,15 +110,18 @@ func (c *Case) Check() error {
 			return &MismatchError{Case: c, Schedule: schedule, Text: text, Events: w.events, Want: want}
 		}
 	}
-	return c.checkStopped()
+	if err := c.checkStopped(); err != nil {
+		return err
+	}
+	return c.checkFork(want)
 }
 
 // Compare holds the events of a run of the case, by whatever driver, to the
 // reference. The error is as that of [Case.Check].
 func (c *Case) Compare(events []event.Event) error {
-	want, err := reference.Run(c.Source, c.subs, c.Input, c.Nodes)
+	want, err := c.work()
 	if err != nil {
-		return fmt.Errorf("seed %d: %w", c.Seed, err)
+		return err
 	}
 	if text := c.differs(want, events, nil); text != "" {
 		return &MismatchError{Case: c, Text: text, Events: events, Want: want}
@@ -391,11 +397,11 @@ func facts(r *reference.Result, started event.RunStarted) (events []event.Event)
 
 // Transcript is the graphs of the case and what the reference says of it.
 func (c *Case) Transcript() string {
-	want, err := reference.Run(c.Source, c.subs, c.Input, c.Nodes)
+	want, err := c.work()
 	if err != nil {
 		return err.Error()
 	}
-	return fmt.Sprintf("seed %d, input %s\n%s-- reference --\n%s", c.Seed, c.Input, c.files(), Describe(want))
+	return fmt.Sprintf("seed %d, input %s%s\n%s-- reference --\n%s", c.Seed, c.Input, c.forkText(), c.files(), Describe(want))
 }
 
 // files are the graph and the subgraphs that it names, as files.

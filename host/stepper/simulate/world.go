@@ -34,6 +34,7 @@ type world struct {
 	schedule uint64 // decides how long attempts take
 	crashes  int    // how often the machine is lost
 	cancelAt time.Duration
+	taken    map[string]event.Outcome // over, by step
 
 	machine *stepper.Machine
 	events  []event.Event
@@ -53,6 +54,7 @@ type pending struct {
 	outcome *event.Outcome
 	timer   string
 	signal  *event.SignalReceived
+	answer  *event.Outcome // taken over, of a step that waits
 	cancel  bool
 	call    *Call
 	asked   bool // the call was; this is its answer
@@ -101,6 +103,10 @@ func (w *world) run() error {
 			err = w.commit(p.at, w.machine.Judge(*p.outcome))
 		case p.call != nil:
 			err = w.called(p)
+		case p.answer != nil:
+			if slices.Contains(w.machine.Waits(), p.answer.Step) {
+				err = w.commit(p.at, w.machine.Judge(*p.answer))
+			}
 		case p.cancel:
 			err = w.commit(p.at, event.CancelRequested{Reason: "enough"})
 		case p.signal != nil:
@@ -122,7 +128,7 @@ func (w *world) run() error {
 
 // Started is the first event of the case's runs.
 func (c *Case) Started() event.RunStarted {
-	return event.RunStarted{Graph: c.Graph.Name, Plan: planned, Input: c.Input, Seed: event.Seed{byte(c.Seed)}}
+	return event.RunStarted{Graph: c.Graph.Name, Plan: planned, Input: c.Input, Seed: event.Seed{byte(c.Seed)}, Forked: c.Forked}
 }
 
 // crash throws the machine away, folds another from the events, and resumes the
@@ -151,7 +157,12 @@ func (w *world) answer(now time.Time) {
 			continue
 		}
 		w.asked[id] = true
-		took := w.Took(w.schedule, event.Attempt{Step: id, Node: nodeOf(id), Number: 1})
+		a := event.Attempt{Step: id, Node: nodeOf(id), Number: 1}
+		took := w.Took(w.schedule, a)
+		if o, ok := w.takeOver(a); ok {
+			w.wait(pending{at: now, answer: &o})
+			continue
+		}
 		w.wait(pending{at: now.Add(took), signal: &event.SignalReceived{Step: id, Document: w.Answer(id)}})
 	}
 }
@@ -204,6 +215,10 @@ func (w *world) do(at time.Time, c stepper.Command) {
 			}
 			w.crowd[of][element]++
 			w.crowded = w.crowded || len(w.crowd[of]) > w.foreach[nodeOf(of)]
+		}
+		if o, ok := w.takeOver(c.Attempt); ok {
+			w.wait(pending{at: at, outcome: &o})
+			return
 		}
 		w.ask(at, c.Attempt)
 		o := w.Nodes(c.Attempt, c.Input, c.Feedback)
