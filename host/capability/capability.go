@@ -170,6 +170,15 @@ type Recaller interface {
 	Recall(ctx context.Context, c Call, answer document.Document) error
 }
 
+// Replayer is an opener that can tell what an attempt wrote from what was recorded of
+// its calls: so a replay compares that, too. Others are not called in a replay at all.
+type Replayer interface {
+	Opener
+	// Replay takes the place of Open. The session is told of every call by Recall, and
+	// then asked for its Writes; neither may ask the world.
+	Replay(c Caller) Recaller
+}
+
 // Write is a value to be stored when a step succeeds.
 type Write struct {
 	Space, Key string

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"time"
 
 	"github.com/chainrun/chainrun/host/capability"
 	"github.com/chainrun/chainrun/host/document"
@@ -62,6 +63,7 @@ type calls struct {
 	sessions map[string]capability.Session
 	last     *failure.Failure // of the last call, where it failed
 	over     *failure.Failure // of a call that the attempt's time did not last for
+	hidden   bool             // a secret was taken out of the output
 }
 
 // errTimedOut ends an attempt as it ended when its calls were recorded.
@@ -123,6 +125,9 @@ type call struct {
 
 // prepare looks whether the call may be made, and by what it is answered.
 func (c *calls) prepare(ctx context.Context, asked sandbox.HostCall) (*call, error) {
+	if c.r.Scope.Replay {
+		return c.replayed(ctx, asked)
+	}
 	c.ordinal++
 	one := &call{fact: event.CapabilityAnswered{
 		Attempt: c.r.Attempt, Ordinal: c.ordinal,
@@ -213,7 +218,9 @@ func (one *call) carryOut(ctx context.Context) {
 			one.err = fmt.Errorf("capability %q: panic: %v", one.fact.Capability, p)
 		}
 	}()
+	began := time.Now()
 	a, err := one.to.Call(ctx, one.asked)
+	one.fact.Took = max(time.Since(began).Truncate(time.Microsecond), time.Microsecond)
 	one.flush()
 	u := a.Usage
 	if err != nil {
@@ -293,9 +300,14 @@ func (c *calls) session(ctx context.Context, name string, opener capability.Open
 	if s := c.sessions[name]; s != nil {
 		return s, nil
 	}
-	s, err := opener.Open(ctx, c.caller(0))
-	if err != nil {
-		return nil, err
+	var s capability.Session
+	if again, ok := opener.(capability.Replayer); ok && c.r.Scope.Replay {
+		s = again.Replay(c.caller(0))
+	} else {
+		var err error
+		if s, err = opener.Open(ctx, c.caller(0)); err != nil {
+			return nil, err
+		}
 	}
 	if c.sessions == nil {
 		c.sessions = map[string]capability.Session{}

@@ -1,6 +1,7 @@
 package invoke
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -52,12 +53,14 @@ func (v *Invoker) conclude(ctx context.Context, n *plan.Node, r Request, result 
 		f.Retryable = answersDiffer(n, f)
 		return outcome(r, redact.Failure(f))
 	}
+	returned := d
 	if d = redact.Document(d); len(d.Bytes()) > v.documentLimits().Bytes {
 		return outcome(r, &failure.Failure{
 			Code:    failure.InvalidOutput,
 			Message: fmt.Sprintf("the node's output is larger than %d bytes when the secrets are taken out of it", v.documentLimits().Bytes),
 		})
 	}
+	asks.hidden = redact != nil && !bytes.Equal(d.Bytes(), returned.Bytes())
 	found, err := validate(ctx, n.OutSchemas, d)
 	if err != nil {
 		return outcome(r, canceled("while the document was checked", err))

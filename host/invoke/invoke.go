@@ -136,6 +136,13 @@ type Scope struct {
 	Redact *secret.Redactor
 	// Answers answers every call that a grant allows. nil: the world does.
 	Answers Answers
+	// Cache is where the outputs of nodes with a cache are looked up. nil: nowhere.
+	Cache Cache
+	// Replay makes attempts again as they were recorded: all calls are answered by
+	// [Calls.Answered], which has all that there were, and the world is asked nothing. A
+	// call that is not there next, and one that is there and is not made, is a
+	// [*DivergedError]. There is no timeout: fuel ends what does not end.
+	Replay bool
 }
 
 func (s Scope) secrets(p *plan.Plan) capability.Secrets {
@@ -155,6 +162,16 @@ func (v *Invoker) Invoke(ctx context.Context, p *plan.Plan, r Request) (event.Ou
 	}
 	if f := v.checkInput(ctx, n, r.Input); f != nil {
 		return outcome(r, f), nil
+	}
+	var key string
+	if n.Cache && len(n.Granted) == 0 {
+		var err error
+		if r, key, err = v.pure(n, r); err != nil {
+			return event.Outcome{}, err
+		}
+		if o, found := v.lookUp(ctx, n, r, key); found {
+			return o, nil
+		}
 	}
 	asks := newCalls(v, p.Owner(r.Step), n, r)
 	call, f, err := v.call(n, r)
@@ -179,6 +196,13 @@ func (v *Invoker) Invoke(ctx context.Context, p *plan.Plan, r Request) (event.Ou
 	}
 	o := v.conclude(ctx, n, r, result, asks)
 	o.Fuel = result.Fuel
+	if err := asks.unasked(o.Failure); err != nil {
+		return event.Outcome{}, err
+	}
+	if o.Failure == nil && asks.ordinal == 0 && !asks.hidden {
+		// What a node was refused, and what is a secret, are not the same in every run.
+		o.CacheKey = key
+	}
 	return o, nil
 }
 
@@ -215,10 +239,14 @@ func (v *Invoker) call(n *plan.Node, r Request) (sandbox.Call, *failure.Failure,
 		}
 		feedback = d.Bytes()
 	}
+	timeout := n.Timeout
+	if r.Scope.Replay {
+		timeout = endless
+	}
 	return sandbox.Call{
 		Entry: n.Entry, Input: input, Config: n.Config.Bytes(), Feedback: feedback,
 		Limits: sandbox.Limits{
-			Fuel: n.Fuel, MemoryBytes: n.MemoryBytes, Timeout: n.Timeout,
+			Fuel: n.Fuel, MemoryBytes: n.MemoryBytes, Timeout: timeout,
 			OutputBytes: v.documentLimits().Bytes, LogBytes: v.limits.LogBytes,
 			HostCalls: v.limits.HostCalls, CallDepth: v.limits.CallDepth, TableElements: v.limits.TableElements,
 		},
@@ -226,6 +254,9 @@ func (v *Invoker) call(n *plan.Node, r Request) (sandbox.Call, *failure.Failure,
 		Log: func(l sandbox.LogRecord) { v.log(r.Attempt, redactLog(r.Scope.Redact, l)) },
 	}, nil, nil
 }
+
+// endless is longer than any fuel lasts.
+const endless = 365 * 24 * time.Hour
 
 func (v *Invoker) documentLimits() document.Limits {
 	l := document.Limits{Bytes: v.limits.DocumentBytes, Depth: v.limits.DocumentDepth}

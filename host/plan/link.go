@@ -19,7 +19,7 @@ import (
 // plan is nil if one of them is an error. Modules are not compiled: that is the invoker's part. The offers
 // are what grants may name; nil: nothing.
 func Link(g *graph.Graph, read Reader, offers Offers) (*Plan, graph.Diagnostics) {
-	l := &linker{read: read, offers: offers, modules: map[string]*linked{}, plans: map[inner]*Plan{}, keys: map[string]*keys{}}
+	l := newLinker(read, offers)
 	p := l.plan(g, ".")
 	if !l.diagnostics.Failed() {
 		l.diagnostics = append(l.diagnostics, proveAll(p, offers, map[*Plan]bool{})...)
@@ -29,6 +29,10 @@ func Link(g *graph.Graph, read Reader, offers Offers) (*Plan, graph.Diagnostics)
 		return nil, l.diagnostics
 	}
 	return p, l.diagnostics
+}
+
+func newLinker(read Reader, offers Offers) *linker {
+	return &linker{read: read, offers: offers, modules: map[string]*linked{}, plans: map[inner]*Plan{}, keys: map[string]*keys{}}
 }
 
 // inner is a graph at its place: its modules are found from its folder.
@@ -84,6 +88,7 @@ type linker struct {
 	plans       map[inner]*Plan
 	keys        map[string]*keys // of schemas of capabilities, by their source
 	searches    int
+	recorded    bool // the plan is for a replay, see LinkRecorded
 	diagnostics graph.Diagnostics
 }
 

@@ -42,7 +42,11 @@ func (l *linker) world(g *graph.Graph) *world {
 	}
 	for _, s := range g.Capabilities {
 		w.settings[s.Name] = s
-		w.offers[s.Name] = w.configure(s)
+		if l.recorded {
+			w.offers[s.Name] = w.recallConfigured(s)
+		} else {
+			w.offers[s.Name] = w.configure(s)
+		}
 		if !w.granted[s.Name] {
 			w.warn(s.At, CodeUnusedCapability, fmt.Sprintf("capabilities.%s is granted to no node", s.Name),
 				fmt.Sprintf("grant it: [nodes.NODE.grants.%s], or remove it", tomlKey(s.Name)))
@@ -151,6 +155,9 @@ func (w *world) grants(n *graph.Node) []*Grant {
 
 // grant links one grant; nil after a complaint.
 func (w *world) grant(g *graph.Grant, owner string) *Grant {
+	if w.recorded {
+		return w.recallGrant(g, owner)
+	}
 	offer, ok := w.offers[g.Capability]
 	if !ok {
 		w.refuse(g.At, CodeUnknownCapability, fmt.Sprintf("%s: the host does not offer the capability %q", owner, g.Capability), w.nearOffer(g.Capability))

@@ -77,7 +77,7 @@ type Capability struct {
 }
 
 var (
-	_ capability.Opener       = (*Capability)(nil)
+	_ capability.Replayer     = (*Capability)(nil)
 	_ capability.Configurable = (*Capability)(nil)
 	_ capability.GrantChecker = (*Capability)(nil)
 )
@@ -173,17 +173,25 @@ func (c *Capability) CheckGrant(grant document.Document) capability.Problems {
 
 // Open implements [capability.Opener].
 func (c *Capability) Open(_ context.Context, caller capability.Caller) (capability.Session, error) {
-	space := c.space
-	if space == "" {
-		space = caller.Graph
-	}
-	if space == "" {
+	s := c.session(caller)
+	if s.view.space == "" {
 		return nil, &capability.Error{
 			Reason:  "no_space",
 			Message: "the graph has no name for its values to stand under; give it one by `name`, or set `space` in [capabilities.kv]",
 		}
 	}
-	return &session{c: c, view: newView(c.store, space), writes: map[string]document.Document{}}, nil
+	return s, nil
+}
+
+// Replay implements [capability.Replayer]: nothing is read from the store.
+func (c *Capability) Replay(caller capability.Caller) capability.Recaller { return c.session(caller) }
+
+func (c *Capability) session(caller capability.Caller) *session {
+	space := c.space
+	if space == "" {
+		space = caller.Graph
+	}
+	return &session{c: c, view: newView(c.store, space), writes: map[string]document.Document{}}
 }
 
 // keyFault says what is wrong with a key; "" where nothing is.
