@@ -498,30 +498,6 @@ func isPrefix(part, whole []event.Event) bool {
 	return true
 }
 
-// repeated says which step was begun or committed twice; "": none.
-func repeated(events []event.Event) string {
-	began, over := map[event.Attempt]bool{}, map[string]bool{}
-	for i, e := range events {
-		if e.Seq != uint64(i+1) {
-			return fmt.Sprintf("event %d has number %d", i+1, e.Seq)
-		}
-		switch b := e.Body.(type) {
-		case event.AttemptStarted:
-			if began[b.Attempt] || over[b.Step] {
-				return fmt.Sprintf("attempt %v began twice, or after its step was over", b.Attempt)
-			}
-			began[b.Attempt] = true
-		case event.AttemptSucceeded:
-			if over[b.Step] {
-				return fmt.Sprintf("step %s was committed twice", b.Step)
-			}
-			over[b.Step] = true
-		default:
-		}
-	}
-	return ""
-}
-
 // A process is killed at every append, every synchronization, every call of the
 // world and at writes to the disk, the one that goes on with its run a little later,
 // and some of those that go on with that: the last one comes to the output, digest
