@@ -119,25 +119,25 @@ func (m *mail) mine(id string) bool {
 }
 
 // hand has messages delivered to a run, unless it is over or others are just being
-// delivered.
-func (m *mail) hand(id string, messages []journal.Message) {
-	if len(messages) == 0 {
-		return
-	}
+// delivered. wait waits until that is done.
+func (m *mail) hand(id string, messages []journal.Message) (wait func()) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	a := m.runs[id]
-	if a == nil || a.busy {
-		return
+	if a == nil || a.busy || len(messages) == 0 {
+		return func() {}
 	}
 	a.busy = true
+	over := make(chan struct{})
 	a.deliveries.Go(func() {
+		defer close(over)
 		if m.deliver(a, messages) {
 			m.mu.Lock()
 			a.busy = false
 			m.mu.Unlock()
 		}
 	})
+	return func() { <-over }
 }
 
 // inbox gives what waits for a run.
@@ -202,18 +202,9 @@ func CheckSignal(ctx context.Context, j journal.Journal, run, step string, answe
 	if err != nil {
 		return event.SignalReceived{}, err
 	}
-	g, err := Pinned(ctx, j, run)
+	m, err := machineOf(ctx, j, run)
 	if err != nil {
 		return event.SignalReceived{}, err
-	}
-	m := stepper.New(g)
-	for e, err := range j.Events(ctx, run) {
-		if err != nil {
-			return event.SignalReceived{}, fmt.Errorf("reading run %s: %w", run, err)
-		}
-		if _, err := m.Apply(e); err != nil {
-			return event.SignalReceived{}, fmt.Errorf("reading run %s: %w", run, err)
-		}
 	}
 	if waits := m.Waits(); step == "" && len(waits) == 1 {
 		step = waits[0]
@@ -222,4 +213,33 @@ func CheckSignal(ctx context.Context, j journal.Journal, run, step string, answe
 		return event.SignalReceived{}, err
 	}
 	return event.SignalReceived{Step: step, Document: d}, nil
+}
+
+// WaitsOf gives the steps of a run in j that wait for a signal, in canonical order. The
+// error is one of [Pinned] or of the journal.
+func WaitsOf(ctx context.Context, j journal.Journal, run string) (steps []string, err error) {
+	defer guard(&err)
+	m, err := machineOf(ctx, j, run)
+	if err != nil {
+		return nil, err
+	}
+	return m.Waits(), nil
+}
+
+// machineOf brings a machine to where a run is.
+func machineOf(ctx context.Context, j journal.Journal, run string) (*stepper.Machine, error) {
+	g, err := Pinned(ctx, j, run)
+	if err != nil {
+		return nil, err
+	}
+	m := stepper.New(g)
+	for e, err := range j.Events(ctx, run) {
+		if err == nil {
+			_, err = m.Apply(e)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("reading run %s: %w", run, err)
+		}
+	}
+	return m, nil
 }

@@ -196,6 +196,29 @@ wait = true
 	}
 }
 
+// A run that has its answer in the inbox does not seem to rest when it is resumed.
+func TestAnswerAtResume(t *testing.T) {
+	box := &postbox{Journal: memory.New()}
+	h := newHost(t, host.WithJournal(box))
+	for i := range 20 {
+		ctx, stop := interruptible(t)
+		r, err := h.Run(ctx, load(t, h, resting), nil, host.WithRunID(fmt.Sprint(i)))
+		if err != nil || r.Status() != host.Waiting {
+			t.Fatal(r.Status(), err)
+		}
+		stop()
+		<-r.Done()
+		box.send(r.ID(), event.SignalReceived{Step: "a", Document: document.Int(1)})
+		box.send(r.ID(), event.SignalReceived{Step: "b", Document: document.Int(2)})
+		if r, err = h.Resume(t.Context(), r.ID()); err != nil {
+			t.Fatal(err)
+		}
+		if r.Status() != event.Done || box.left() != 0 {
+			t.Fatalf("%s, %d messages are left", r.Status(), box.left())
+		}
+	}
+}
+
 // What would be refused is refused before it is sent.
 func TestCheckSignal(t *testing.T) {
 	j := memory.New()

@@ -116,8 +116,8 @@ func (h *Host) resume(ctx context.Context, id string, c runConfig, release func(
 		free = func() { cancel(nil); release() }
 	}
 	h.carry(ctx, r, c, driver.Session{Plan: g.plan, Past: each(past)}, open, free)
-	h.mail.hand(id, messages)
-	r.event(len(past)) // it is under way
+	r.event(len(past))          // it is under way
+	h.mail.hand(id, messages)() // so that it does not seem to rest where it has its answer
 	return r, nil
 }
 

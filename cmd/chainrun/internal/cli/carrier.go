@@ -54,7 +54,8 @@ type carrier struct {
 	host     *host.Host
 	left     bool // something still uses the host: the operator had no patience
 	finish   func(*host.Run) error
-	grown    chan struct{} // has something when there are new events
+	end      func(*host.Run) error // says how the run ended
+	grown    chan struct{}         // has something when there are new events
 }
 
 // carry has begin start a run, or carry one on, with a host whose runs are kept in
@@ -73,6 +74,7 @@ func (a *app) carry(ctx context.Context, s store, name string, f runFlags, begin
 		app: a, flags: f, name: name, progress: a.newProgress(f),
 		finish: func(*host.Run) error { return nil }, grown: make(chan struct{}, 1),
 	}
+	c.end = c.report
 	defer c.progress.close()
 	shown := slog.New(&nodeLog{level: level, to: c.progress})
 	if c.tel, err = telemetry.New(ctx, telemetry.WithLogger(shown)); err != nil {

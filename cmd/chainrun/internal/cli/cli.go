@@ -134,7 +134,7 @@ func (a *app) printJSON(v any) {
 
 // later are the commands that the design has and this version has not, so that
 // their names are not taken for files.
-var later = []string{"test", "runs", "show", "signal", "cancel", "replay", "fork", "diff"}
+var later = []string{"test", "replay", "fork"}
 
 func (a *app) root() *cobra.Command {
 	run := a.runCommand()
@@ -142,7 +142,9 @@ func (a *app) root() *cobra.Command {
 	run.ValidArgsFunction = cobra.FixedCompletions(nil, cobra.ShellCompDirectiveDefault)
 	check, draw := a.checkCommand(), a.graphCommand()
 	check.ValidArgsFunction, draw.ValidArgsFunction = graphFiles, graphFiles
-	run.AddCommand(check, draw, a.nodeCommand(), a.resumeCommand(), a.versionCommand())
+	run.AddCommand(check, draw, a.nodeCommand(), a.versionCommand())
+	run.AddCommand(a.runsCommand(), a.resumeCommand(), a.signalCommand(), a.cancelCommand())
+	run.AddCommand(a.showCommand(), a.diffCommand())
 	run.PersistentFlags().BoolVar(&a.json, "json", false, "print the machine-readable form")
 	run.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usagef("%w", err) })
 	run.SilenceErrors, run.SilenceUsage = true, true

@@ -41,7 +41,7 @@ func (c *carrier) conclude(r *host.Run, err error) error {
 		fmt.Fprintf(a.Err, "chainrun: %s\n", c.waiting(r.ID(), waits))
 		return said(exitWaiting)
 	}
-	return c.report(r)
+	return c.end(r)
 }
 
 // waiting says that a run rests, and how to answer it.

@@ -25,6 +25,7 @@ not executed again. Output and exit codes are those of a run.`,
 	}
 	addStoreFlag(c, &f.store)
 	f.add(c)
+	c.ValidArgsFunction = a.completeRuns
 	return c
 }
 
