@@ -44,6 +44,7 @@ var tables = []table{
 	{"rewrite", "What metering costs before the first call: rewriting, compiling, size", rewriteTable},
 	{"calls", "What it costs a node to ask a capability", callsTable},
 	{"waiting", "What a node holds that waits for a slow model", waitingTable},
+	{"durable", "A step that is on the disk before the next one begins", durableTable},
 	{"start", "The smallest graph from start to exit of the process", startTable},
 }
 
