@@ -22,7 +22,7 @@ func FuzzApply(f *testing.F) {
 		if err != nil {
 			f.Fatal(err)
 		}
-		w := &world{graph: g, nodes: s.Script.Invoke, calls: s.Script.Calls, input: s.Script.Input, cancelAt: s.Script.CancelAt, signals: s.Script.Signals}
+		w := &world{graph: g, nodes: s.Script.Invoke, calls: s.Script.Calls, input: s.Script.Input, cancelAt: s.Script.CancelAt, signals: s.Script.Signals, forked: s.Script.Forked}
 		w.run(f)
 		f.Add(i, []byte(lines(w.events)))
 	}

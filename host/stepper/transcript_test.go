@@ -25,7 +25,7 @@ func TestScenarios(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			w := &world{graph: g, nodes: s.Script.Invoke, calls: s.Script.Calls, input: s.Script.Input, cancelAt: s.Script.CancelAt, signals: s.Script.Signals, stops: s.Script.Stops}
+			w := &world{graph: g, nodes: s.Script.Invoke, calls: s.Script.Calls, input: s.Script.Input, cancelAt: s.Script.CancelAt, signals: s.Script.Signals, stops: s.Script.Stops, forked: s.Script.Forked}
 			w.run(t)
 			w.checkFolding(t)
 			commands := make([][]stepper.Command, len(w.events))

@@ -27,6 +27,8 @@ type world struct {
 	calls func(a event.Attempt) []scenario.Call // nil: none
 	seed  event.Seed
 	input document.Document
+	// forked is what the run is a fork of; nil: of none.
+	forked *event.Forked
 	// cancelAt asks the run to stop; 0: nobody does.
 	cancelAt time.Duration
 	// stops are when the host stops, and resumes the run at once.
@@ -80,7 +82,7 @@ func (w *world) run(tb rapid.TB) event.RunFinished {
 		w.wait(pending{at: epoch.Add(w.cancelAt), cancel: true})
 	}
 	w.await(epoch.Add(-1))
-	w.commit(tb, epoch, event.RunStarted{Graph: w.graph.Name, Plan: "sha256:plan", Input: w.input, Seed: w.seed})
+	w.commit(tb, epoch, event.RunStarted{Graph: w.graph.Name, Plan: "sha256:plan", Input: w.input, Seed: w.seed, Forked: w.forked})
 	return w.carryOn(tb)
 }
 

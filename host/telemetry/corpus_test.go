@@ -122,7 +122,7 @@ func facts(t *testing.T, s *scenario.Scenario) (list []event.Event) {
 	d := local.New(local.Config{Invoker: scripted{s.Script}, Journal: j, Parallel: 8})
 	_, err = d.Carry(ctx, driver.Session{
 		Plan: &plan.Plan{Graph: g, Digest: "sha256:plan"}, Run: "run", Signals: signals,
-		Started: event.RunStarted{Graph: g.Name, Plan: "sha256:plan", Input: s.Script.Input},
+		Started: event.RunStarted{Graph: g.Name, Plan: "sha256:plan", Input: s.Script.Input, Forked: s.Script.Forked},
 		Observe: []driver.Observer{func(e event.Event) { list = append(list, e) }},
 	})
 	close(over)

@@ -56,7 +56,7 @@ func carryOut(t *testing.T, s *scenario.Scenario, open Open) {
 	j := memory.New()
 	d := open(t, invoker{s.Script}, j)
 	var seen []event.Event
-	started := event.RunStarted{Graph: g.Name, Plan: "sha256:plan", Input: s.Script.Input}
+	started := event.RunStarted{Graph: g.Name, Plan: "sha256:plan", Input: s.Script.Input, Forked: s.Script.Forked}
 	signals := make(chan driver.Signal)
 	sent := send(t, s.Script.Signals, signals)
 	session := driver.Session{

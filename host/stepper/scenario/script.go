@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -19,8 +20,13 @@ import (
 //	cancel @TIME                somebody asks the run to stop
 //	stop @TIME                  the host stops, and resumes the run at once
 //	signal STEP @TIME = JSON    somebody answers a step that waits
+//	fork STEP                   the run is a fork of another one, from this step
+//	fork STEP input JSON        and what the step is given there
+//	fork STEP state KEY JSON    and what the state before it holds there
 //	WHO = JSON                  the output
 //	WHO ! {"code": …}           the failure, as package failure writes it
+//	STEP N was JSON             the fork takes over what the N-th attempt there gave
+//	STEP N failed JSON          or failed with; it takes no time
 //	WHO asks CAPABILITY.METHOD = USAGE
 //	                            a call that is answered, and what it uses up
 //	WHO asks CAPABILITY.METHOD ! {"code": …}
@@ -41,6 +47,9 @@ type Script struct {
 
 	// Signals are what is sent to steps that wait, in the order of the script.
 	Signals []Signal
+
+	// Forked is what the run is a fork of; nil: of none.
+	Forked *event.Forked
 
 	answers map[string]answer
 	calls   map[string][]Call
@@ -100,6 +109,12 @@ func (s *Script) read(line string) (err error) {
 		s.Input, err = document.Parse([]byte(rest), document.Limits{})
 		return err
 	}
+	if words := strings.SplitN(line, " ", 5); words[0] == "fork" && len(words) > 1 && !strings.ContainsAny(words[1], "=!@") {
+		return s.readFork(words[1:])
+	}
+	if words := strings.SplitN(line, " ", 4); len(words) == 4 && (words[2] == "was" || words[2] == "failed") {
+		return s.readTaken(words)
+	}
 	i := strings.IndexAny(line, "=!")
 	if i < 0 {
 		i = len(line)
@@ -135,6 +150,47 @@ func (s *Script) read(line string) (err error) {
 		return err
 	}
 	s.answers[who] = a
+	return err
+}
+
+// readFork reads "STEP", "STEP input JSON" or "STEP state KEY JSON".
+func (s *Script) readFork(words []string) (err error) {
+	if s.Forked == nil {
+		s.Forked = &event.Forked{Run: "other"}
+	}
+	f := s.Forked
+	f.Step = words[0]
+	switch {
+	case len(words) == 1:
+		return nil
+	case words[1] == "input" && len(words) > 2:
+		f.Input, err = document.Parse([]byte(strings.Join(words[2:], " ")), document.Limits{})
+		return err
+	case words[1] == "state" && len(words) == 4:
+		value, err := document.Parse([]byte(words[3]), document.Limits{})
+		f.State = append(f.State, document.Field{Key: words[2], Value: value})
+		return err
+	}
+	return errors.New("it forks nothing")
+}
+
+// readTaken reads "STEP N was JSON" or "STEP N failed JSON".
+func (s *Script) readTaken(words []string) (err error) {
+	var a answer
+	from := event.Origin{Run: "other", Attempt: event.Attempt{Step: words[0]}}
+	from.Node, _, _ = strings.Cut(words[0][strings.LastIndexByte(words[0], '/')+1:], "#")
+	from.Node, _, _ = strings.Cut(from.Node, "[")
+	if from.Number, err = strconv.Atoi(words[1]); err != nil {
+		return err
+	}
+	a.outcome.From, a.outcome.Fuel = &from, 1
+	if words[2] == "failed" {
+		a.outcome.Failure = &failure.Failure{}
+		err = json.Unmarshal([]byte(words[3]), a.outcome.Failure)
+	} else {
+		a.outcome.Output, err = document.Parse([]byte(words[3]), document.Limits{})
+	}
+	s.answers[words[0]] = a
 	return err
 }
 

@@ -48,13 +48,13 @@ func Facts(transcript string) string {
 func fact(body event.Body) string {
 	switch b := body.(type) {
 	case event.RunStarted:
-		return fmt.Sprintf("run started with %s", b.Input)
+		return fmt.Sprintf("run started with %s%s", b.Input, forked(b.Forked))
 	case event.AttemptStarted:
 		return attempt(b.Attempt) + " started"
 	case event.AttemptSucceeded:
-		return fmt.Sprintf("%s gave %s", attempt(b.Attempt), b.Output)
+		return fmt.Sprintf("%s gave %s%s", attempt(b.Attempt), b.Output, from(b.From))
 	case event.AttemptFailed:
-		text := fmt.Sprintf("%s failed: %s", attempt(b.Attempt), reason(b.Failure))
+		text := fmt.Sprintf("%s failed: %s%s", attempt(b.Attempt), reason(b.Failure), from(b.From))
 		if !b.Output.IsZero() {
 			text += fmt.Sprintf(" (it gave %s)", b.Output)
 		}
@@ -88,6 +88,32 @@ func fact(body event.Body) string {
 		return fmt.Sprintf("run %s with %s", b.Status, b.Output)
 	}
 	return fmt.Sprintf("%T", body)
+}
+
+// forked writes what a fork changes.
+func forked(f *event.Forked) string {
+	if f == nil {
+		return ""
+	}
+	text := ", a fork"
+	if f.Step != "" {
+		text += " from " + f.Step
+	}
+	if !f.Input.IsZero() {
+		text += ", which is given " + f.Input.String()
+	}
+	for _, v := range f.State {
+		text += fmt.Sprintf(", before it %s is %s", v.Key, v.Value)
+	}
+	return text
+}
+
+// from writes what an outcome was taken over from.
+func from(o *event.Origin) string {
+	if o == nil {
+		return ""
+	}
+	return " (taken over from attempt " + attempt(o.Attempt) + ")"
 }
 
 // usage writes what is more than nothing.
