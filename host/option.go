@@ -73,6 +73,9 @@ type runConfig struct {
 	past    []func(event.Event)
 	partial []func(event.Partial)
 	answers *cassette.Cassette
+
+	forked *event.Forked // of a new run that is a fork
+	takes  *takeOver     // nil: nothing is taken over
 }
 
 // WithRunID names the run. Default: an id that sorts by time.

@@ -30,7 +30,6 @@ type Run struct {
 	id     string
 	graph  *graph.Graph
 	redact *secret.Redactor // of what comes from outside while the run goes on
-	takes  *takeOver        // of a fork, see Run.TakenOver; nil: it is none
 
 	mu     sync.Mutex
 	grown  *sync.Cond
@@ -157,6 +156,9 @@ func (h *Host) take(id string) (release func(), err error) {
 // releases it at the end.
 func (h *Host) carry(ctx context.Context, r *Run, c runConfig, s driver.Session, open vault, release func()) {
 	observe := func(e event.Event) {
+		if c.takes != nil {
+			c.takes.see(e)
+		}
 		r.add(e)
 		for _, f := range c.observe {
 			f(e)
@@ -165,9 +167,11 @@ func (h *Host) carry(ctx context.Context, r *Run, c runConfig, s driver.Session,
 	c.id = r.id
 	s.Run, s.Observe, s.Partial = r.id, []driver.Observer{observe}, c.partials()
 	s.Signals, s.Rests = r.signals, r.rests
-	s.Invoker = invoker{h.invoker, c.scope(open)}
-	if r.takes = c.takes; c.takes != nil {
-		s.Invoker, s.Answer = c.takes.over(s.Invoker), c.takes.answer
+	scope := c.scope(open)
+	scope.Cache = h.cache()
+	s.Engine, s.Invoker = h.engine.Name(), invoker{h.invoker, scope}
+	if c.takes != nil {
+		s.Invoker, s.Known = c.takes.over(s.Invoker), c.takes.wait
 	}
 	ctx, leave := h.mail.enter(ctx, r)
 	go func() {

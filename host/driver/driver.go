@@ -109,6 +109,16 @@ type Session struct {
 	Partial func(event.Partial)
 	// Invoker makes the attempts of this run; nil: the driver's own.
 	Invoker Invoker
+	// Engine is what it executes nodes by, recorded with the start of the run and each
+	// time that it is carried on. "": unknown.
+	Engine string
+
+	// Known knows what comes of steps that wait, where the run goes as another one went.
+	// It is asked, by the goroutine of the run, about each step that has begun to wait,
+	// and at a resume about each that still does; the outcome is recorded before
+	// anything else happens, also where the wait's time is over by then. nil, or false:
+	// nobody knows yet.
+	Known func(stepper.Description) (event.Outcome, bool)
 
 	// Signals answer the steps that wait. With nil, or once it is closed, a run of
 	// which only waits are left is not carried on: that is ErrWaiting.

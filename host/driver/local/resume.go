@@ -13,6 +13,9 @@ func (r *run) start() error {
 	if started.Parallel == 0 {
 		started.Parallel = cap(r.d.places)
 	}
+	if started.Engine == "" {
+		started.Engine = r.s.Engine
+	}
 	return r.commit(started)
 }
 
@@ -34,8 +37,18 @@ func (r *run) resume() error {
 	case r.machine.Finished():
 		return nil
 	}
-	if err := r.commit(event.RunResumed{}); err != nil {
+	if err := r.commit(event.RunResumed{Engine: r.s.Engine}); err != nil {
 		return err
+	}
+	if r.s.Known != nil {
+		for _, step := range r.machine.Waits() {
+			r.lookUp(step)
+		}
+		for len(r.known) > 0 && !r.machine.Finished() {
+			if err := r.handKnown(); err != nil {
+				return err
+			}
+		}
 	}
 	// What came due meanwhile goes before all signals, and before an attempt that
 	// it ends begins.

@@ -38,6 +38,7 @@ type run struct {
 	// answered are the calls of the attempts that are to begin again, see resume.
 	answered map[event.Attempt][]event.CapabilityAnswered
 
+	known    []event.Outcome  // of steps that wait, see driver.Session
 	waiting  []stepper.Invoke // attempts that have no place yet
 	dropped  []event.Attempt  // of those, the ones that are wanted no more
 	attempts map[event.Attempt]*attempt
@@ -95,6 +96,12 @@ func (r *run) drive(ctx context.Context) (event.RunFinished, error) {
 		if done != nil && ctx.Err() != nil {
 			done = nil
 			if err := r.end(ctx); err != nil {
+				return event.RunFinished{}, err
+			}
+			continue
+		}
+		if len(r.known) > 0 {
+			if err := r.handKnown(); err != nil {
 				return event.RunFinished{}, err
 			}
 			continue
@@ -228,6 +235,13 @@ func (r *run) commit(fact event.Body) error {
 	}
 	for _, c := range todo {
 		r.carryOut(c)
+	}
+	if r.s.Known != nil {
+		for _, e := range batch {
+			if started, ok := e.Body.(event.AttemptStarted); ok {
+				r.lookUp(started.Step)
+			}
+		}
 	}
 	return nil
 }

@@ -1,0 +1,31 @@
+package local
+
+// Waits of which it is known what comes of them.
+
+import "github.com/chainrun/chainrun/host/graph"
+
+// lookUp asks what comes of a step, if it waits.
+func (r *run) lookUp(step string) {
+	n := r.s.Plan.Step(step)
+	if n == nil || n.Kind != graph.KindWait {
+		return
+	}
+	d, ok := r.machine.Describe(step)
+	if !ok {
+		return // what was recorded with it has ended it
+	}
+	if o, ok := r.s.Known(d); ok {
+		r.known = append(r.known, o)
+	}
+}
+
+// handKnown records what came of a step. It goes before the timers, so that no wait of
+// which it is known how it ended ends by the time that it took to look.
+func (r *run) handKnown() error {
+	o := r.known[0]
+	r.known = r.known[1:]
+	if _, ok := r.machine.Describe(o.Step); !ok {
+		return nil // the run has no use for it any more
+	}
+	return r.commit(r.machine.Judge(o))
+}
