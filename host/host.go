@@ -40,18 +40,20 @@ import (
 
 // Host loads and runs graphs. Safe for concurrent use.
 type Host struct {
-	engine  *sandbox.Engine
-	invoker *invoke.Invoker
-	driver  *local.Driver
-	journal journal.Journal
-	limits  document.Limits
-	offered []offered
-	offers  plan.Offers
-	secrets secret.Resolver
-	logger  *slog.Logger
-	forget  func(run string) // after a run has ended
-	running sync.Map         // ids of the runs under way
-	mail    mail
+	engine   *sandbox.Engine
+	invoker  *invoke.Invoker
+	replayer *invoke.Invoker // whose nodes log to nobody
+	parallel int
+	driver   *local.Driver
+	journal  journal.Journal
+	limits   document.Limits
+	offered  []offered
+	offers   plan.Offers
+	secrets  secret.Resolver
+	logger   *slog.Logger
+	forget   func(run string) // after a run has ended
+	running  sync.Map         // ids of the runs under way
+	mail     mail
 }
 
 // New makes a host. Close it when the last run has ended.
@@ -84,7 +86,7 @@ func New(options ...Option) (*Host, error) {
 	}
 	h.mail.logger = c.logger
 	h.mail.box, _ = c.journal.(journal.Mailbox) // else nothing is ever sent
-	h.invoker = invoke.New(engine, c.limits, nodeLog(c.logger))
+	h.invoker, h.replayer, h.parallel = invoke.New(engine, c.limits, nodeLog(c.logger)), invoke.New(engine, c.limits, nil), c.parallel
 	h.driver = local.New(local.Config{Invoker: invoker{Invoker: h.invoker}, Journal: c.journal, Parallel: c.parallel, Runs: c.runs})
 	return h, nil
 }
