@@ -150,6 +150,15 @@ func TestDigest(t *testing.T) {
 			es[13].Body = event.RunFinished{Status: event.Done, Output: document.MustParse(`{"done":1}`)}
 		},
 		"graph's name": func(es []event.Event) { s := start; s.Graph = "x"; es[0].Body = s },
+		"engine":       func(es []event.Event) { s := start; s.Engine = "x"; es[0].Body = s },
+		"fork without changes": func(es []event.Event) {
+			es[0].Body = forked(event.Forked{Run: "r0", Step: "check[1]"})
+		},
+		"where an outcome is from": func(es []event.Event) {
+			b := gave("draft[1]", 1, `1`, 10).(event.AttemptSucceeded)
+			b.From, b.CacheKey = &event.Origin{Run: "r0", Attempt: attempt("draft[1]", 1)}, "key"
+			es[2].Body = b
+		},
 	}
 	for name, change := range same {
 		events := whole()
@@ -159,9 +168,15 @@ func TestDigest(t *testing.T) {
 		}
 	}
 	other := map[string]func([]event.Event){
-		"plan":         func(es []event.Event) { s := start; s.Plan = "x"; es[0].Body = s },
-		"seed":         func(es []event.Event) { s := start; s.Seed[3] = 1; es[0].Body = s },
-		"input":        func(es []event.Event) { s := start; s.Input = document.Null(); es[0].Body = s },
+		"plan":  func(es []event.Event) { s := start; s.Plan = "x"; es[0].Body = s },
+		"seed":  func(es []event.Event) { s := start; s.Seed[3] = 1; es[0].Body = s },
+		"input": func(es []event.Event) { s := start; s.Input = document.Null(); es[0].Body = s },
+		"fork's input": func(es []event.Event) {
+			es[0].Body = forked(event.Forked{Run: "r0", Step: "check[1]", Input: document.Null()})
+		},
+		"fork's state": func(es []event.Event) {
+			es[0].Body = forked(event.Forked{Run: "r0", Step: "check[1]", State: []document.Field{{Key: "k", Value: document.Null()}}})
+		},
 		"output":       func(es []event.Event) { es[2].Body = gave("draft[1]", 1, `3`, 10) },
 		"fuel":         func(es []event.Event) { es[2].Body = gave("draft[1]", 1, `1`, 11) },
 		"attempts":     func(es []event.Event) { es[4].Body, es[5].Body = event.TimerFired{}, event.TimerFired{} },
@@ -192,5 +207,40 @@ func TestDigestIsForEver(t *testing.T) {
 func each(events []event.Event, change func(*event.Event)) {
 	for i := range events {
 		change(&events[i])
+	}
+}
+
+func forked(f event.Forked) event.RunStarted {
+	s := start
+	s.Forked = &f
+	return s
+}
+
+// TestDigestOfForks: forks that differ in what they change differ in their digests,
+// those of different runs do not.
+func TestDigestOfForks(t *testing.T) {
+	digest := func(run, step, input string, state ...document.Field) string {
+		f := event.Forked{Run: run, Step: step, State: state}
+		if input != "" {
+			f.Input = document.MustParse(input)
+		}
+		events := whole()
+		events[0].Body = forked(f)
+		return fold(t, events).Digest
+	}
+	k, l := document.Field{Key: "k", Value: document.Int(1)}, document.Field{Key: "l", Value: document.Int(2)}
+	seen := map[string]int{}
+	for i, d := range []string{
+		digest("r0", "check[1]", ""), digest("r0", "check[1]", "1"), digest("r0", "check[2]", "1"), digest("r0", "check[1]", "2"),
+		digest("r0", "check[1]", "", k), digest("r0", "check[1]", "1", k), digest("r0", "check[1]", "", k, l), digest("r0", "check[1]", "", l),
+		digest("r0", "check[1]", "", document.Field{Key: "k", Value: document.Int(2)}),
+	} {
+		if j, is := seen[d]; is {
+			t.Errorf("forks %d and %d have one digest", j, i)
+		}
+		seen[d] = i
+	}
+	if digest("r0", "check[1]", "1", k, l) != digest("r9", "check[1]", "1.0", l, k) {
+		t.Error("the digest tells which run it is a fork of, or how it was written")
 	}
 }

@@ -14,24 +14,45 @@ import (
 )
 
 // TestReduceInCanonicalOrder: whatever branches and joins updates came through,
-// a key is its initial value and every update once, in canonical order.
+// a key is its initial value and every update once, in canonical order; where a fork
+// has set it, it is that value, and every update once that comes later.
 func TestReduceInCanonicalOrder(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		key := drawKey(t)
 		type branch struct {
 			state *state
 			seen  map[string]update
+			set   bool
 		}
+		var setAt place // nil: nowhere
+		var value document.Document
 		branches := []branch{{seen: map[string]update{}}}
 		places := map[string]place{}
 		for range rapid.IntRange(1, 40).Draw(t, "updates") {
 			b := rapid.SampledFrom(branches).Draw(t, "branch")
-			next := branch{state: b.state, seen: map[string]update{}}
+			next := branch{state: b.state, seen: map[string]update{}, set: b.set}
 			maps.Copy(next.seen, b.seen)
+			if setAt == nil && rapid.IntRange(0, 4).Draw(t, "set") == 0 {
+				p := place{rapid.IntRange(0, 3).Draw(t, "header"), rapid.IntRange(1, 20).Draw(t, "turn"), rapid.IntRange(0, 9).Draw(t, "rank")}
+				for earlier := range b.seen {
+					if !places[earlier].before(p) {
+						p = nil // a step comes after all that it sees
+						break
+					}
+				}
+				if p == nil {
+					continue
+				}
+				setAt, value, next.set = p, drawKeyOf(t, key.Reduce).Initial, true
+				next.state = next.state.set(1, p.justBefore(), []update{{key, value}})
+				branches = append(branches, next)
+				continue
+			}
 			if rapid.Bool().Draw(t, "join") {
 				other := rapid.SampledFrom(branches).Draw(t, "other")
 				next.state = merge(next.state, other.state)
 				maps.Copy(next.seen, other.seen)
+				next.set = next.set || other.set
 			} else {
 				p := place{rapid.IntRange(0, 3).Draw(t, "header"), rapid.IntRange(1, 20).Draw(t, "turn"), rapid.IntRange(0, 9).Draw(t, "rank")}
 				if _, taken := places[fmt.Sprint(p)]; taken {
@@ -51,7 +72,13 @@ func TestReduceInCanonicalOrder(t *testing.T) {
 			}
 			slices.SortFunc(at, func(x, y string) int { return slices.Compare(places[x], places[y]) })
 			want := key.Initial
+			if b.set {
+				want = value
+			}
 			for _, p := range at {
+				if b.set && places[p].before(setAt) {
+					continue
+				}
 				want = reducePlainly(key.Reduce, want, b.seen[p].value)
 			}
 			s := b.state
@@ -70,7 +97,11 @@ var everyReducer = []graph.Reduce{
 }
 
 func drawKey(t *rapid.T) *graph.StateKey {
-	k := &graph.StateKey{Name: "k", Reduce: rapid.SampledFrom(everyReducer).Draw(t, "reducer")}
+	return drawKeyOf(t, rapid.SampledFrom(everyReducer).Draw(t, "reducer"))
+}
+
+func drawKeyOf(t *rapid.T, r graph.Reduce) *graph.StateKey {
+	k := &graph.StateKey{Name: "k", Reduce: r}
 	switch k.Reduce {
 	case graph.ReduceAppend, graph.ReduceUnion:
 		k.Initial = document.MustParse(rapid.SampledFrom([]string{`[]`, `[1, {"b": [2]}, 1]`}).Draw(t, "initial"))
