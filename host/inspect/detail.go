@@ -321,6 +321,9 @@ const (
 )
 
 func (n *nearest) look(id string) {
+	if at := strings.IndexByte(id, '#'); at > 0 && !strings.Contains(n.wanted, "#") {
+		id = id[:at] // an element stands for its foreach
+	}
 	if id == "" || len(id) > maxSpelled || len(n.wanted) > maxSpelled {
 		return
 	}
@@ -329,6 +332,9 @@ func (n *nearest) look(id string) {
 		limit = min(limit, n.found[maxNearest-1].distance-1)
 	}
 	away := distance(n.wanted, id, limit)
+	if end := strings.IndexAny(id, "[#"); end > 0 { // also without its turn or element
+		away = min(away, distance(n.wanted, id[:end], limit))
+	}
 	if away > limit || slices.ContainsFunc(n.found, func(c candidate) bool { return c.id == id }) {
 		return
 	}
@@ -347,9 +353,6 @@ func (n *nearest) best() (ids []string) {
 // distance counts the bytes to insert, delete or replace that make b of a; what is more
 // than limit is limit+1.
 func distance(a, b string, limit int) int {
-	if strings.HasPrefix(b, a+"[") || strings.HasPrefix(b, a+"#") { // the node, without its turn or element
-		return min(1, limit+1)
-	}
 	if max(len(a), len(b))-min(len(a), len(b)) > limit {
 		return limit + 1
 	}

@@ -4,6 +4,7 @@ package inspect
 
 import (
 	"crypto/sha256"
+	"iter"
 	"maps"
 	"slices"
 
@@ -16,9 +17,11 @@ import (
 
 // Subject is a run that is compared.
 type Subject struct {
-	Graph  *graph.Graph     // of its plan; nil: not known
-	Made   *journal.Sources // what the plan was made of; nil: modules are compared by name
-	Events []event.Event    // from the first one on; it need not have ended
+	Graph *graph.Graph     // of its plan; nil: not known
+	Made  *journal.Sources // what the plan was made of; nil: modules are compared by name
+	// Events are those of the run, from the first one on; it need not have ended. They
+	// are gone through several times.
+	Events iter.Seq[event.Event]
 }
 
 // Difference is what two runs have not alike, A and B.
@@ -122,7 +125,7 @@ type folded struct {
 
 func foldSubject(s Subject) folded {
 	f := newFolder(s.Graph)
-	v := f.fold(slices.Values(s.Events))
+	v := f.fold(s.Events)
 	return folded{folder: *f, view: v, tracks: slices.SortedFunc(maps.Values(f.steps), inOrder)}
 }
 
@@ -223,7 +226,7 @@ func compareStep(a, b Subject, x, y *track) *StepDifference {
 			return nil
 		}
 		d.Step, d.Node = t.Step.Step, t.Node
-		found, err := Detail(s.Graph, slices.Values(s.Events), d.Step)
+		found, err := Detail(s.Graph, s.Events, d.Step)
 		if err != nil {
 			return nil // the fold has it
 		}

@@ -134,7 +134,7 @@ func (a *app) printJSON(v any) {
 
 // later are the commands that the design has and this version has not, so that
 // their names are not taken for files.
-var later = []string{"test", "replay", "fork"}
+var later = []string{"test"}
 
 func (a *app) root() *cobra.Command {
 	run := a.runCommand()
@@ -144,6 +144,7 @@ func (a *app) root() *cobra.Command {
 	check.ValidArgsFunction, draw.ValidArgsFunction = graphFiles, graphFiles
 	run.AddCommand(check, draw, a.nodeCommand(), a.versionCommand())
 	run.AddCommand(a.runsCommand(), a.resumeCommand(), a.signalCommand(), a.cancelCommand())
+	run.AddCommand(a.forkCommand())
 	run.AddCommand(a.showCommand(), a.diffCommand())
 	run.PersistentFlags().BoolVar(&a.json, "json", false, "print the machine-readable form")
 	run.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usagef("%w", err) })
