@@ -14,7 +14,7 @@ GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.9.0
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 MODULES := . sdk/go graphs plugins/sql
 
-.PHONY: help run record-triage build nodes test race providers lint vet vuln fuzz examples bench tools generate clean
+.PHONY: help run record-triage build nodes test race providers lint vet vuln fuzz examples bench bench-langgraph tools generate clean
 
 help: ## what there is to make
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -76,6 +76,10 @@ bench: build nodes tools ## figures as ratios, in one run
 	cd bench && go run .
 	go test -run '^$$' -bench 'Apply|Steps|Growth|Runs' ./host/stepper/...
 	go test -run '^$$' -bench . ./host/journal/sqlite ./host/capability/secret
+
+bench-langgraph: nodes ## the same chain in LangGraph.js, whose packages it installs with npm (a minute)
+	cd bench/langgraph && npm ci --no-audit --no-fund
+	cd bench && go run . -table langgraph
 
 tools: ## assemblers and compilers that some tests use, where they can be installed
 	@.ci/tools

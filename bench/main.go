@@ -45,6 +45,9 @@ var tables = []table{
 	{"calls", "What it costs a node to ask a capability", callsTable},
 	{"waiting", "What a node holds that waits for a slow model", waitingTable},
 	{"durable", "A step that is on the disk before the next one begins", durableTable},
+	{"langgraph", "The same chain in LangGraph.js", langgraphTable},
+	{"growth", "What a store keeps of a run whose state grows", growthTable},
+	{"recall", "What it costs to find an output in the cache", recallTable},
 	{"start", "The smallest graph from start to exit of the process", startTable},
 }
 
