@@ -485,19 +485,6 @@ func resultOf(r *host.Run, path string) (result, error) {
 	return got, err
 }
 
-func isPrefix(part, whole []event.Event) bool {
-	for i, e := range part {
-		a, err := event.Encode(e)
-		if err != nil || i >= len(whole) {
-			return false
-		}
-		if b, err := event.Encode(whole[i]); err != nil || string(a) != string(b) {
-			return false
-		}
-	}
-	return true
-}
-
 // A process is killed at every append, every synchronization, every call of the
 // world and at writes to the disk, the one that goes on with its run a little later,
 // and some of those that go on with that: the last one comes to the output, digest
