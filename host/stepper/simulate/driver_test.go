@@ -51,6 +51,33 @@ func TestLocalDriver(t *testing.T) {
 	}
 }
 
+// TestLocalDriverForks carries forks of cases out with the real driver, which is lost at
+// some of its appends.
+func TestLocalDriverForks(t *testing.T) {
+	forks := 0
+	for seed := uint64(1); seed <= 150; seed++ {
+		c, err := simulate.New(seed)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if c, err = c.Fork(); err != nil {
+			t.Fatal(err)
+		}
+		if c == nil {
+			continue
+		}
+		forks++
+		for _, parallel := range []int{1, 100} {
+			synctest.Test(t, func(t *testing.T) {
+				report(t, c.Compare(carried(t, c, parallel, stepper.MaxInterruptions-1)))
+			})
+		}
+	}
+	if forks < 50 {
+		t.Errorf("only %d forks", forks)
+	}
+}
+
 // repeated says which step was begun again after it had been committed; "": none.
 func repeated(events []event.Event) string {
 	began, over := map[event.Attempt]bool{}, map[string]bool{}

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/chainrun/chainrun/host/document"
 	"github.com/chainrun/chainrun/host/event"
 	"github.com/chainrun/chainrun/host/failure"
 	"github.com/chainrun/chainrun/host/graph"
@@ -28,6 +29,8 @@ func TestReach(t *testing.T) {
 		"routed failure of a subgraph": 1, "routed failure of an element": 3,
 		"calls": 800, "call of an attempt after others": 100, "within budgets": 200, "budget": 300,
 		"budget of a subgraph": 5, "refused call": 100, "call beyond": 100,
+		"forked": 300, "forked state": 150, "forked input": 100, "forked in a later turn": 20, "forked element": 5,
+		"forked list": 3, "forked in a subgraph": 8, "forked state of a subgraph": 5,
 		"append": 100, "union": 100, "merge": 100, "sum": 100, "min": 100, "max": 100,
 	}
 	seen := map[string]int{}
@@ -43,6 +46,13 @@ func TestReach(t *testing.T) {
 		found := map[string]bool{}
 		drawn(c, found)
 		happened(r, found)
+		if seed%4 == 0 {
+			f, err := c.Fork()
+			if err != nil {
+				t.Fatal(err)
+			}
+			forked(f, found)
+		}
 		events, err := c.Limited()
 		if err != nil {
 			t.Fatal(err)
@@ -58,6 +68,22 @@ func TestReach(t *testing.T) {
 		}
 	}
 	t.Log(seen)
+}
+
+func forked(c *simulate.Case, found map[string]bool) {
+	if c == nil {
+		return
+	}
+	f := c.Forked
+	slash, element := strings.LastIndexByte(f.Step, '/'), strings.LastIndexByte(f.Step, '#')
+	found["forked"] = true
+	found["forked state"] = len(f.State) > 0
+	found["forked input"] = !f.Input.IsZero()
+	found["forked in a later turn"] = strings.HasSuffix(f.Step, "]") && !strings.HasSuffix(f.Step, "1]")
+	found["forked element"] = element > slash
+	found["forked list"] = f.Input.Kind() == document.KindArray
+	found["forked in a subgraph"] = slash > 0
+	found["forked state of a subgraph"] = slash > 0 && len(f.State) > 0
 }
 
 func drawn(c *simulate.Case, found map[string]bool) {
