@@ -10,6 +10,8 @@ import (
 // Where the modules keep things: a fixed reply, and the host's input after it.
 const (
 	replyAddress  = 1024
+	bytesAddress  = 2048 // see spell
+	textAddress   = 3072
 	answerAddress = 1 << 16
 	answerBytes   = 15 << 16
 	inputAddress  = 1 << 20
@@ -43,7 +45,6 @@ func Spin() []byte { return reactor("", 0x03, 0x40, 0x0c, 0, 0x0b, 0x00) }
 // and returns the last answer; a failure, which ends it, as its error document.
 // Requests and answers have at most 900 KiB.
 func Ask(capability, method string, times int) []byte {
-	i32 := func(v int) []byte { return append([]byte{0x41}, signed(int64(v))...) }
 	get := func(local byte) []byte { return []byte{0x20, local} }
 	const turn, answer = 2, 3
 	status := slices.Concat(get(answer), constant(32), []byte{0x88}) // answer >> 32
@@ -61,6 +62,51 @@ func Ask(capability, method string, times int) []byte {
 	return assemble(askPages, capability+method, true, code)
 }
 
+// Chance returns a text of what WASI's clock and randomness give: 8 bytes each.
+func Chance() []byte {
+	const randomGet, clockTimeGet = 0, 1
+	return spell(16, true, slices.Concat(
+		i32(bytesAddress), i32(8), []byte{0x10, randomGet, 0x1a}, // drop the errno
+		i32(0), constant(1), i32(bytesAddress+8), []byte{0x10, clockTimeGet, 0x1a}))
+}
+
+// NaN returns a text of the bits of sums, differences, products and quotients of NaNs,
+// which WebAssembly leaves to the engine.
+func NaN() []byte {
+	const loadF64, storeF64 = 0x2b, 0x39
+	var code []byte
+	for i, op := range []byte{0xa0, 0xa1, 0xa2, 0xa3} { // add, sub, mul, div
+		code = slices.Concat(code,
+			i32(bytesAddress+64), constant(0x7ff8_0000_0000_0001), []byte{0x37, 3, 0},
+			i32(bytesAddress+72), constant(-0x0007_ffff_ffff_fffe), []byte{0x37, 3, 0}, // 0xfff8_0000_0000_0002
+			i32(bytesAddress+8*i),
+			i32(bytesAddress+64), []byte{loadF64, 3, 0}, i32(bytesAddress+72), []byte{loadF64, 3, 0},
+			[]byte{op, storeF64, 3, 0})
+	}
+	return spell(32, false, code)
+}
+
+// spell returns as a text, two letters a byte, the count bytes that code leaves at
+// bytesAddress. With wasi, functions 0 and 1 are WASI's random_get and clock_time_get.
+func spell(count int, wasi bool, code []byte) []byte {
+	get := []byte{0x20, 2} // which byte
+	load := slices.Concat(get, []byte{0x2d, 0}, unsigned(bytesAddress))
+	store := func(offset int) []byte { return slices.Concat([]byte{0x3a, 0}, unsigned(uint64(offset))) }
+	at := slices.Concat(get, i32(1), []byte{0x74}) // two letters each
+	return assembled(askPages, "", map[bool]byte{true: 2}[wasi], slices.Concat(
+		[]byte{1, 1, 0x7f}, code,
+		i32(textAddress), i32('"'), store(0),
+		[]byte{0x03, 0x40},
+		at, load, i32(15), []byte{0x71}, i32('a'), []byte{0x6a}, store(textAddress+1),
+		at, load, i32(4), []byte{0x76}, i32('a'), []byte{0x6a}, store(textAddress+2),
+		get, i32(1), []byte{0x6a, 0x22, 2}, i32(count), []byte{0x49, 0x0d, 0, 0x0b},
+		i32(2*count), i32('"'), store(textAddress+1),
+		constant(textAddress<<32|int64(2*count+2)),
+	))
+}
+
+func i32(v int) []byte { return append([]byte{0x41}, signed(int64(v))...) }
+
 // reply is where a fixed text lies, as a run function returns it.
 func reply(text string) int64 { return replyAddress<<32 | int64(len(text)) }
 
@@ -75,17 +121,29 @@ func reactor(data string, run ...byte) []byte {
 // assemble makes a module of its run function's locals and body. With asks it
 // imports chainrun_v1.call as its function 0.
 func assemble(pages uint64, data string, asks bool, run []byte) []byte {
+	return assembled(pages, data, map[bool]byte{true: 1}[asks], run)
+}
+
+// assembled is assemble with this many imports: chainrun_v1.call, or the two of WASI.
+func assembled(pages uint64, data string, imports byte, run []byte) []byte {
 	const i32, i64, function = 0x7f, 0x7e, 0x60
+	const wasi = "wasi_snapshot_preview1"
 	alloc := slices.Concat([]byte{0, 0x41}, signed(inputAddress))
 	m := []byte("\x00asm\x01\x00\x00\x00")
 	m = append(m, section(1, vector(
 		[]byte{function, 1, i32, 1, i32},
 		[]byte{function, 2, i32, i32, 1, i64},
-		[]byte{function, 8, i32, i32, i32, i32, i32, i32, i32, i32, 1, i64}))...)
-	first := byte(0)
-	if asks {
+		[]byte{function, 8, i32, i32, i32, i32, i32, i32, i32, i32, 1, i64},
+		[]byte{function, 2, i32, i32, 1, i32},
+		[]byte{function, 3, i32, i64, i32, 1, i32}))...)
+	first := imports
+	switch imports {
+	case 1:
 		m = append(m, section(2, vector(slices.Concat(name("chainrun_v1"), name("call"), []byte{0, 2})))...)
-		first = 1
+	case 2:
+		m = append(m, section(2, vector(
+			slices.Concat(name(wasi), name("random_get"), []byte{0, 3}),
+			slices.Concat(name(wasi), name("clock_time_get"), []byte{0, 4})))...)
 	}
 	m = append(m, section(3, vector([]byte{0}, []byte{1}))...)
 	m = append(m, section(5, vector(append([]byte{0}, unsigned(pages)...)))...)
