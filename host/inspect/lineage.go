@@ -33,9 +33,9 @@ import (
 //   - the run's status, and its output or the code and step of its failure.
 //
 // Not in it: the run's id, of which other run it is a fork, whether outcomes were made
-// in it, found in the cache or taken over from there, what executed it, times, the texts that chainrun itself words, and the
-// fuel of attempts that ended by timeout, cancellation, interruption or a budget,
-// which the machine's speed decides. Nor are steps that come later in canonical
+// in it, found in the cache or taken over from there, what executed it, times, the
+// texts that chainrun itself words, and the fuel of attempts that ended by timeout,
+// cancellation, interruption or a budget, which the machine's speed decides. Nor are steps that come later in canonical
 // order than the one that failed the run, the subgraph or the foreach that they are
 // in: whether those ran depends on timing. Nor is what was asked of capabilities,
 // with which answers, at what cost, and what successes store: the digest is over

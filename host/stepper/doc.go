@@ -50,6 +50,36 @@
 // for the budgets of the graphs that the step is inside of: beyond one of them the
 // whole run stops at once.
 //
+// # Forks
+//
+// A run may begin as a fork of another (event.Forked), which changes what one step is
+// given, or the state before it. It is all in the first event: the same events still
+// give the same machine. [CheckFork] says beforehand whether a graph has the step and
+// the keys; that the step never begins is no fault.
+//
+//   - The input is given to the step in place of what its node's input expression would
+//     make, which is not evaluated; it has to hold to the node's schemas like any. Where
+//     the author binds none it is the default input, which writes and conditions see,
+//     too. A foreach as a whole is given its list, an element its document.
+//   - The state is that of the graph that the step is directly in; an element has none of
+//     its own. A key is set, not reduced: in canonical order the value stands just before
+//     the step, above its initial value and every update that is earlier, on whatever way
+//     and however late that comes; the step's own writes, and later ones, are reduced on
+//     top. Only what comes after the step sees it, along all of its edges; also where the
+//     step fails.
+//
+// What the fork takes over from the other run comes as outcomes with an origin. Such a
+// failure stands for all attempts there and is final: it is routed at once, as the
+// failure of the last attempt there. What is found in the cache is not taken over: it
+// makes no difference to a run whether a node was called. A step that waits may be
+// ended by what is taken over, without a signal.
+//
+// # What is known of a step
+//
+// [Machine.Describe] says where a step came from, what it is given, its state before
+// and after: of steps under way and of those that the last event ended. It is worked out
+// when asked for.
+//
 // # Facts and decisions
 //
 // Every decision shows up as the next fact. [Machine.Apply] returns at most one
