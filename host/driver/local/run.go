@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"sync"
 	"time"
 
 	"github.com/chainrun/chainrun/host/driver"
@@ -44,7 +43,7 @@ type run struct {
 	attempts map[event.Attempt]*attempt
 	results  chan result
 	asks     chan ask
-	workers  sync.WaitGroup
+	workers  workers
 	timers   timers
 }
 
@@ -85,7 +84,8 @@ func (r *run) close() {
 		o := <-r.results
 		delete(r.attempts, o.outcome.Attempt)
 	}
-	r.workers.Wait()
+	r.workers.release()
+	r.workers.all.Wait()
 }
 
 // drive feeds the machine until the run is over.
@@ -169,6 +169,7 @@ func (r *run) signal(s driver.Signal) error {
 // rest gives the run's place to another one until something happens.
 func (r *run) rest() {
 	r.resting = true
+	r.workers.release()
 	r.d.gate.leave()
 	if r.s.Rests != nil {
 		r.s.Rests(r.machine.Waits())
@@ -275,7 +276,7 @@ func (r *run) begin() {
 	delete(r.answered, c.Attempt)
 	ctx, cancel := context.WithCancelCause(r.ctx)
 	r.attempts[c.Attempt] = &attempt{ctx, cancel}
-	r.workers.Go(func() {
+	r.workers.do(func() {
 		o, err := r.invoker.Invoke(ctx, r.s.Plan, c, &calls{r, c.Attempt, answered, ctx})
 		<-r.d.places
 		o.Attempt = c.Attempt
