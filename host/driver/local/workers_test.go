@@ -1,26 +1,20 @@
 package local
 
 import (
-	"runtime"
 	"testing"
 	"testing/synctest"
 )
 
 func TestWorkersAreUsedAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		before := runtime.NumGoroutine()
-		check := func(when string, want int) {
-			t.Helper()
-			synctest.Wait()
-			if got := runtime.NumGoroutine() - before; got != want {
-				t.Errorf("%s: %d goroutines, not %d", when, got, want)
-			}
-		}
 		var w workers
 		done := 0
 		for range 3 {
 			w.do(func() { done++ })
-			check("one after another", 1)
+			synctest.Wait()
+			if n := w.idle.Load(); n != 1 {
+				t.Errorf("%d wait after one did something, not 1", n)
+			}
 		}
 		if done != 3 {
 			t.Errorf("%d of 3 were done", done)
@@ -29,25 +23,30 @@ func TestWorkersAreUsedAgain(t *testing.T) {
 		for range 3 * maxIdle {
 			w.do(func() { <-block })
 		}
-		check("at once", 3*maxIdle)
-		w.release()
-		check("released while they are busy", 3*maxIdle)
-		w.do(func() {})
-		check("another one after that", 3*maxIdle+1)
+		synctest.Wait()
+		if n := w.idle.Load(); n != 0 {
+			t.Errorf("%d wait while all have something to do", n)
+		}
 		close(block)
-		check("when they are done", 1)
-		w.release()
-		w.all.Wait()
-		check("released", 0)
+		synctest.Wait()
+		if n := w.idle.Load(); n != maxIdle {
+			t.Errorf("%d wait, not %d", n, maxIdle)
+		}
 
 		block = make(chan struct{})
-		for range 3 * maxIdle {
-			w.do(func() { <-block })
-		}
-		synctest.Wait()
-		close(block)
-		check("that have nothing to do", maxIdle)
+		w.do(func() { <-block })
 		w.release()
-		w.all.Wait()
+		busy := w.idle
+		w.do(func() { done++ }) // is not one of those that were released
+		synctest.Wait()
+		if n := w.idle.Load(); n != 1 || done != 4 {
+			t.Errorf("%d wait after a release, not 1; %d were done, not 4", n, done)
+		}
+		close(block)
+		w.release()
+		w.all.Wait() // or synctest says that they wait for ever
+		if n := busy.Load(); n != 0 {
+			t.Errorf("%d wait that were released", n)
+		}
 	})
 }
