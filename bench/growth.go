@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"time"
 
@@ -143,3 +144,54 @@ func recallTable(ctx context.Context, o options) error {
 }
 
 func cacheKey(i int) string { return fmt.Sprintf("%064x", i) }
+
+const replayedSteps = 200
+
+// replayTable makes runs, and each of them again to compare.
+func replayTable(ctx context.Context, o options) error {
+	dir, err := workFolder()
+	if err != nil {
+		return err
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+	s, err := sqlite.Open(ctx, filepath.Join(dir, "runs.db"), sqlite.Options{})
+	if err != nil {
+		return fmt.Errorf("opening a store: %w", err)
+	}
+	defer func() { _ = s.Close() }()
+	l, err := newLooper(ctx, s, moduletest.Echo(), "")
+	if err != nil {
+		return err
+	}
+	defer func() { _ = l.h.Close() }()
+	last := ""
+	labours := []labour{
+		{"the run, each step on the disk", func() (int, error) {
+			r, err := l.start(ctx, replayedSteps)
+			if err == nil {
+				last = r.ID()
+			}
+			return replayedSteps, err
+		}},
+		{"its replay: read, made again, compared", func() (int, error) {
+			made, err := l.h.Replay(ctx, last)
+			if err == nil && (made.Divergence != nil || made.Attempts != replayedSteps || !made.FuelCompared) {
+				err = fmt.Errorf("%d attempts, divergence %v, fuel compared %t", made.Attempts, made.Divergence, made.FuelCompared)
+			}
+			return replayedSteps, err
+		}},
+	}
+	m, err := interleave(labours, min(o.rounds, durableRounds))
+	if err != nil {
+		return err
+	}
+	g := grid{{"a step of", "µs", "of CPU, µs", "× the run"}}
+	for i, l := range labours {
+		_, wall := lowest(slices.Clone(m.wall[i]))
+		_, cpu := lowest(slices.Clone(m.cpu[i]))
+		g = append(g, []string{l.name, micros(wall), micros(cpu), fmt.Sprintf("%.2f", m.times(i, 0))})
+	}
+	g.print(o.out)
+	o.out.printf("\nmedians of %d rounds, runs of %d steps of a node that gives back its input\n", len(m.wall[0]), replayedSteps)
+	return nil
+}

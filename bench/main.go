@@ -48,6 +48,7 @@ var tables = []table{
 	{"langgraph", "The same chain in LangGraph.js", langgraphTable},
 	{"growth", "What a store keeps of a run whose state grows", growthTable},
 	{"recall", "What it costs to find an output in the cache", recallTable},
+	{"replay", "How long a replay takes beside its run", replayTable},
 	{"start", "The smallest graph from start to exit of the process", startTable},
 }
 
