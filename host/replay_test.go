@@ -237,4 +237,3 @@ initial_interval = '0s'
 		t.Error("a capability was configured for a replay")
 	}
 }
-
