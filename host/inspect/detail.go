@@ -37,6 +37,9 @@ type StepDetail struct {
 	// it wrote. Absent where the graph declares none.
 	Before document.Document `json:"state_before,omitzero"`
 	After  document.Document `json:"state_after,omitzero"`
+	// Inside are the steps of the graph that it runs, in canonical order, without those
+	// inside of them. Those of a foreach are not listed: ask for an element.
+	Inside []Step `json:"inside,omitempty"`
 	// Tries are its attempts, in order.
 	Tries []Try `json:"tries"`
 	// Doubt says why input and state are not known: the journal and the graph do not fit
@@ -133,6 +136,7 @@ func Detail(g *graph.Graph, events iter.Seq[event.Event], step string) (StepDeta
 	if i := slices.IndexFunc(v.Steps, func(s Step) bool { return s.Step == step }); i >= 0 {
 		d.out.Step = v.Steps[i] // with what is inside
 	}
+	d.out.Inside = d.folder.directly(step + "/")
 	if t.node != nil {
 		d.out.Config = t.node.Config
 	}
@@ -144,6 +148,21 @@ func Detail(g *graph.Graph, events iter.Seq[event.Event], step string) (StepDeta
 		d.out.Tries[last].Interrupted = d.interrupted()
 	}
 	return d.out, nil
+}
+
+// directly gives the steps whose ids have a prefix and no steps around them below that.
+func (f *folder) directly(prefix string) (list []Step) {
+	var tracks []*track
+	for id, s := range f.steps {
+		if rest, ok := strings.CutPrefix(id, prefix); ok && !strings.ContainsAny(rest, "/#") {
+			tracks = append(tracks, s)
+		}
+	}
+	slices.SortFunc(tracks, inOrder)
+	for _, s := range tracks {
+		list = append(list, s.Step)
+	}
+	return list
 }
 
 type detailer struct {

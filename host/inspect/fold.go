@@ -267,6 +267,7 @@ func (f *folder) finish() View {
 		if !strings.Contains(element, "/") {
 			last.element(s.Step)
 		}
+		last.insideOf(s.Step)
 		last.Attempts += s.Attempts
 		last.Fuel += s.Fuel
 		last.Usage = last.Usage.Plus(s.Usage)
@@ -292,5 +293,17 @@ func (s *Step) element(e Step) {
 	s.ElementsFailed++
 	if len(s.FailedElements) < MaxNamed {
 		s.FailedElements = append(s.FailedElements, e.Step)
+	}
+}
+
+// insideOf counts what was refused and repaired in a step inside of an element.
+func (s *Step) insideOf(inner Step) {
+	if inner.Repaired > 0 {
+		s.RepairedInside++
+	}
+	for _, f := range inner.Failures {
+		if f.Attempt > 0 && f.Code == failure.InvalidOutput {
+			s.RefusedInside++
+		}
 	}
 }

@@ -86,6 +86,11 @@ type Step struct {
 	ElementsFailed int      `json:"elements_failed,omitempty"`
 	FailedElements []string `json:"failed_elements,omitempty"`
 	ElementsTaken  int      `json:"elements_taken,omitempty"`
+	// RefusedInside counts the attempts of elements, and of what is inside them, whose
+	// outputs were refused as invalid; RepairedInside the steps in there that Repaired
+	// is said of.
+	RefusedInside  int `json:"refused_inside,omitempty"`
+	RepairedInside int `json:"repaired_inside,omitempty"`
 	// Failures are those of its attempts that failed, and of the step itself where it
 	// failed without one.
 	Failures []StepFailure `json:"failures,omitempty"`

@@ -36,7 +36,7 @@ func (t *tracer) root(pointer string) {
 	}
 	found := t.within("", t.graph, 1)
 	if t.graph.OutputValue != nil {
-		found = t.runInput(1) || found
+		found = t.runInput(1, 0) || found
 	}
 	if !found {
 		t.out.Sources[at].Made = true
@@ -150,16 +150,22 @@ func (t *tracer) inside(s *station, depth int) bool {
 // given goes on with what a step was given, and reports whether that has the value.
 func (t *tracer) given(s *station, depth int) bool {
 	before := len(t.out.Sources)
+	t.giver(s, depth, before)
+	return len(t.out.Sources) > before
+}
+
+// giver is given, where sources from the place since on are of the same value.
+func (t *tracer) giver(s *station, depth, since int) {
 	for _, a := range s.answers {
 		t.add(Source{Place: InAnswer, Step: s.id, Node: s.name, Pointers: a.pointers, Capability: a.capability, Method: a.method}, depth)
 	}
 	if s.node != nil {
 		if s.node.Kind == graph.KindWait && s.output != nil && s.taken == nil && !isComposite(s.node) {
 			t.add(Source{Place: InSignal, Step: s.id, Node: s.name, Pointers: s.output}, depth)
-			return true
+			return
 		}
 		if at := t.hunt.find(s.node.Config, tracePlaces); at != nil {
-			t.add(Source{Place: InConfig, Step: s.id, Node: s.name, Pointers: at}, depth)
+			t.leaf(Source{Place: InConfig, Step: s.id, Node: s.name, Pointers: at}, depth, since)
 		}
 	}
 	for _, id := range s.from {
@@ -167,28 +173,37 @@ func (t *tracer) given(s *station, depth int) bool {
 			t.visit(source, depth)
 		} else if source != nil && source.failed && !source.succeeded && !t.seen[id] {
 			t.seen[id] = true
-			t.given(source, depth) // a failure carries on what its step was given
+			t.giver(source, depth, since) // a failure carries on what its step was given
 		}
 	}
 	t.stateOf(s, depth)
 	switch outer := t.steps[s.outer]; {
 	case s.outer == "" && (len(s.from) == 0 || uses(s.node, "run")):
-		t.runInput(depth)
+		t.runInput(depth, since)
 	case s.outer != "" && outer != nil && (len(s.from) == 0 || uses(s.node, "run")):
-		t.given(outer, depth)
+		t.giver(outer, depth, since)
 	case s.outer != "" && outer == nil && nested(s.outer) == 0:
 		// A step with others inside that never ended has said nothing of itself.
-		t.runInput(depth)
+		t.runInput(depth, since)
 	}
-	return len(t.out.Sources) > before
 }
 
-func (t *tracer) runInput(depth int) bool {
+func (t *tracer) runInput(depth, since int) bool {
 	at := t.hunt.find(t.input, tracePlaces)
 	if at != nil {
-		t.add(Source{Place: InRunInput, Pointers: at}, depth)
+		t.leaf(Source{Place: InRunInput, Pointers: at}, depth, since)
 	}
 	return at != nil
+}
+
+// leaf adds a source behind which there is none, once.
+func (t *tracer) leaf(s Source, depth, since int) {
+	for _, known := range t.out.Sources[since:] {
+		if known.Place == s.Place && known.Step == s.Step && known.Depth == depth {
+			return
+		}
+	}
+	t.add(s, depth)
 }
 
 // stateOf goes on with the state that a step saw: the last steps before it that wrote

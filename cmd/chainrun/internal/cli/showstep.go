@@ -51,6 +51,10 @@ func (a *app) showStep(r *recorded, step string) error {
 			p.fact("what to do", advice(d.Failure))
 		}
 	}
+	if len(d.Inside) > 0 {
+		p.gap()
+		p.tree(d.Inside)
+	}
 	for _, t := range d.Tries {
 		p.gap()
 		p.try(t, len(d.Tries) == 1 && t.Failure == nil)

@@ -58,7 +58,7 @@ func (p page) source(s inspect.Source, first bool) {
 	case s.Again:
 		text += " (see above)"
 	case s.Made && s.Place != inspect.InGraph:
-		text += fmt.Sprintf(" — made by %q", s.Step)
+		text += " — made there: nothing that the step was given has it"
 	}
 	if !first {
 		text = "found unchanged in " + text

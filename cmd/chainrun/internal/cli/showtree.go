@@ -22,7 +22,7 @@ func (a *app) showRun(r *recorded) error {
 	p.head(v)
 	if len(v.Steps) > 0 {
 		p.gap()
-		p.tree(v)
+		p.tree(v.Steps)
 	}
 	p.gap()
 	p.end(r, v)
@@ -106,10 +106,10 @@ type branch struct {
 const treeRows = 500
 
 // tree writes the steps, those of a graph inside below their step.
-func (p page) tree(v inspect.View) {
+func (p page) tree(steps []inspect.Step) {
 	var roots []*branch
-	byID := make(map[string]*branch, len(v.Steps))
-	for _, s := range v.Steps {
+	byID := make(map[string]*branch, len(steps))
+	for _, s := range steps {
 		b := &branch{Step: s}
 		name := s.Step
 		outer := (*branch)(nil)
@@ -275,13 +275,16 @@ func (p page) notes(s inspect.Step, depth int) {
 			break
 		}
 		p.line(depth, refusal(f))
-		p.violations(depth+1, f.Violations)
+		p.some(depth+1, f.Violations, treeViolations, "--step "+quoted(s.Step)+" has more")
 	}
 	if s.Repaired > 0 {
 		p.line(depth, fmt.Sprintf("attempt %d was told so and accepted: repaired", s.Repaired))
 	}
 	if s.Interrupted > 0 {
 		p.line(depth, "interrupted "+times(s.Interrupted))
+	}
+	if s.RefusedInside > 0 {
+		p.line(depth, fmt.Sprintf("%s refused inside, %s repaired", count(s.RefusedInside, "output"), count(s.RepairedInside, "step")))
 	}
 	if s.ElementsFailed > 0 {
 		text := "failed: " + strings.Join(s.FailedElements, ", ")
@@ -328,10 +331,18 @@ func reasons(code failure.Code, reason, message string, vs []failure.Violation) 
 	return text
 }
 
+// treeViolations bounds what is told of one attempt in the tree.
+const treeViolations = 3
+
 func (p page) violations(depth int, vs []failure.Violation) {
+	p.some(depth, vs, shownViolations, "--json has all")
+}
+
+// some writes so many violations, and says where there are more.
+func (p page) some(depth int, vs []failure.Violation, limit int, more string) {
 	for i, v := range vs {
-		if i == shownViolations {
-			p.line(depth, fmt.Sprintf("and %d more", len(vs)-i))
+		if i == limit {
+			p.line(depth, fmt.Sprintf("and %d more; %s", len(vs)-i, more))
 			return
 		}
 		p.line(depth, v.String())
