@@ -36,9 +36,10 @@ type Replayed struct {
 	Run string `json:"run"`
 	// Identical says that nothing differs from the record.
 	Identical bool `json:"identical"`
-	// Attempts is how many were executed again, up to the divergence where there is
-	// one; Skipped how many of them were taken as they were recorded: those that time,
-	// a cancellation, a budget or an interruption ended, and what a fork took over.
+	// Attempts is how many were executed again and were as recorded, up to the
+	// divergence where there is one. Skipped is how many others were taken as they were
+	// recorded: those that time, a cancellation, a budget or an interruption ended, and
+	// what a fork took over.
 	Attempts int `json:"attempts"`
 	Skipped  int `json:"skipped"`
 	// FuelCompared is false where fuel was counted by another version of the rule.
