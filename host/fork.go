@@ -6,12 +6,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/chainrun/chainrun/host/document"
 	"github.com/chainrun/chainrun/host/event"
 	"github.com/chainrun/chainrun/host/journal"
+	"github.com/chainrun/chainrun/host/stepper"
 )
 
 // Fork says what is other in a run that goes as another one went. Its zero value is a
@@ -20,7 +22,9 @@ import (
 // Inputs and values are what the run's input may be, see [Host.Run].
 type Fork struct {
 	// From is the step that is executed anew, with all that is downstream of it:
-	// "review[2]", "score#17", "sub/score". "": none is but for what has changed.
+	// "review[2]", "score#17", "sub/score". "": none is but for what has changed; and
+	// what the other run, as a fork itself, gave to a step holds on. With another From it
+	// does not: a run has one such step.
 	From string
 	// Input is given to the step From in place of what its input makes of the run; nil:
 	// as it is.
@@ -99,6 +103,9 @@ func (h *Host) Fork(ctx context.Context, run string, f Fork, options ...RunOptio
 		}
 	}
 	forked := check.from(ctx, g, known)
+	if own := old.started.Forked; f.From == "" && own != nil && stepper.CheckFork(g.plan.Graph, own) == nil {
+		forked.Step, forked.Input, forked.State = own.Step, own.Input, own.State
+	}
 	if len(check.complaints) > 0 {
 		return nil, &ForkError{Run: run, Complaints: check.complaints}
 	}
@@ -131,6 +138,13 @@ func (h *Host) origin(ctx context.Context, run string) (original, error) {
 		return original{}, &PlanError{Run: run, Began: started.Plan, Is: g.Digest()}
 	}
 	return original{g, started, events}, nil
+}
+
+// inherited reports whether a fork is given what the other run, a fork itself, was given
+// for the same step: then the step is not to be executed anew.
+func inherited(f, from *event.Forked) bool {
+	same := func(a, b document.Field) bool { return a.Key == b.Key && a.Value.Equal(b.Value) }
+	return from != nil && f.Step == from.Step && f.Input.Digest() == from.Input.Digest() && slices.EqualFunc(f.State, from.State, same)
 }
 
 // given is what a fork can take over. Where its plan is another one, what the steps of
@@ -175,7 +189,11 @@ func (h *Host) takeOverAgain(ctx context.Context, g *Graph, past []event.Event) 
 	if err == nil {
 		var known history
 		if known, err = recall(old.graph.plan, from.Run, each(old.events), past[0].Time); err == nil {
-			t := newTakeOver(g.plan, known.given(old.started.Plan != g.Digest()), from.Step)
+			step := from.Step
+			if inherited(from, old.started.Forked) {
+				step = ""
+			}
+			t := newTakeOver(g.plan, known.given(old.started.Plan != g.Digest()), step)
 			for _, e := range past {
 				t.see(e)
 			}
