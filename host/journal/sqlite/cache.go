@@ -87,13 +87,13 @@ func (c *connection) success(place int64, key string) (e event.Event, err error)
 		b, cutText = s.ColumnBlob(3, nil), s.ColumnText(4)
 	})
 	bad := func(format string, args ...any) error {
-		return &CorruptError{Run: run, Seq: uint64(max(seq, 0)), What: "what the cache has of it", Err: fmt.Errorf("%w: "+format, append([]any{errCorrupt}, args...)...)}
+		return &CorruptError{Run: run, Seq: uint64(max(seq, 0)), What: fmt.Sprintf("what the cache has at %d", place), Err: fmt.Errorf("%w: "+format, append([]any{errCorrupt}, args...)...)}
 	}
 	switch {
 	case err != nil:
 		return e, corrupt(err, "", 0, "the cache")
 	case !found:
-		return e, bad("there is no event at %d", place)
+		return e, bad("there is no event")
 	case previous == 0 || before != seq-1:
 		return e, bad("it does not follow the event before it")
 	}
@@ -137,6 +137,9 @@ func (s *Store) verifyCache(ctx context.Context, report func(*CorruptError)) err
 			}
 			more = len(rows) > 0
 			for _, r := range rows {
+				if r.place <= after && after != -1<<63 {
+					return fmt.Errorf("%w: the cache has no order", errCorrupt)
+				}
 				after = r.place
 				var bad *CorruptError
 				if _, err := c.success(r.place, r.key); errors.As(err, &bad) {

@@ -190,7 +190,9 @@ func referenced(b []byte, at int) (digest hash, err error) {
 		return digest, fmt.Errorf("its cut at %d lies outside of it", at)
 	}
 	inside, ok := bytes.CutPrefix(b[at+1:at+referenceBytes-1], []byte(referencePrefix))
-	if _, err := hex.Decode(digest[:], inside); err != nil || !ok {
+	_, err = hex.Decode(digest[:], inside)
+	// Letters could be of another case, which no reader would notice.
+	if err != nil || !ok || reference(digest) != string(b[at:at+referenceBytes]) {
 		return digest, fmt.Errorf("there is no digest at its cut at %d", at)
 	}
 	return digest, nil

@@ -16,8 +16,8 @@ import (
 	"github.com/chainrun/chainrun/host/event"
 )
 
-// filled makes a store with three runs, of which the first has finished, and
-// gives all that is in it.
+// filled makes a store with three runs, of which the first has finished, all made of
+// the same file, and gives all that is in it.
 func filled(t *testing.T, path string) (events map[string][]string, values map[string]string) {
 	t.Helper()
 	s := openOn(t, path, nil)
@@ -33,7 +33,13 @@ func filled(t *testing.T, path string) (events map[string][]string, values map[s
 			all = append(all, event.Event{Run: run, Seq: 26, Time: moment, Body: event.RunFinished{Status: event.Done, Output: document.Null()}})
 		}
 		for _, e := range all {
-			if err := s.Append(t.Context(), e); err != nil {
+			var err error
+			if e.Seq == 1 {
+				err = s.Begin(t.Context(), madeOf(t, "source"), e)
+			} else {
+				err = s.Append(t.Context(), e)
+			}
+			if err != nil {
 				t.Fatal(err)
 			}
 			b, err := event.Encode(e)
@@ -82,6 +88,22 @@ func readBack(t *testing.T, s *Store, events map[string][]string, values map[str
 		case value.IsZero():
 		case value.String() != values[run]:
 			t.Fatalf("%s keeps %s, which was never stored", run, value)
+		}
+		for seq := uint64(2); seq < 26; seq += 2 {
+			want, _ := batchOf(run, seq)[0].Body.(event.AttemptSucceeded)
+			switch done, by, found, err := s.Cached(ctx, keyOf(run, seq)); {
+			case err != nil:
+				faults++
+			case !found: // which is no harm
+			case by != (event.Origin{Run: run, Attempt: want.Attempt}) || done.Output.String() != want.Output.String() || done.CacheKey != want.CacheKey:
+				t.Fatalf("%s gives %+v of %+v", keyOf(run, seq), done, by)
+			}
+		}
+		switch made, err := s.Sources(ctx, run); {
+		case err != nil:
+			faults++
+		case made != nil && (len(made.Files) != 1 || string(made.Files[0].Content) != "source" || made.Files[0].Name != "source"):
+			t.Fatalf("%s is made of %+v", run, made)
 		}
 	}
 	for info, err := range s.List(ctx) {
@@ -165,6 +187,12 @@ func TestChangesAreNamed(t *testing.T) {
 		{"a count of uses", "UPDATE documents SET uses = 9", func(e *CorruptError) bool { return strings.Contains(e.What, "document") }},
 		{"a value", "UPDATE kept SET value = '\"x\"' WHERE key = 'run1'", func(e *CorruptError) bool { return e.What == `value "run1" of "s"` }},
 		{"a message", "UPDATE inbox SET event = replace(event, 'why', 'how')", func(e *CorruptError) bool { return e.Run == "run1" && strings.Contains(e.What, "message") }},
+		{"a file that it was made of", "UPDATE sources SET content = x'00'", func(e *CorruptError) bool { return strings.Contains(e.What, `"source"`) }},
+		{"a list of files", "UPDATE lists SET files = replace(files, 'module', 'file')", func(e *CorruptError) bool { return strings.Contains(e.What, "list of sources") }},
+		{"a row of the cache", "UPDATE cached SET place = place + 1 WHERE key = 'run1/4'", func(e *CorruptError) bool { return e.Run == "run1" && e.Seq == 5 && strings.Contains(e.What, "cache") }},
+		{"a row of the cache for nothing", "UPDATE cached SET place = 12345 WHERE key = 'run1/4'", func(e *CorruptError) bool { return strings.Contains(e.What, "12345") }},
+		{"a key of the cache", "UPDATE cached SET key = 'run1/5' WHERE key = 'run1/4'", func(e *CorruptError) bool { return e.Run == "run1" && e.Seq == 4 && strings.Contains(e.What, "cache") }},
+		{"an output of the cache", "UPDATE records SET event = replace(event, 'run14', 'run15') WHERE run = 2 AND seq = 4", func(e *CorruptError) bool { return e.Run == "run1" && e.Seq == 4 && strings.Contains(e.What, "cache") }},
 		{"a stray event", "INSERT INTO records (run, seq, previous, hash, event) VALUES (99, 1, 0, x'', '{}')", func(e *CorruptError) bool { return e.Seq == 1 }},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -185,7 +213,7 @@ func TestChangesAreNamed(t *testing.T) {
 			named := false
 			for _, e := range found {
 				named = named || c.is(e)
-				if e.Run != "" && e.Run != "run1" && !strings.Contains(c.name, "document") {
+				if e.Run != "" && e.Run != "run1" && !strings.Contains(c.name, "document") && c.name != "an event's run" { // which is run0 then
 					t.Errorf("also named: %v", e)
 				}
 			}
@@ -267,4 +295,47 @@ func TestDocumentIsMended(t *testing.T) {
 		}
 	}
 	nothingFound(t, s)
+}
+
+// An output that the disk has changed is not found, and somebody is told; a later one
+// with the same key takes its place.
+func TestCacheOfChangedOutputs(t *testing.T) {
+	for _, change := range []string{
+		"UPDATE records SET event = replace(event, '\"a\"', '\"b\"') WHERE seq = 2",
+		"UPDATE records SET hash = zeroblob(32) WHERE seq = 2",
+		"UPDATE records SET hash = zeroblob(32) WHERE seq = 1",
+		"UPDATE records SET previous = 0 WHERE seq = 2",
+		"UPDATE records SET cuts = '[1' WHERE seq = 2",
+		"UPDATE contents SET document = 'y'",
+		"DELETE FROM contents",
+		"DELETE FROM documents",
+		"DELETE FROM records WHERE seq = 2",
+		"DELETE FROM records WHERE seq = 1",
+		"UPDATE cached SET place = -1",
+		"UPDATE cached SET place = 1",
+		"UPDATE runs SET id = 'b'",
+	} {
+		s := openOn(t, filepath.Join(t.TempDir(), "runs.db"), nil)
+		done := event.AttemptSucceeded{Attempt: event.Attempt{Step: "a", Node: "a", Number: 1}, Output: document.String(strings.Repeat("x", 5000)), CacheKey: "k"}
+		if err := s.Append(t.Context(), startOf("a"), event.Event{Run: "a", Seq: 2, Time: moment, Body: done}); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.writer.c.Exec(change); err != nil {
+			t.Fatal(err)
+		}
+		var corrupt *CorruptError
+		if got, _, found, err := s.Cached(t.Context(), "k"); found || !errors.As(err, &corrupt) {
+			t.Errorf("%s: %+v, %v, %v", change, got, found, err)
+		}
+		if complaints(t, s) == nil {
+			t.Errorf("%s: Verify is content", change)
+		}
+		done.Output = document.String("good")
+		if err := s.Append(t.Context(), startOf("c"), event.Event{Run: "c", Seq: 2, Time: moment, Body: done}); err != nil {
+			t.Fatal(err)
+		}
+		if got, by, found, err := s.Cached(t.Context(), "k"); !found || err != nil || by.Run != "c" || got.Output.String() != `"good"` {
+			t.Errorf("%s: then %+v of %+v, %v", change, got, by, err)
+		}
+	}
 }

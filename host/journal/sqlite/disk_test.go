@@ -146,8 +146,8 @@ func startOf(run string) event.Event {
 	return event.Event{Run: run, Seq: 1, Time: moment, Body: event.RunStarted{Graph: "g", Plan: "p", Input: document.Null()}}
 }
 
-// batchOf is what a step appends: two events, a value that the step keeps, and
-// every third time a large document.
+// batchOf is what a step appends: two events, a value that the step keeps, an output
+// that can be found under the run and the number, and every third time a large one.
 func batchOf(run string, seq uint64) []event.Event {
 	output := document.String(fmt.Sprint(run, seq))
 	if seq%3 == 0 {
@@ -155,16 +155,18 @@ func batchOf(run string, seq uint64) []event.Event {
 	}
 	return []event.Event{
 		{Run: run, Seq: seq, Time: moment, Body: event.AttemptSucceeded{
-			Attempt: event.Attempt{Step: "a", Node: "a", Number: 1}, Output: output,
+			Attempt: event.Attempt{Step: "a", Node: "a", Number: 1}, Output: output, CacheKey: keyOf(run, seq),
 			Stored: []event.Stored{{Space: "s", Key: run, Value: document.String(fmt.Sprint(seq))}},
 		}},
 		{Run: run, Seq: seq + 1, Time: moment, Body: event.TimerFired{Timer: fmt.Sprint(seq + 1)}},
 	}
 }
 
+func keyOf(run string, seq uint64) string { return fmt.Sprint(run, "/", seq) }
+
 // check sees that a run has exactly the start and whole batches, at least up to
-// the event that was acknowledged, and the value of the last batch; it gives the
-// number of the run's events.
+// the event that was acknowledged, and the value of the last batch, and that their
+// outputs and no others are found again; it gives the number of the run's events.
 func check(t *testing.T, s *Store, run string, acknowledged uint64) uint64 {
 	t.Helper()
 	var got []event.Event
@@ -198,6 +200,12 @@ func check(t *testing.T, s *Store, run string, acknowledged uint64) uint64 {
 	}
 	if n > 1 && value.String() != fmt.Sprintf("%q", fmt.Sprint(n-1)) || n == 1 && !value.IsZero() {
 		t.Fatalf("%s has %d events and keeps %s", run, n, value)
+	}
+	for seq := uint64(2); seq <= n+1; seq += 2 {
+		done, by, found, err := s.Cached(context.Background(), keyOf(run, seq))
+		if err != nil || found != (seq < n) || found && (by.Run != run || done.CacheKey != keyOf(run, seq)) {
+			t.Fatalf("%s has %d events, and %q gives %+v of %+v: %v, %v", run, n, keyOf(run, seq), done, by, found, err)
+		}
 	}
 	return n
 }

@@ -115,7 +115,7 @@ func (r *chainReader) find(c *connection) (err error) {
 		WITH RECURSIVE chain (place, previous) AS (
 			SELECT place, previous FROM records WHERE place = ?1
 			UNION ALL
-			SELECT records.place, records.previous FROM chain JOIN records ON records.place = chain.previous
+			SELECT records.place, records.previous FROM chain JOIN records ON records.place = chain.previous AND records.place < chain.place
 			LIMIT ?2
 		) SELECT place FROM chain`, []any{r.tail.last, r.tail.events}, func(s *sqlite3.Stmt) (bool, error) {
 		r.places = append(r.places, s.ColumnInt64(0))
@@ -278,6 +278,9 @@ func (s *Store) List(ctx context.Context) iter.Seq2[Run, error] {
 		for {
 			rows, err := s.listChunk(ctx, after)
 			for _, row := range rows {
+				if row.number <= after && err == nil {
+					err = fmt.Errorf("%w: they have no order", errCorrupt)
+				}
 				after = row.number
 				if row.err == nil {
 					row.err = context.Cause(ctx)

@@ -15,7 +15,7 @@ import (
 // meanwhile. The error is for what kept it from reading on.
 func (s *Store) Verify(ctx context.Context, report func(*CorruptError)) error {
 	for _, check := range []func(context.Context, func(*CorruptError)) error{
-		s.verifyPages, s.verifyRuns, s.verifyStrays, s.verifyDocuments, s.verifyUses, s.verifyValues, s.verifyInbox, s.verifySources, s.verifyCache,
+		s.verifyPages, s.verifyRuns, s.verifyChains, s.verifyStrays, s.verifyDocuments, s.verifyUses, s.verifyValues, s.verifyKept, s.verifyInbox, s.verifySources, s.verifyCache,
 	} {
 		err := check(ctx, report)
 		var found *CorruptError
@@ -75,7 +75,7 @@ func (s *Store) verifyStrays(ctx context.Context, report func(*CorruptError)) er
 // verifyDocuments reads each document, also those that are named by nothing that
 // could be read.
 func (s *Store) verifyDocuments(ctx context.Context, report func(*CorruptError)) error {
-	var after hash
+	after := []byte{} // as it stands: it may have any length
 	for first := true; ; first = false {
 		n := 0
 		err := s.read(ctx, func(c *connection) error {
@@ -83,10 +83,12 @@ func (s *Store) verifyDocuments(ctx context.Context, report func(*CorruptError))
 			if first {
 				where = "digest >= ?"
 			}
-			return c.query("SELECT digest, document FROM documents LEFT JOIN contents USING (number) WHERE "+where+" ORDER BY digest LIMIT 32", []any{after[:]}, func(st *sqlite3.Stmt) (bool, error) {
+			return c.query("SELECT digest, document FROM documents LEFT JOIN contents USING (number) WHERE "+where+" ORDER BY digest LIMIT 32", []any{after}, func(st *sqlite3.Stmt) (bool, error) {
 				n++
 				var digest hash
-				size := copy(digest[:], st.ColumnRawBlob(0))
+				after = append([]byte{}, st.ColumnRawBlob(0)...) // not nil where it is empty
+				size := len(after)
+				copy(digest[:], after)
 				var found string
 				switch {
 				case size != len(digest):
@@ -99,7 +101,6 @@ func (s *Store) verifyDocuments(ctx context.Context, report func(*CorruptError))
 				if found != "" {
 					report(&CorruptError{What: "document " + reference(digest), Err: errors.New(found)})
 				}
-				after = digest
 				return true, nil
 			})
 		})
