@@ -53,12 +53,16 @@ func TestDiff(t *testing.T) {
 		"an output": {
 			func(p *play) {
 				gives(p, "judge[1]", `{"again":true,"word":"so far so good","films":[{"id":"tt0017136","title":"Metropolis!"}],"x/y":[1]}`)
-			}, "judge[1]", []string{"output"}, 0, 0, 0,
+			}, "judge[1]",
+			[]string{"output"},
+			0, 0, 0,
 			"null", `[{"pointer":"/films/0/title","a":"Metropolis","b":"Metropolis!"},{"pointer":"/x~1y","b":[1]}]`,
 		},
 		"a loop that ends before": {
 			func(p *play) { gives(p, "judge[1]", `{"again":false,"word":"at once","films":[]}`) },
-			"judge[1]", []string{"output"}, 0, 1, 0,
+			"judge[1]",
+			[]string{"output"},
+			0, 1, 0,
 			"null", `[{"pointer":"/again","a":true,"b":false},{"pointer":"/films/0","a":{"id":"tt0017136","title":"Metropolis"}},{"pointer":"/word","a":"so far so good","b":"at once"}]`,
 		},
 		"the input of the run": {
@@ -67,7 +71,9 @@ func TestDiff(t *testing.T) {
 		},
 		"an element": {
 			func(p *play) { gives(p, "look#1", `{"title":"M, eine Stadt","id":"tt0021749"}`) }, // at once
-			"look#1", []string{"failure", "attempts", "fuel"}, 0, 0, 0,
+			"look#1",
+			[]string{"failure", "attempts", "fuel"},
+			0, 0, 0,
 			"null", "null",
 		},
 	} {

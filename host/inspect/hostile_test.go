@@ -82,8 +82,12 @@ func mutate(events []event.Event, changes []byte) []event.Event {
 			}
 		case 11:
 			bodies := []event.Body{
-				event.RunResumed{}, event.RunStarted{Forked: &event.Forked{Step: step, State: []document.Field{{Key: "no such key"}}}},
-				event.SignalReceived{Step: step}, event.StepSkipped{Step: step}, event.TimerFired{Timer: step}, event.CancelRequested{},
+				event.RunResumed{},
+				event.RunStarted{Forked: &event.Forked{Step: step, State: []document.Field{{Key: "no such key"}}}},
+				event.SignalReceived{Step: step},
+				event.StepSkipped{Step: step},
+				event.TimerFired{Timer: step},
+				event.CancelRequested{},
 			}
 			e.Body = bodies[j%len(bodies)]
 		}

@@ -26,20 +26,20 @@ type play struct {
 	stops   int // the host stops so often in the middle of the first attempt
 }
 
-func (p play) build(t testing.TB) *graph.Graph {
-	t.Helper()
+func (p play) build(tb testing.TB) *graph.Graph {
+	tb.Helper()
 	g, found := graphfile.Load("t.toml", []byte(p.graph), func(name string) ([]byte, error) { return []byte(p.files[name]), nil })
 	if found.Failed() {
-		t.Fatal(found)
+		tb.Fatal(found)
 	}
 	return g
 }
 
 // run gives the graph and the events of a run up to its end, or up to where it rests
 // without a signal.
-func (p play) run(t testing.TB) (*graph.Graph, []event.Event) {
-	t.Helper()
-	g := p.build(t)
+func (p play) run(tb testing.TB) (*graph.Graph, []event.Event) {
+	tb.Helper()
+	g := p.build(tb)
 	m := stepper.New(g)
 	now := epoch
 	var events []event.Event
@@ -47,12 +47,12 @@ func (p play) run(t testing.TB) (*graph.Graph, []event.Event) {
 	var timers []stepper.Wake
 	var record func(b event.Body)
 	record = func(b event.Body) {
-		t.Helper()
+		tb.Helper()
 		e := event.Event{Run: "r1", Seq: uint64(len(events) + 1), Time: now, Body: b}
 		events = append(events, e)
 		commands, err := m.Apply(e)
 		if err != nil {
-			t.Fatalf("%s: %v", b.Type(), err)
+			tb.Fatalf("%s: %v", b.Type(), err)
 		}
 		for _, c := range commands {
 			switch c := c.(type) {
@@ -112,7 +112,7 @@ func (p play) run(t testing.TB) (*graph.Graph, []event.Event) {
 			timers = timers[1:]
 			record(event.TimerFired{Timer: name})
 		default:
-			t.Fatal("the run stands still")
+			tb.Fatal("the run stands still")
 		}
 	}
 	return g, events

@@ -84,9 +84,9 @@ func newSeeker(target any, work int) *seeker {
 	return s
 }
 
-// find gives pointers to where the target stands in a document, at most limit, in the
-// order of keys and indices. Within what it has found it looks no further.
-func (s *seeker) find(d document.Document, limit int) []string {
+// find gives pointers to where the target stands in a document, at most tracePlaces, in
+// the order of keys and indices. Within what it has found it looks no further.
+func (s *seeker) find(d document.Document) []string {
 	b := d.Bytes()
 	if len(b) == 0 || s.work <= 0 {
 		return nil
@@ -96,12 +96,12 @@ func (s *seeker) find(d document.Document, limit int) []string {
 		return nil
 	}
 	var found []string
-	s.walk(values(d), "", limit, &found)
+	s.walk(values(d), "", &found)
 	return found
 }
 
-func (s *seeker) walk(v any, pointer string, limit int, found *[]string) {
-	if len(*found) >= limit || s.work <= 0 {
+func (s *seeker) walk(v any, pointer string, found *[]string) {
+	if len(*found) >= tracePlaces || s.work <= 0 {
 		return
 	}
 	if s.same(v, s.target) {
@@ -111,11 +111,11 @@ func (s *seeker) walk(v any, pointer string, limit int, found *[]string) {
 	switch v := v.(type) {
 	case map[string]any:
 		for _, key := range slices.Sorted(maps.Keys(v)) {
-			s.walk(v[key], member(pointer, key), limit, found)
+			s.walk(v[key], member(pointer, key), found)
 		}
 	case []any:
 		for i, item := range v {
-			s.walk(item, elementAt(pointer, i), limit, found)
+			s.walk(item, elementAt(pointer, i), found)
 		}
 	}
 }

@@ -99,18 +99,18 @@ func (t *tracer) note(e event.Event, number int, machine *stepper.Machine) {
 	case event.AttemptStarted:
 		s.name, s.answers = b.Node, nil // only the last attempt gave the output
 	case event.CapabilityAnswered:
-		if at := t.hunt.find(b.Answer, tracePlaces); at != nil {
+		if at := t.hunt.find(b.Answer); at != nil {
 			s.answers = append(s.answers, answered{b.Capability, b.Method, at})
 		}
 	case event.AttemptSucceeded:
 		s.name, s.succeeded, s.ended = b.Node, true, number
-		s.output, s.taken = t.hunt.find(b.Output, tracePlaces), takenFrom(b.From, b.CacheKey)
+		s.output, s.taken = t.hunt.find(b.Output), takenFrom(b.From, b.CacheKey)
 	case event.AttemptFailed:
 		s.name, s.failed, s.ended = b.Node, true, number
-		s.failure, s.taken = t.hunt.find(failureValue(b.Failure), tracePlaces), takenFrom(b.From, "")
+		s.failure, s.taken = t.hunt.find(failureValue(b.Failure)), takenFrom(b.From, "")
 	case event.StepFailed:
 		s.name, s.failed, s.ended = b.Node, true, number
-		s.failure = t.hunt.find(failureValue(b.Failure), tracePlaces)
+		s.failure = t.hunt.find(failureValue(b.Failure))
 	case event.StepSucceeded:
 		s.name, s.succeeded, s.ended = b.Node, true, number
 	default:
@@ -157,11 +157,11 @@ func (t *tracer) ask(s *station, machine *stepper.Machine) {
 	}
 	t.bytes += len(d.Before.Bytes()) + len(d.After.Bytes()) + len(d.Output.Bytes())
 	if composite {
-		s.output = t.hunt.find(d.Output, tracePlaces)
+		s.output = t.hunt.find(d.Output)
 	}
 	if state {
 		s.looked = true
-		s.state = t.hunt.find(d.Before, tracePlaces)
+		s.state = t.hunt.find(d.Before)
 	}
 }
 

@@ -98,66 +98,77 @@ func TestTraceOfEverythingElse(t *testing.T) {
 		pointer, want string
 	}{
 		"the run's input": {
-			play{graph: pair, input: `{"x":["long ago"]}`, nodes: gives(map[string]string{"a": `{"y":"long ago"}`, "b": `"long ago"`})}, "",
+			play{graph: pair, input: `{"x":["long ago"]}`, nodes: gives(map[string]string{"a": `{"y":"long ago"}`, "b": `"long ago"`})},
+			"",
 			"output b[]\n  output a[/y]\n    run_input [/x/0]\n",
 		},
 		"config": {
-			play{graph: pair + "config = { motto = \"per aspera\" }\n", nodes: gives(map[string]string{"a": `{}`, "b": `["per aspera"]`})}, "/0",
+			play{graph: pair + "config = { motto = \"per aspera\" }\n", nodes: gives(map[string]string{"a": `{}`, "b": `["per aspera"]`})},
+			"/0",
 			"output b[/0]\n  config b[/motto]\n",
 		},
 		"a signal": {
 			play{
 				graph: "version = 1\nchain = [\"ask\", \"b\"]\n[nodes.ask]\nwait = true\n[nodes.b]\nmodule = \"b.wasm\"\n",
 				nodes: gives(map[string]string{"b": `"approved"`}), signals: map[string]string{"ask": `{"says":"approved"}`},
-			}, "",
+			},
+			"",
 			"output b[]\n  output ask[/says]\n    signal ask[/says]\n",
 		},
 		"a failure": {
 			play{
 				graph: strings.Replace(pair, `chain = ["a", "b"]`, "", 1) + "[[edges]]\nfrom = \"a\"\nto = \"b\"\non = \"error\"\n",
 				nodes: gives(map[string]string{"b": `{"sorry":"the till is empty"}`}),
-			}, "/b/sorry",
+			},
+			"/b/sorry",
 			"output b[/sorry]\n  failure a[/message] made\n",
 		},
 		"what a failed step was given": {
 			play{
 				graph: strings.Replace(pair, `chain = ["a", "b"]`, "", 1) + "[[edges]]\nfrom = \"a\"\nto = \"b\"\non = \"error\"\n",
 				input: `{"order":4711}`, nodes: gives(map[string]string{"b": `{"order":4711.0}`}),
-			}, "/b/order",
+			},
+			"/b/order",
 			"output b[/order]\n  run_input [/order]\n",
 		},
 		"an object keyed by node": {
 			play{
 				graph: strings.Replace(pair, `chain = ["a", "b"]`, "", 1), nodes: gives(map[string]string{"a": `"alpha"`, "b": `["beta"]`}),
-			}, "/b/0",
+			},
+			"/b/0",
 			"output b[/0] made\n",
 		},
 		"all of it": {
 			play{
 				graph: strings.Replace(pair, `chain = ["a", "b"]`, "", 1), nodes: gives(map[string]string{"a": `"alpha"`, "b": `["beta"]`}),
-			}, "",
+			},
+			"",
 			"graph [] made led by [a b] of 2\n",
 		},
 		"the graph's own value": {
-			play{graph: pair + "[output]\nvalue = \"{'got': output.y, 'asked': run.input.x}\"\n", input: `{"x":"question"}`, nodes: gives(map[string]string{"a": `{}`, "b": `{"y":"answer"}`})}, "/asked",
+			play{graph: pair + "[output]\nvalue = \"{'got': output.y, 'asked': run.input.x}\"\n", input: `{"x":"question"}`, nodes: gives(map[string]string{"a": `{}`, "b": `{"y":"answer"}`})},
+			"/asked",
 			"graph []\n  run_input [/x]\n",
 		},
 		"the graph's own value, from a step": {
-			play{graph: pair + "[output]\nvalue = \"{'got': output.y, 'asked': run.input.x}\"\n", input: `{"x":"question"}`, nodes: gives(map[string]string{"a": `{}`, "b": `{"y":"answer"}`})}, "/got",
+			play{graph: pair + "[output]\nvalue = \"{'got': output.y, 'asked': run.input.x}\"\n", input: `{"x":"question"}`, nodes: gives(map[string]string{"a": `{}`, "b": `{"y":"answer"}`})},
+			"/got",
 			"graph []\n  output b[/y] made led by [a] of 1\n",
 		},
 		"a list of elements": {
 			play{
 				graph: "version = 1\n[nodes.a]\nmodule = \"a.wasm\"\nforeach = \"input\"\n", input: `["x1","x2"]`,
 				nodes: gives(map[string]string{"a#0": `"first"`, "a#1": `"second"`}),
-			}, "",
+			},
+			"",
 			"output a[] made led by [a#0 a#1] of 2\n",
 		},
 		"an element": {
 			play{
 				graph: "version = 1\n[nodes.a]\nmodule = \"a.wasm\"\nforeach = \"input\"\n", input: `["x1","x23"]`,
 				nodes: gives(map[string]string{"a#0": `"first"`, "a#1": `"x23"`}),
-			}, "/1",
+			},
+			"/1",
 			"output a[/1]\n  output a#1[]\n    run_input [/1]\n",
 		},
 	} {

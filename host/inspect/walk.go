@@ -164,7 +164,7 @@ func (t *tracer) giver(s *station, depth, since int) {
 			t.add(Source{Place: InSignal, Step: s.id, Node: s.name, Pointers: s.output}, depth)
 			return
 		}
-		if at := t.hunt.find(s.node.Config, tracePlaces); at != nil {
+		if at := t.hunt.find(s.node.Config); at != nil {
 			t.leaf(Source{Place: InConfig, Step: s.id, Node: s.name, Pointers: at}, depth, since)
 		}
 	}
@@ -189,7 +189,7 @@ func (t *tracer) giver(s *station, depth, since int) {
 }
 
 func (t *tracer) runInput(depth, since int) bool {
-	at := t.hunt.find(t.input, tracePlaces)
+	at := t.hunt.find(t.input)
 	if at != nil {
 		t.leaf(Source{Place: InRunInput, Pointers: at}, depth, since)
 	}
