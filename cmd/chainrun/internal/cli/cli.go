@@ -145,7 +145,7 @@ func (a *app) root() *cobra.Command {
 	run.AddCommand(check, draw, a.nodeCommand(), a.versionCommand())
 	run.AddCommand(a.runsCommand(), a.resumeCommand(), a.signalCommand(), a.cancelCommand())
 	run.AddCommand(a.forkCommand())
-	run.AddCommand(a.showCommand(), a.diffCommand())
+	run.AddCommand(a.showCommand(), a.diffCommand(), a.replayCommand())
 	run.PersistentFlags().BoolVar(&a.json, "json", false, "print the machine-readable form")
 	run.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usagef("%w", err) })
 	run.SilenceErrors, run.SilenceUsage = true, true

@@ -1,19 +1,24 @@
 package cli
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"sync/atomic"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/chainrun/chainrun/host/capability"
+	"github.com/chainrun/chainrun/host/event"
+	"github.com/chainrun/chainrun/host/journal/archive"
 	"github.com/chainrun/chainrun/runtime/module/moduletest"
 	"github.com/chainrun/chainrun/sdk/provider"
 )
@@ -29,7 +34,33 @@ func TestMain(m *testing.M) {
 			os.Exit(Main(Streams{In: os.Stdin, Out: os.Stdout, Err: os.Stderr}, "v0.0.0-test", os.Args[1:]))
 		},
 		"database": serveDatabase,
+		"forge":    forge,
 	})
+}
+
+// forge changes what was recorded in an exported run, as somebody would who knows the
+// format: forge FILE TO OLD NEW.
+func forge() {
+	from, err := os.Open(os.Args[1])
+	check(err)
+	r, err := archive.Read(from)
+	check(err)
+	for i, e := range r.Events {
+		b, err := event.Encode(e)
+		check(err)
+		r.Events[i], err = event.Decode(bytes.ReplaceAll(b, []byte(os.Args[3]), []byte(os.Args[4])))
+		check(err)
+	}
+	to, err := os.Create(os.Args[2])
+	check(err)
+	check(errors.Join(archive.Write(to, r), to.Close()))
+}
+
+func check(err error) {
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
 }
 
 // serveDatabase is a provider of the scripts: a database with one row.
@@ -94,6 +125,15 @@ func newWorld(t *testing.T) string {
 	mux.HandleFunc("/echo", func(w http.ResponseWriter, r *http.Request) { // sends back what it should not
 		w.Header().Set("Content-Type", "application/json")
 		_ = json.NewEncoder(w).Encode(map[string]string{"you_are": r.Header.Get("Authorization"), "query": r.URL.RawQuery})
+	})
+	var slow atomic.Int64
+	mux.HandleFunc("/slow", func(w http.ResponseWriter, r *http.Request) { // who asks first is never answered
+		if slow.Add(1) == 1 {
+			<-r.Context().Done()
+			return
+		}
+		w.Header().Set("Content-Type", "application/json")
+		fmt.Fprint(w, `{"late":true}`)
 	})
 	mux.HandleFunc("/busy", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Retry-After", "0")
