@@ -15,7 +15,9 @@ type Cacher interface {
 	// Cached gives the success that was stored under a key
 	// ([event.AttemptSucceeded.CacheKey]): of those, the first that is still there and
 	// was made by executing its node (its From is nil). found is false where there is
-	// none. A success can be found as soon as the append that holds it has returned.
+	// none. A success can be found as soon as the append that holds it has returned. An
+	// error says why nothing can be given, such as that the disk has changed it: then
+	// the node is executed as if nothing were there, and somebody is told.
 	Cached(ctx context.Context, key string) (made event.AttemptSucceeded, by event.Origin, found bool, err error)
 }
 

@@ -410,6 +410,25 @@ func TestFromStoreToStore(t *testing.T) {
 		t.Fatal(err)
 	}
 	same(t, b, want)
+	third, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "runs.db"), sqlite.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer third.Close()
+	if err := third.Import(t.Context(), b.Made, b.Events); err != nil {
+		t.Fatal(err)
+	}
+	c, err := archive.Load(t.Context(), third, "r")
+	if err != nil {
+		t.Fatal(err)
+	}
+	same(t, c, want)
+	if _, _, found, err := third.Cached(t.Context(), "k"); found || err != nil {
+		t.Errorf("an output of another store is found: %v", err)
+	}
+	if err := third.Verify(t.Context(), func(e *sqlite.CorruptError) { t.Error(e) }); err != nil {
+		t.Error(err)
+	}
 	if _, err := archive.Load(t.Context(), second, "nobody"); !errors.Is(err, journal.ErrUnknownRun) {
 		t.Errorf("a run that is not there: %v", err)
 	}
