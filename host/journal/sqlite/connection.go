@@ -53,7 +53,6 @@ func connect(path string, o Options) (*connection, error) {
 		PRAGMA trusted_schema = OFF;
 		PRAGMA cell_size_check = ON;
 		PRAGMA cache_size = -4096;
-		PRAGMA wal_autocheckpoint = 4000;
 		PRAGMA journal_size_limit = 67108864;`
 	if o.ReadOnly {
 		settings += `PRAGMA query_only = ON;`
