@@ -77,9 +77,14 @@ bench: build nodes tools ## figures as ratios, in one run
 	go test -run '^$$' -bench 'Apply|Steps|Growth|Runs' ./host/stepper/...
 	go test -run '^$$' -bench . ./host/journal/sqlite ./host/capability/secret
 
-bench-langgraph: nodes ## the same chain in LangGraph.js, whose packages it installs with npm (a minute)
-	cd bench/langgraph && npm ci --no-audit --no-fund
+LANGGRAPH := bench/langgraph/node_modules/better-sqlite3/build/Release/better_sqlite3.node
+
+bench-langgraph: nodes $(LANGGRAPH) ## the same chain in LangGraph.js, whose packages npm installs (minutes where it has to compile SQLite)
 	cd bench && go run . -table langgraph
+
+$(LANGGRAPH): bench/langgraph/package-lock.json
+	cd bench/langgraph && npm ci --no-audit --no-fund
+	touch $@
 
 tools: ## assemblers and compilers that some tests use, where they can be installed
 	@.ci/tools
