@@ -269,11 +269,11 @@ func failureAt(d *inspect.StepDetail, i int) string {
 	if i >= len(d.Failures) {
 		return ""
 	}
-	text := refusal(d.Failures[i])
+	parts := []string{refusal(d.Failures[i])}
 	for _, v := range d.Failures[i].Violations {
-		text += "; " + v.String()
+		parts = append(parts, v.String())
 	}
-	return text
+	return strings.Join(parts, "; ")
 }
 
 // shownChanges bounds how many places of a document are shown; --json has more.

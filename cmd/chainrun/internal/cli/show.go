@@ -79,7 +79,7 @@ func (a *app) show(id string, f showFlags) error {
 	case f.traced:
 		err = a.showTrace(r, f.trace)
 	default:
-		err = a.showRun(r)
+		a.showRun(r)
 	}
 	if err != nil {
 		return err

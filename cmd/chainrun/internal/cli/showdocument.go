@@ -53,7 +53,7 @@ func pretty(d document.Document) (lines []string, cut string) {
 	total := len(all)
 	if total > shownLines {
 		all = all[:shownLines]
-		cut = fmt.Sprintf("%s more lines", thousands(uint64(total-shownLines)))
+		cut = thousands(uint64(total-shownLines)) + " more lines"
 	}
 	for i, line := range all {
 		if clipped := clip(line, shownWidth); clipped != line {

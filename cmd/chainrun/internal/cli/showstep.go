@@ -13,8 +13,7 @@ import (
 
 func (a *app) showStep(r *recorded, step string) error {
 	d, err := inspect.Detail(r.graph, r.events(), step)
-	var unknown *inspect.UnknownStepError
-	if errors.As(err, &unknown) {
+	if unknown, ok := errors.AsType[*inspect.UnknownStepError](err); ok {
 		unknown.Run = r.ID
 		return usagef("%w; `%s` lists the steps", unknown, commandLine(r.named, "show", r.ID))
 	}

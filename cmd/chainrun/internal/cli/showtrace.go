@@ -12,8 +12,7 @@ import (
 
 func (a *app) showTrace(r *recorded, pointer string) error {
 	t, err := inspect.Trace(r.graph, r.events(), pointer)
-	var wrong *inspect.PointerError
-	if errors.As(err, &wrong) {
+	if wrong, ok := errors.AsType[*inspect.PointerError](err); ok {
 		return usagef("--trace %w", wrong)
 	}
 	if err != nil {

@@ -12,11 +12,11 @@ import (
 	"github.com/chainrun/chainrun/host/inspect"
 )
 
-func (a *app) showRun(r *recorded) error {
+func (a *app) showRun(r *recorded) {
 	v := r.view()
 	if a.json {
 		a.printJSON(v)
-		return nil
+		return
 	}
 	p := a.newPage()
 	p.head(v)
@@ -26,7 +26,6 @@ func (a *app) showRun(r *recorded) error {
 	}
 	p.gap()
 	p.end(r, v)
-	return nil
 }
 
 // head writes what there is to say of the run as a whole.
@@ -362,7 +361,7 @@ func (p page) end(r *recorded, v inspect.View) {
 	case inspect.Waiting:
 		for i, step := range v.Waits {
 			if i == shownFailures {
-				p.line(0, fmt.Sprintf("… and %s", count(len(v.Waits)-i, "more step")))
+				p.line(0, "… and "+count(len(v.Waits)-i, "more step"))
 				break
 			}
 			p.fact("waits", fmt.Sprintf("step %q waits for a signal; to answer:", step))
