@@ -153,6 +153,29 @@ func executed(r *host.Run) string {
 	return strings.Join(steps, " ")
 }
 
+func taken(r *host.Run) int {
+	n, _ := r.TakenOver()
+	return n
+}
+
+// attempts counts those of modules that the run itself made.
+func attempts(r *host.Run) (n int) {
+	for e := range r.Events() {
+		switch b := e.Body.(type) {
+		case event.AttemptSucceeded:
+			if b.From == nil && b.Node != "rest" {
+				n++
+			}
+		case event.AttemptFailed:
+			if b.From == nil {
+				n++
+			}
+		default:
+		}
+	}
+	return n
+}
+
 const once = "first 1, loop 3, each 6, mended 3, last 10"
 
 // A fork executes what has changed, with what is downstream of it, and nothing else.
@@ -253,8 +276,13 @@ func TestFork(t *testing.T) {
 			if got := counts(t, j); got != c.counts {
 				t.Errorf("counts: %s, want %s", got, c.counts)
 			}
-			if taken, did := r.TakenOver(); did != len(strings.Fields(c.executed)) || taken == 0 {
-				t.Errorf("it counts %d and %d", taken, did)
+			if took, did := r.TakenOver(); did != len(strings.Fields(c.executed)) || took == 0 {
+				t.Errorf("it counts %d and %d", took, did)
+			}
+			// It is replayed from its own journal: what it took over is taken as recorded.
+			told, err := h.Replay(t.Context(), "new")
+			if err != nil || told.Divergence != nil || told.Skipped < taken(r) || told.Attempts != attempts(r) {
+				t.Errorf("replayed: %+v, %v; took over %d, made %d attempts", told, err, taken(r), attempts(r))
 			}
 			// A fork of the fork, with nothing changed, is the fork.
 			again, err := h.Fork(t.Context(), "new", host.Fork{})
@@ -443,8 +471,8 @@ func TestForkOfAWaitingRun(t *testing.T) {
 		if r.Status() != host.Waiting {
 			t.Fatal(r.Status())
 		}
-		if taken, did := r.TakenOver(); taken != 9 || did != 0 {
-			t.Errorf("of a run that %s: %s, %d taken over, %d executed", state, r.Status(), taken, did)
+		if took, did := r.TakenOver(); took != 9 || did != 0 {
+			t.Errorf("of a run that %s: %s, %d taken over, %d executed", state, r.Status(), took, did)
 		}
 		if err := r.Signal(t.Context(), "rest", 1); err != nil || r.Status() != event.Done || executed(r) != "last rest" {
 			t.Errorf("of a run that %s: %v, %s", state, err, r.Status())
