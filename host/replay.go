@@ -7,6 +7,7 @@ import (
 	"fmt"
 
 	"github.com/chainrun/chainrun/host/event"
+	"github.com/chainrun/chainrun/host/graph"
 	"github.com/chainrun/chainrun/host/inspect"
 	"github.com/chainrun/chainrun/host/invoke"
 	"github.com/chainrun/chainrun/host/journal"
@@ -29,14 +30,10 @@ func (h *Host) Replay(ctx context.Context, id string) (_ inspect.Replayed, err e
 	if err != nil {
 		return inspect.Replayed{}, fmt.Errorf("replaying run %s: %w", id, err)
 	}
-	p, err := h.planRecorded(ctx, id)
+	began, _ := past[0].Body.(event.RunStarted)
+	p, otherFuel, err := h.planRecorded(ctx, id, began.Plan)
 	if err != nil {
 		return inspect.Replayed{}, fmt.Errorf("replaying run %s: %w", id, err)
-	}
-	began, _ := past[0].Body.(event.RunStarted)
-	otherFuel := began.Plan != p.Digest
-	if otherFuel && !underOtherFuelRule(p, began.Plan) {
-		return inspect.Replayed{}, fmt.Errorf("replaying run %s: %w", id, &PlanError{Run: id, Began: began.Plan, Is: p.Digest})
 	}
 	return inspect.Replay(ctx, p, past, invoker{h.replayer, invoke.Scope{Run: id, Replay: true}}, inspect.ReplayOptions{
 		Parallel: h.parallel, Engine: h.engine.Name(), OtherFuel: otherFuel,
@@ -57,29 +54,59 @@ func underOtherFuelRule(p *plan.Plan, digest string) bool {
 	return false
 }
 
-// planRecorded makes the plan of a run again, for a replay.
-func (h *Host) planRecorded(ctx context.Context, id string) (*plan.Plan, error) {
+// planRecorded makes the plan of a run again, for a replay, and says whether its fuel
+// was counted by another version of the rule.
+func (h *Host) planRecorded(ctx context.Context, id, digest string) (p *plan.Plan, otherFuel bool, err error) {
 	made, err := sourcesOf(ctx, h.journal, id)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	name, text, from := pinned(made)
 	g, found := build(name, text, from)
 	if found.Failed() {
-		return nil, found
+		return nil, false, found
 	}
-	p, found := plan.LinkRecorded(g, from.module, h.offers)
+	p, found = plan.LinkRecorded(g, from.module, h.offers)
 	if found.Failed() {
-		return nil, found
+		return nil, false, found
+	}
+	same := func(p *plan.Plan) bool {
+		otherFuel = p.Digest != digest
+		return !otherFuel || underOtherFuelRule(p, digest)
+	}
+	if !same(p) {
+		other := h.supposed(g, from, p, same)
+		if other == nil {
+			return nil, false, &PlanError{Run: id, Began: digest, Is: p.Digest}
+		}
+		p = other
 	}
 	found, err = h.replayer.Prepare(ctx, p)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	if found.Failed() {
-		return nil, found
+		return nil, false, found
 	}
-	return p, nil
+	return p, otherFuel, nil
+}
+
+// supposed tries what the keys of a grant may mean whose capability this host does not
+// have; nil: it makes no difference.
+func (h *Host) supposed(g *graph.Graph, from files, p *plan.Plan, same func(*plan.Plan) bool) *plan.Plan {
+	unsure := p.Unsure()
+	for set := 1; set < 1<<len(unsure); set++ {
+		var own []string
+		for i, key := range unsure {
+			if set&(1<<i) != 0 {
+				own = append(own, key)
+			}
+		}
+		if other, found := plan.LinkRecorded(g, from.module, h.offers, own...); !found.Failed() && same(other) {
+			return other
+		}
+	}
+	return nil
 }
 
 // cache looks outputs up in a journal that finds them again.

@@ -12,7 +12,10 @@ import (
 
 	"github.com/chainrun/chainrun/host"
 	"github.com/chainrun/chainrun/host/capability"
+	"github.com/chainrun/chainrun/host/capability/fetch"
 	"github.com/chainrun/chainrun/host/capability/kv"
+	"github.com/chainrun/chainrun/host/capability/llm"
+	"github.com/chainrun/chainrun/host/capability/secret"
 	"github.com/chainrun/chainrun/host/document"
 	"github.com/chainrun/chainrun/host/event"
 	"github.com/chainrun/chainrun/host/inspect"
@@ -235,5 +238,62 @@ initial_interval = '0s'
 	}
 	if configured.Load() != before {
 		t.Error("a capability was configured for a replay")
+	}
+}
+
+// The plan of a run is found again whatever the host offers by then: also where a
+// capability that is gone had keys of its own with common names, as fetch has `methods`.
+func TestReplayKnowsThePlan(t *testing.T) {
+	t.Setenv("KEY", "long enough")
+	j := memory.New()
+	h := newHost(t, host.WithJournal(j), host.WithCapability("kv", kv.New(j)), host.WithCapability("fetch", fetch.New(fetch.Options{})), host.WithCapability("llm", llm.New(llm.Options{})))
+	text := `
+version = 1
+name = "g"
+chain = ["a", "b"]
+[secrets.key]
+env = "KEY"
+[capabilities.model]
+kind = "llm"
+api = "openai"
+base_url = "http://127.0.0.1:1/v1"
+key = "${secret:key}"
+model = "m"
+[capabilities.kv]
+space = "s"
+max_keys = 9
+[nodes.a]
+module = "echo.wasm"
+[nodes.a.grants.fetch]
+hosts = ["example.com"]
+methods = ["GET", "POST"]
+calls = 3
+[nodes.a.grants.model]
+tokens = 100
+cost = 0.5
+[nodes.b]
+module = "echo.wasm"
+[nodes.b.grants.kv]
+methods = ["get"]
+bytes = "1KiB"
+`
+	g := load(t, h, text)
+	resolved := newHost(t, host.WithJournal(j), host.WithSecrets(secret.System()), host.WithCapability("kv", kv.New(j)),
+		host.WithCapability("fetch", fetch.New(fetch.Options{})), host.WithCapability("llm", llm.New(llm.Options{})))
+	r := mustRun(t, resolved, load(t, resolved, text), `{"n":1}`)
+	if r.Status() != event.Done {
+		t.Fatal(r.Failure())
+	}
+	for name, other := range map[string]*host.Host{
+		"all":      h,
+		"nothing":  newHost(t, host.WithJournal(j)),
+		"kv alone": newHost(t, host.WithJournal(j), host.WithCapability("kv", kv.New(nil))),
+	} {
+		if got, err := other.Replay(t.Context(), r.ID()); err != nil || !got.Identical || got.Attempts != 2 || !got.FuelCompared {
+			t.Errorf("%s: %+v, %v", name, got, err)
+		}
+	}
+	if g.Digest() == "" {
+		t.Error("no digest")
 	}
 }

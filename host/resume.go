@@ -27,7 +27,7 @@ type PlanError struct {
 
 // Error implements error.
 func (e *PlanError) Error() string {
-	return fmt.Sprintf("run %s began with plan %s; what it was made of makes plan %s now: resume it with the chainrun and the capabilities that it was begun with",
+	return fmt.Sprintf("run %s began with plan %s; what it was made of makes plan %s now: use the chainrun and the capabilities that it was begun with",
 		e.Run, e.Began, e.Is)
 }
 

@@ -42,6 +42,9 @@ func (p *Plan) NodeDigest(n *Node) string {
 	if n.Linked == nil {
 		return object(pairs...).Digest()
 	}
+	if n.Cache { // it decides clock and seed
+		pairs = append(pairs, "cache", boolean(true))
+	}
 	return object(append(pairs,
 		"fuel_rule", number(meter.Version), "module", document.String(n.Linked.Digest),
 		"entry", document.String(n.Entry), "encoding", document.String(string(n.Encoding)),

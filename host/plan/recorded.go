@@ -5,6 +5,7 @@ package plan
 
 import (
 	"context"
+	"slices"
 
 	"github.com/chainrun/chainrun/host/capability"
 	"github.com/chainrun/chainrun/host/graph"
@@ -16,18 +17,44 @@ import (
 // have does not matter. The prover has its say at [Link] alone. The capabilities of such
 // a plan cannot be called, but for those that implement [capability.Replayer].
 //
-// The digest is that of [Link], unless a capability that is not there, or that only
+// The digest is that of [Link], unless a capability that is not there, or that only its
 // settings tell about, takes a common key of a grant (calls, bytes, tokens, cost,
-// methods) for one of its own.
-func LinkRecorded(g *graph.Graph, read Reader, offers Offers) (*Plan, graph.Diagnostics) {
+// methods) for one of its own: own names the keys of which that is supposed, and
+// [Plan.Unsure] those of which it can be.
+func LinkRecorded(g *graph.Graph, read Reader, offers Offers, own ...string) (*Plan, graph.Diagnostics) {
 	l := newLinker(read, offers)
-	l.recorded = true
+	l.recorded, l.own = true, own
 	p := l.plan(g, ".")
 	l.diagnostics.Sort()
 	if l.diagnostics.Failed() {
 		return nil, l.diagnostics
 	}
 	return p, l.diagnostics
+}
+
+// Unsure gives the common keys of grants, sorted, that may be the capability's own: it
+// is not there to say so.
+func (p *Plan) Unsure() []string {
+	var unsure []string
+	for _, inner := range p.All() {
+		for _, n := range inner.Nodes {
+			for _, g := range n.Granted {
+				if g.Offer.Description.Grant != nil {
+					continue
+				}
+				if _, ok := g.Offer.Capability.(absent); !ok {
+					continue
+				}
+				for _, f := range g.Terms.Fields() {
+					if slices.Contains(graph.LimitKeys(), f.Key) && !slices.Contains(unsure, f.Key) {
+						unsure = append(unsure, f.Key)
+					}
+				}
+			}
+		}
+	}
+	slices.Sort(unsure)
+	return unsure
 }
 
 // absent is a capability that is known by what was recorded of it.
@@ -83,7 +110,7 @@ func (w *world) recallGrant(g *graph.Grant, owner string) *Grant {
 	if !ok {
 		offer = recall(w.linker.offers[g.Capability])
 	}
-	known := &keys{open: true}
+	known := &keys{open: true, names: w.own}
 	if offer.Description.Grant != nil {
 		known = w.keysOf(offer.Description.Grant)
 	}
