@@ -313,6 +313,9 @@ func TestForkThroughCrashes(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
+		if err := r.Wait(); err != nil {
+			t.Fatal(err)
+		}
 	}
 	whole := memory.New()
 	h := forkHost(t, whole)
