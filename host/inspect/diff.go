@@ -40,7 +40,8 @@ type Difference struct {
 	Input    []Change     `json:"input,omitempty"`  // of the runs
 	Output   []Change     `json:"output,omitempty"` // of the runs, where both have one
 
-	// First is the first step in canonical order that differs; nil: none does.
+	// First is the first step in canonical order that differs; nil: none does. What a
+	// fork has taken over is compared with the last attempt alone.
 	First *StepDifference `json:"first,omitempty"`
 	// Others counts the further steps that differ and are in both; Steps names the
 	// first of them, see [MaxNamed].
@@ -157,7 +158,7 @@ func (d *Difference) steps(x, y folded) (first string) {
 		case one == nil:
 			d.OnlyB++
 			d.StepsOnlyB = named(d.StepsOnlyB, id)
-		case one.fingerprint() == other.fingerprint():
+		case alike(one, other):
 			continue
 		case first != "":
 			d.Others++
@@ -205,6 +206,37 @@ func named(list []string, id string) []string {
 		return list
 	}
 	return append(list, id)
+}
+
+// alike reports whether the same came of a step in both runs. What a fork has taken
+// over stands for all attempts there: then the last outcomes are compared.
+func alike(a, b *track) bool {
+	if !takenOver(a) && !takenOver(b) {
+		return a.fingerprint() == b.fingerprint()
+	}
+	if len(a.outcomes) == 0 || len(b.outcomes) == 0 || a.Status != b.Status || a.Node != b.Node {
+		return false
+	}
+	x, y := digester{sha256.New()}, digester{sha256.New()}
+	x.outcome(unnumbered(a.outcomes[len(a.outcomes)-1]))
+	y.outcome(unnumbered(b.outcomes[len(b.outcomes)-1]))
+	return [sha256.Size]byte(x.Sum(nil)) == [sha256.Size]byte(y.Sum(nil))
+}
+
+func takenOver(s *track) bool { return s.From != nil && s.From.How == FromFork }
+
+// unnumbered is an outcome whichever attempt it was of.
+func unnumbered(o event.Body) event.Body {
+	switch o := o.(type) {
+	case event.AttemptSucceeded:
+		o.Number = 1
+		return o
+	case event.AttemptFailed:
+		o.Number = 1
+		return o
+	default:
+		return o
+	}
 }
 
 // fingerprint is over what came of a step, as the lineage's digest is.

@@ -212,3 +212,29 @@ func TestChanges(t *testing.T) {
 		t.Errorf("%v", changes)
 	}
 }
+
+// TestDiffOfAFork: what was taken over stands for all attempts of the step.
+func TestDiffOfAFork(t *testing.T) {
+	p := play{graph: "version = 1\nchain = [\"a\", \"b\"]\n[nodes.a]\nmodule = \"a.wasm\"\n[nodes.b]\nmodule = \"b.wasm\"\n"}
+	p.nodes = func(c stepper.Invoke) event.Outcome {
+		if c.Step == "a" && c.Number == 1 {
+			return refused(`0`)
+		}
+		return success(`1`)
+	}
+	g, a := p.run(t)
+	p.nodes = func(c stepper.Invoke) event.Outcome {
+		if c.Step == "b" {
+			return success(`2`)
+		}
+		o := success(`1`)
+		o.From = &event.Origin{Run: "r1", Attempt: event.Attempt{Step: "a", Node: "a", Number: 2}}
+		return o
+	}
+	p.started.Forked = &event.Forked{Run: "r1", Step: "b"}
+	_, b := p.run(t)
+	d := inspect.Diff(subject(g, a), subject(g, b))
+	if d.Equal || d.First == nil || d.First.Step != "b" || !slices.Equal(d.First.How, []string{"output"}) || d.Others != 0 {
+		t.Errorf("%+v", d)
+	}
+}

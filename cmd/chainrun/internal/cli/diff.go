@@ -172,7 +172,7 @@ func (p page) difference(d inspect.Difference, columns int) {
 	p.gap()
 	s.began(d)
 	if d.First == nil {
-		p.line(0, "No step differs.")
+		p.line(0, "No step differs. (What a fork has taken over stands for all attempts there.)")
 	} else {
 		s.first(d.First)
 		s.others(d)
@@ -307,18 +307,22 @@ func (s sides) value(d document.Document) string {
 
 // others says which further steps differ.
 func (s sides) others(d inspect.Difference) {
-	tell := func(n int, what string, names []string) {
+	tell := func(n int, noun, what string, names []string) {
 		if n == 0 {
 			return
 		}
-		text := fmt.Sprintf("%s %s: %s", count(n, "step"), what, strings.Join(names, ", "))
+		text := fmt.Sprintf("%s %s: %s", count(n, noun), what, strings.Join(names, ", "))
 		if more := n - len(names); more > 0 {
 			text += fmt.Sprintf(" and %d more", more)
 		}
 		s.line(0, text)
 	}
 	s.gap()
-	tell(d.Others, "more differ", d.Steps)
-	tell(d.OnlyA, "only in the first", d.StepsOnlyA)
-	tell(d.OnlyB, "only in the second", d.StepsOnlyB)
+	differ := "differ"
+	if d.Others == 1 {
+		differ = "differs"
+	}
+	tell(d.Others, "more step", differ, d.Steps)
+	tell(d.OnlyA, "step", "only in the first", d.StepsOnlyA)
+	tell(d.OnlyB, "step", "only in the second", d.StepsOnlyB)
 }

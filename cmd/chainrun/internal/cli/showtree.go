@@ -237,6 +237,9 @@ func facts(s inspect.Step) (list []string) {
 	if s.DurationMS > 0 && s.Status != inspect.StepSkipped {
 		list = append(list, short(millis(s.DurationMS)))
 	}
+	if s.From != nil {
+		list = append(list, printable(origin(s.From)))
+	}
 	return list
 }
 
@@ -265,9 +268,6 @@ const shownFailures = 5
 
 // notes writes what is remarkable about a step.
 func (p page) notes(s inspect.Step, depth int) {
-	if s.From != nil {
-		p.line(depth, origin(s.From))
-	}
 	for i, f := range s.Failures {
 		if i == shownFailures {
 			p.line(depth, fmt.Sprintf("… and %s; --step %s has all", count(len(s.Failures)-i, "more failure"), quoted(s.Step)))
