@@ -7,7 +7,6 @@ import (
 	"fmt"
 
 	"github.com/chainrun/chainrun/host/event"
-	"github.com/chainrun/chainrun/host/graph"
 	"github.com/chainrun/chainrun/host/inspect"
 	"github.com/chainrun/chainrun/host/invoke"
 	"github.com/chainrun/chainrun/host/journal"
@@ -66,20 +65,14 @@ func (h *Host) planRecorded(ctx context.Context, id, digest string) (p *plan.Pla
 	if found.Failed() {
 		return nil, false, found
 	}
-	p, found = plan.LinkRecorded(g, from.module, h.offers)
+	p, found = plan.LinkRecorded(g, from.module, h.offers, func(p *plan.Plan) bool {
+		return p.Digest == digest || underOtherFuelRule(p, digest)
+	})
 	if found.Failed() {
 		return nil, false, found
 	}
-	same := func(p *plan.Plan) bool {
-		otherFuel = p.Digest != digest
-		return !otherFuel || underOtherFuelRule(p, digest)
-	}
-	if !same(p) {
-		other := h.supposed(g, from, p, same)
-		if other == nil {
-			return nil, false, &PlanError{Run: id, Began: digest, Is: p.Digest}
-		}
-		p = other
+	if otherFuel = p.Digest != digest; otherFuel && !underOtherFuelRule(p, digest) {
+		return nil, false, &PlanError{Run: id, Began: digest, Is: p.Digest}
 	}
 	found, err = h.replayer.Prepare(ctx, p)
 	if err != nil {
@@ -89,24 +82,6 @@ func (h *Host) planRecorded(ctx context.Context, id, digest string) (p *plan.Pla
 		return nil, false, found
 	}
 	return p, otherFuel, nil
-}
-
-// supposed tries what the keys of a grant may mean whose capability this host does not
-// have; nil: it makes no difference.
-func (h *Host) supposed(g *graph.Graph, from files, p *plan.Plan, same func(*plan.Plan) bool) *plan.Plan {
-	unsure := p.Unsure()
-	for set := 1; set < 1<<len(unsure); set++ {
-		var own []string
-		for i, key := range unsure {
-			if set&(1<<i) != 0 {
-				own = append(own, key)
-			}
-		}
-		if other, found := plan.LinkRecorded(g, from.module, h.offers, own...); !found.Failed() && same(other) {
-			return other
-		}
-	}
-	return nil
 }
 
 // cache looks outputs up in a journal that finds them again.

@@ -125,7 +125,7 @@ func TestReplayFindsWhatWasChanged(t *testing.T) {
 func drawGraph(t *rapid.T) string {
 	var b strings.Builder
 	n := rapid.IntRange(2, 6).Draw(t, "nodes")
-	b.WriteString("version = 1\nstart = ['n0']\n[state.sum]\nreduce = 'append'\n")
+	b.WriteString("version = 1\nmax_steps = 100\nstart = ['n0']\n[state.sum]\nreduce = 'append'\n")
 	var edges strings.Builder
 	for i := range n {
 		module := rapid.SampledFrom([]string{"echo", "answer", "fail", "chance", "ask", "askmuch", "trap"}).Draw(t, "module")

@@ -88,8 +88,8 @@ type linker struct {
 	plans       map[inner]*Plan
 	keys        map[string]*keys // of schemas of capabilities, by their source
 	searches    int
-	recorded    bool     // the plan is for a replay, see LinkRecorded
-	own         []string // and these keys are supposed to be own ones of what is not there
+	recorded    bool          // the plan is for a replay, see LinkRecorded
+	own         map[term]bool // and these keys are supposed to be own ones of what is not there
 	diagnostics graph.Diagnostics
 }
 

@@ -17,44 +17,65 @@ import (
 // have does not matter. The prover has its say at [Link] alone. The capabilities of such
 // a plan cannot be called, but for those that implement [capability.Replayer].
 //
-// The digest is that of [Link], unless a capability that is not there, or that only its
-// settings tell about, takes a common key of a grant (calls, bytes, tokens, cost,
-// methods) for one of its own: own names the keys of which that is supposed, and
-// [Plan.Unsure] those of which it can be.
-func LinkRecorded(g *graph.Graph, read Reader, offers Offers, own ...string) (*Plan, graph.Diagnostics) {
+// A capability that is not there, or that only its settings tell about, may have taken a
+// common key of a grant (calls, bytes, tokens, cost, methods) for one of its own. Where
+// is does not take the plan for the recorded one, what it says of such keys is tried:
+// the plan is the first that is takes, or else the one in which they are common.
+func LinkRecorded(g *graph.Graph, read Reader, offers Offers, is func(*Plan) bool) (*Plan, graph.Diagnostics) {
 	l := newLinker(read, offers)
-	l.recorded, l.own = true, own
+	l.recorded = true
 	p := l.plan(g, ".")
 	l.diagnostics.Sort()
 	if l.diagnostics.Failed() {
 		return nil, l.diagnostics
 	}
+	if is(p) {
+		return p, l.diagnostics
+	}
+	unsure := p.unsure()
+	for set := 1; set < 1<<len(unsure); set++ {
+		other := newLinker(read, offers)
+		other.recorded, other.modules, other.own = true, l.modules, map[term]bool{}
+		for i, t := range unsure {
+			other.own[t] = set&(1<<i) != 0
+		}
+		if q := other.plan(g, "."); !other.diagnostics.Failed() && is(q) {
+			return q, l.diagnostics
+		}
+	}
 	return p, l.diagnostics
 }
 
-// Unsure gives the common keys of grants, sorted, that may be the capability's own: it
-// is not there to say so.
-func (p *Plan) Unsure() []string {
-	var unsure []string
+// term is a key in the grants of a capability.
+type term struct{ capability, key string }
+
+// maxUnsure bounds what is tried: 256 plans.
+const maxUnsure = 8
+
+// unsure gives the common keys of grants that may be the capability's own: it is not
+// there to say so. Those of `methods` come first, which is what fetch has.
+func (p *Plan) unsure() []term {
+	var first, more []term
 	for _, inner := range p.All() {
 		for _, n := range inner.Nodes {
 			for _, g := range n.Granted {
-				if g.Offer.Description.Grant != nil {
-					continue
-				}
-				if _, ok := g.Offer.Capability.(absent); !ok {
+				if _, ok := g.Offer.Capability.(absent); !ok || g.Offer.Description.Grant != nil {
 					continue
 				}
 				for _, f := range g.Terms.Fields() {
-					if slices.Contains(graph.LimitKeys(), f.Key) && !slices.Contains(unsure, f.Key) {
-						unsure = append(unsure, f.Key)
+					switch t := (term{g.Capability, f.Key}); {
+					case !slices.Contains(graph.LimitKeys(), f.Key) || slices.Contains(first, t) || slices.Contains(more, t):
+					case f.Key == "methods":
+						first = append(first, t)
+					default:
+						more = append(more, t)
 					}
 				}
 			}
 		}
 	}
-	slices.Sort(unsure)
-	return unsure
+	all := append(first, more...)
+	return all[:min(len(all), maxUnsure)]
 }
 
 // absent is a capability that is known by what was recorded of it.
@@ -110,7 +131,12 @@ func (w *world) recallGrant(g *graph.Grant, owner string) *Grant {
 	if !ok {
 		offer = recall(w.linker.offers[g.Capability])
 	}
-	known := &keys{open: true, names: w.own}
+	known := &keys{open: true}
+	for _, key := range graph.LimitKeys() {
+		if w.own[term{g.Capability, key}] {
+			known.names = append(known.names, key)
+		}
+	}
 	if offer.Description.Grant != nil {
 		known = w.keysOf(offer.Description.Grant)
 	}
