@@ -52,6 +52,7 @@ type carrier struct {
 	progress progress
 	tel      *telemetry.Telemetry
 	host     *host.Host
+	kept     bool // the run will be there when this process is not
 	left     bool // something still uses the host: the operator had no patience
 	finish   func(*host.Run) error
 	end      func(*host.Run) error // says how the run ended
@@ -75,6 +76,8 @@ func (a *app) carry(ctx context.Context, s store, name string, f runFlags, begin
 		finish: func(*host.Run) error { return nil }, grown: make(chan struct{}, 1),
 	}
 	c.end = c.report
+	_, forgotten := s.(inMemory)
+	c.kept = !forgotten
 	defer c.progress.close()
 	shown := slog.New(&nodeLog{level: level, to: c.progress})
 	if c.tel, err = telemetry.New(ctx, telemetry.WithLogger(shown)); err != nil {

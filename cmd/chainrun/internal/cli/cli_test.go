@@ -11,7 +11,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"sync/atomic"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -126,9 +125,8 @@ func newWorld(t *testing.T) string {
 		w.Header().Set("Content-Type", "application/json")
 		_ = json.NewEncoder(w).Encode(map[string]string{"you_are": r.Header.Get("Authorization"), "query": r.URL.RawQuery})
 	})
-	var slow atomic.Int64
-	mux.HandleFunc("/slow", func(w http.ResponseWriter, r *http.Request) { // who asks first is never answered
-		if slow.Add(1) == 1 {
+	mux.HandleFunc("/slow", func(w http.ResponseWriter, r *http.Request) { // never answers before there is this file
+		if _, err := os.Stat(r.URL.Query().Get("file")); err != nil {
 			<-r.Context().Done()
 			return
 		}

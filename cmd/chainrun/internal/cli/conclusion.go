@@ -11,6 +11,7 @@ import (
 	"github.com/chainrun/chainrun/host/event"
 	"github.com/chainrun/chainrun/host/failure"
 	"github.com/chainrun/chainrun/host/inspect"
+	"github.com/chainrun/chainrun/host/journal"
 )
 
 // conclude says what came of a run: of one that never began (nil), was
@@ -18,6 +19,7 @@ import (
 func (c *carrier) conclude(r *host.Run, err error) error {
 	a := c.app
 	var refused *host.InputError
+	var overtaken *journal.SequenceError
 	switch {
 	case errors.As(err, &refused):
 		return a.refuse(refused)
@@ -29,8 +31,12 @@ func (c *carrier) conclude(r *host.Run, err error) error {
 		if a.json {
 			a.printJSON(v)
 		}
-		fmt.Fprintf(a.Err, "chainrun: interrupted, run %s did not end%s\n", r.ID(), c.flags.goOn(r.ID()))
+		fmt.Fprintf(a.Err, "chainrun: interrupted, run %s did not end%s\n", r.ID(), c.goOn(r.ID()))
 		return said(exitInterrupted)
+	case errors.As(err, &overtaken), errors.Is(err, journal.ErrFinished): // the system cannot lock, or --id was given twice
+		return usagef("another process carries run %s out, or has: %w", r.ID(), err)
+	case err != nil && r != nil: // it stands where it was; the store may be full, or broken
+		return fmt.Errorf("%w%s", err, c.goOn(r.ID()))
 	case err != nil:
 		return err
 	}
@@ -47,19 +53,21 @@ func (c *carrier) conclude(r *host.Run, err error) error {
 // waiting says that a run rests, and how to answer it.
 func (c *carrier) waiting(id string, steps []string) string {
 	text := fmt.Sprintf("run %s waits for a signal to %s", id, indented(strings.Join(steps, ", ")))
-	if c.flags.store == memoryStore {
+	if !c.kept {
 		return text
 	}
 	return text + "\n  to answer: " + c.flags.command("signal", id, steps[0], "--data", "'…'")
 }
 
 // goOn says how a run that did not end is carried on.
-func (f runFlags) goOn(id string) string {
-	if f.store == memoryStore {
+func (c *carrier) goOn(id string) string {
+	if !c.kept {
 		return ""
 	}
-	return "\n  to carry it on: " + f.command("resume", id)
+	return c.flags.goOn(id)
 }
+
+func (f runFlags) goOn(id string) string { return "\n  to carry it on: " + f.command("resume", id) }
 
 // command is a command line about a run in the same store.
 func (f runFlags) command(words ...string) string {

@@ -50,6 +50,7 @@ func TestErrorsAreDocumented(t *testing.T) {
 func TestConsoleBlocks(t *testing.T) {
 	t.Chdir("../../../..")
 	t.Setenv("CHAINRUN_CACHE", t.TempDir())
+	t.Setenv("CHAINRUN_STORE", filepath.Join(t.TempDir(), "store.sqlite"))
 	ran := 0
 	for _, name := range documents(t) {
 		text, err := os.ReadFile(name)

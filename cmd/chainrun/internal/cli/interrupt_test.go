@@ -19,6 +19,7 @@ import (
 func TestInterrupt(t *testing.T) {
 	dir := t.TempDir()
 	t.Setenv("CHAINRUN_CACHE", "off")
+	t.Setenv("CHAINRUN_STORE", filepath.Join(dir, "store.sqlite"))
 	for name, text := range map[string][]byte{
 		"graph.toml": []byte("version = 1\nchain = ['a']\n[nodes.a]\nmodule = 'spin.wasm'\nfuel = 1_000_000_000_000_000\ntimeout = '1h'\n"),
 		"spin.wasm":  moduletest.Spin(),

@@ -123,7 +123,7 @@ func (a *app) sayReplayed(r inspect.Replayed) error {
 
 // compared says what a replay has held against the record.
 func compared(r inspect.Replayed) string {
-	text := fmt.Sprintf("identical: run %s, %s executed again", cell(r.Run), count(r.Attempts-r.Skipped, "attempt"))
+	text := fmt.Sprintf("identical: run %s, %s executed again", cell(r.Run), count(r.Attempts, "attempt"))
 	if r.Skipped > 0 {
 		text += fmt.Sprintf(", %d taken as recorded", r.Skipped)
 	}

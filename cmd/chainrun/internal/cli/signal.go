@@ -215,6 +215,9 @@ func (a *app) send(ctx context.Context, s *sqlite.Store, run string, b event.Bod
 	if errors.Is(err, journal.ErrFinished) {
 		return 0, usagef("run %s has ended meanwhile", run)
 	}
+	if errors.Is(err, sqlite.ErrInboxFull) {
+		return 0, usagef("%w", err)
+	}
 	if err != nil {
 		return 0, err
 	}
