@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
+	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -546,10 +547,22 @@ func TestCrashes(t *testing.T) {
 	case scaled(500) < 500:
 		step = map[string]int{ofFacts: 10, ofWrites: 100} // the processes are slow, and see no race that one of them does not see
 	}
+	var todo []point
 	for _, class := range []string{ofFacts, ofWrites} {
 		for at := 1; at <= moments[class]; at += step[class] {
-			points <- point{class, at}
+			todo = append(todo, point{class, at})
 		}
+	}
+	// In an order in which also a part of them are from everywhere.
+	luck := rand.New(rand.NewPCG(13, 14))
+	luck.Shuffle(len(todo), func(i, j int) { todo[i], todo[j] = todo[j], todo[i] })
+	done := 0
+	for _, p := range todo {
+		if time.Since(begin) > enoughTime && !*everyWrite {
+			break
+		}
+		points <- p
+		done++
 	}
 	close(points)
 	workers.Wait()
@@ -558,8 +571,8 @@ func TestCrashes(t *testing.T) {
 		sum += n
 		t.Logf("%4d %s", n, what)
 	}
-	t.Logf("%d processes were killed, %d questions asked again, in %v", sum, c.asked, time.Since(begin).Round(time.Second))
-	if sum < scaled(500) {
-		t.Errorf("only %d processes were killed", sum)
+	t.Logf("%d processes were killed, %d questions asked again, at %d of %d points, in %v", sum, c.asked, done, len(todo), time.Since(begin).Round(time.Second))
+	if sum < done/2 {
+		t.Errorf("only %d processes were killed at %d points", sum, done)
 	}
 }
