@@ -28,8 +28,8 @@ import (
 var epoch = time.Date(2026, 1, 1, 0, 0, 0, 123456000, time.UTC)
 
 // small is a run with a bit of all: files that are the same, documents with line breaks.
-func small(t testing.TB) archive.Run {
-	t.Helper()
+func small(tb testing.TB) archive.Run {
+	tb.Helper()
 	made, err := journal.NewSources([]journal.Source{
 		{Kind: journal.SourceGraph, Name: "/a/<graph>.toml", Content: []byte("version = 1\n")},
 		{Kind: journal.SourceFile, Name: "empty"},
@@ -37,7 +37,7 @@ func small(t testing.TB) archive.Run {
 		{Kind: journal.SourceFile, Name: "n.wasm", Content: []byte("\x00asm\x01\x00\xff\xfe")},
 	})
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	a := event.Attempt{Step: "a", Node: "a", Number: 1}
 	r := archive.Run{ID: "r", Made: made}
@@ -52,11 +52,11 @@ func small(t testing.TB) archive.Run {
 	return r
 }
 
-func written(t testing.TB, r archive.Run) []byte {
-	t.Helper()
+func written(tb testing.TB, r archive.Run) []byte {
+	tb.Helper()
 	var b bytes.Buffer
 	if err := archive.Write(&b, r); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return b.Bytes()
 }
@@ -151,15 +151,15 @@ func TestLargestDocument(t *testing.T) {
 	same(t, got, want)
 }
 
-func zipped(t testing.TB, b []byte) []byte {
-	t.Helper()
+func zipped(tb testing.TB, b []byte) []byte {
+	tb.Helper()
 	var out bytes.Buffer
 	z := gzip.NewWriter(&out)
 	if _, err := z.Write(b); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	if err := z.Close(); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return out.Bytes()
 }

@@ -104,7 +104,7 @@ func cacheOfManyRuns(t *testing.T, j journal.Cacher) {
 			err := j.Append(t.Context(), start(run))
 			for n := uint64(2); err == nil && n < length; n++ {
 				own, shared := fmt.Sprint(run, n), fmt.Sprint("shared", n)
-				if err = j.Append(t.Context(), succeeds(run, n, "x"+fmt.Sprint(n), own, `1`)); err != nil {
+				if err = j.Append(t.Context(), succeeds(run, n, "x", own, `1`)); err != nil {
 					break
 				}
 				if _, by, found, err := j.Cached(t.Context(), own); err != nil || !found || by.Run != run {

@@ -19,14 +19,14 @@ import (
 func powerless(t *testing.T, folder string, look func()) {
 	t.Helper()
 	for f := folder; strings.HasPrefix(f, os.TempDir()) && f != os.TempDir(); f = filepath.Dir(f) {
-		if err := os.Chmod(f, 0o755); err != nil { //nolint:gosec // of the test
+		if err := os.Chmod(f, 0o755); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if err := os.Chmod(folder, 0o555); err != nil { //nolint:gosec // of the test
+	if err := os.Chmod(folder, 0o555); err != nil {
 		t.Fatal(err)
 	}
-	defer os.Chmod(folder, 0o755) //nolint:gosec,errcheck // so that it can be deleted
+	defer os.Chmod(folder, 0o755) //nolint:errcheck // so that it can be deleted
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	if os.Getuid() == 0 {
@@ -51,7 +51,7 @@ func TestReadOnlyFolder(t *testing.T) {
 			t.Fatal(err)
 		}
 		downgrade(t, s, version)
-		if err := errors.Join(s.Close(), os.Chmod(path, 0o644)); err != nil { //nolint:gosec // of the test
+		if err := errors.Join(s.Close(), os.Chmod(path, 0o644)); err != nil {
 			t.Fatal(err)
 		}
 		powerless(t, folder, func() {
@@ -121,7 +121,7 @@ func TestReadOnlyFolderWithALog(t *testing.T) {
 	for _, suffix := range []string{"", "-wal"} {
 		b, err := os.ReadFile(path + suffix)
 		if err == nil {
-			err = os.WriteFile(filepath.Join(folder, "runs.db"+suffix), b, 0o644) //nolint:gosec // of the test
+			err = os.WriteFile(filepath.Join(folder, "runs.db"+suffix), b, 0o644)
 		}
 		if err != nil {
 			t.Fatal(err)
