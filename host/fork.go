@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -96,18 +97,16 @@ func (h *Host) Fork(ctx context.Context, run string, f Fork, options ...RunOptio
 	if err != nil {
 		return nil, fmt.Errorf("forking run %s: %w", run, err)
 	}
-	input := old.started.Input
-	if f.RunInput != nil {
-		if input, err = newInput(f.RunInput, h.limits); err != nil {
-			return nil, err
-		}
-	}
 	forked := check.from(ctx, g, known)
 	if own := old.started.Forked; f.From == "" && own != nil && stepper.CheckFork(g.plan.Graph, own) == nil {
 		forked.Step, forked.Input, forked.State = own.Step, own.Input, own.State
 	}
+	input, err := check.runInput(ctx, g, old.started.Input)
 	if len(check.complaints) > 0 {
 		return nil, &ForkError{Run: run, Complaints: check.complaints}
+	}
+	if err != nil {
+		return nil, err
 	}
 	if c.seed == nil {
 		c.seed = &old.started.Seed
@@ -151,9 +150,7 @@ func inherited(f, from *event.Forked) bool {
 // the other run gave may lead to something else.
 func (k history) given(changed bool) map[string]outcome {
 	if changed {
-		for step, o := range k.judged {
-			k.outcomes[step] = o
-		}
+		maps.Copy(k.outcomes, k.judged)
 	}
 	return k.outcomes
 }

@@ -588,7 +588,7 @@ func TestForkRefused(t *testing.T) {
 		"keys":        {host.Fork{From: "loop[1]", State: map[string]any{"turn": 1, "turns": "x", "seen": 3}}, []string{`(did you mean "turns"?)`, `state "turns"`, `state "seen"`}},
 		"no JSON":     {host.Fork{From: "loop[1]", Input: []byte("{"), State: map[string]any{"turns": []byte("1 2")}, Config: map[string]any{"last": []byte("")}}, []string{"the input of step", `state "turns"`, `config of node "last"`}},
 		"a schema":    {host.Fork{From: "each#1", Input: map[string]any{"m": 1}}, []string{`the input of step "each#1"`, `required`}},
-		"no list":     {host.Fork{From: "each", Input: 7}, []string{"must be a list"}},
+		"no list":     {host.Fork{From: "each", Input: 7, RunInput: []byte("{")}, []string{"must be a list", "the run's input is no JSON"}},
 		"no subgraph": {host.Fork{Config: map[string]any{"last/x": 1, "each/ad": 2, "each/add": nil}}, []string{`node "last" runs no graph`, `"each/ad" (did you mean "each/add"?)`, "TOML has no null"}},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -103,6 +103,21 @@ func (c *forkCheck) from(ctx context.Context, g *Graph, known history) *event.Fo
 	return forked
 }
 
+// runInput gives the run's own input. What is wrong with it alone is an [*InputError], as
+// for any other run; it is one complaint more where there are others.
+func (c *forkCheck) runInput(ctx context.Context, g *Graph, input document.Document) (_ document.Document, err error) {
+	if c.fork.RunInput != nil {
+		input, err = newInput(c.fork.RunInput, c.host.limits)
+	}
+	if err == nil {
+		err = g.checkInput(ctx, input)
+	}
+	if err != nil && len(c.complaints) > 0 {
+		c.complain("%v", err)
+	}
+	return input, err
+}
+
 // ran reports whether the other run has the step that the fork is from.
 func (c *forkCheck) ran(known history) bool {
 	step := c.fork.From
