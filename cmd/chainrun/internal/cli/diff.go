@@ -129,7 +129,7 @@ func (s sides) row(key, a, b string) {
 		return
 	}
 	half := (s.columns - keyWidth - 2) / 2
-	if len([]rune(key)) > keyWidth-2 { // a long pointer has a line of its own
+	if len([]rune(key)) > keyWidth-1 { // a long pointer has a line of its own
 		s.line(0, key)
 		key = ""
 	}
