@@ -303,7 +303,7 @@ func TestHostile(t *testing.T) {
 		if c.want == nil && err != nil || c.want != nil && !errors.Is(err, c.want) {
 			t.Errorf("%s: %v, want %v", c.name, err, c.want)
 		}
-		if c.want == archive.ErrVersion && !strings.Contains(fmt.Sprint(err), "a later version") {
+		if errors.Is(c.want, archive.ErrVersion) && !strings.Contains(fmt.Sprint(err), "a later version") {
 			t.Errorf("%s: %v", c.name, err)
 		}
 	}

@@ -54,8 +54,7 @@ func (s *Store) Cached(ctx context.Context, key string) (done event.AttemptSucce
 				by, found = event.Origin{Run: e.Run, Attempt: done.Attempt}, true
 				return nil
 			}
-			var bad *CorruptError
-			if !errors.As(err, &bad) {
+			if _, ok := errors.AsType[*CorruptError](err); !ok {
 				return err
 			}
 			if first == nil {

@@ -26,7 +26,7 @@ func powerless(t *testing.T, folder string, look func()) {
 	if err := os.Chmod(folder, 0o555); err != nil {
 		t.Fatal(err)
 	}
-	defer os.Chmod(folder, 0o755) //nolint:errcheck // so that it can be deleted
+	defer os.Chmod(folder, 0o755) // so that it can be deleted
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	if os.Getuid() == 0 {
