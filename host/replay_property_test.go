@@ -17,6 +17,7 @@ import (
 
 	"github.com/chainrun/chainrun/host"
 	"github.com/chainrun/chainrun/host/capability"
+	"github.com/chainrun/chainrun/host/capability/kv"
 	"github.com/chainrun/chainrun/host/document"
 	"github.com/chainrun/chainrun/host/event"
 	"github.com/chainrun/chainrun/host/failure"
@@ -47,11 +48,12 @@ func TestReplayFindsWhatWasChanged(t *testing.T) {
 			t.Fatal(err)
 		}
 		var other event.Event
-		h := newHost(t, host.WithJournal(tampered{original, func(e *event.Event) {
+		j := tampered{original, func(e *event.Event) {
 			if e.Seq == other.Seq {
 				*e = other
 			}
-		}}))
+		}}
+		h, keeps := newHost(t, host.WithJournal(j)), newHost(t, host.WithJournal(j), host.WithCapability("kv", kv.New(nil)))
 		replay := func(how string, a event.Attempt, what ...string) {
 			t.Helper()
 			changes++
@@ -91,6 +93,14 @@ func TestReplayFindsWhatWasChanged(t *testing.T) {
 					// Only a host with kv can tell.
 					if got, err := h.Replay(t.Context(), r.ID); err != nil || !got.Identical {
 						t.Errorf("%s: %+v, %v", file, got, err)
+					}
+					got, err := keeps.Replay(t.Context(), r.ID)
+					if d := got.Divergence; err != nil || d == nil || d.What != inspect.DivergedStored || d.Step != b.Step || d.Pointer != "/0" {
+						t.Errorf("%s, not stored: %s, %v", file, d, err)
+					}
+					other = e
+					if got, err := keeps.Replay(t.Context(), r.ID); err != nil || !got.Identical {
+						t.Errorf("%s: %s, %v", file, got.Divergence, err)
 					}
 				}
 				if e, ok := last[b.Attempt]; ok && e.Body.(event.CapabilityAnswered).Failure == nil && !strings.HasPrefix(b.Step, "batch") {
