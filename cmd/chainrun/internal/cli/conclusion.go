@@ -35,6 +35,8 @@ func (c *carrier) conclude(r *host.Run, err error) error {
 		return said(exitInterrupted)
 	case errors.As(err, &overtaken), errors.Is(err, journal.ErrFinished): // the system cannot lock, or --id was given twice
 		return usagef("another process carries run %s out, or has: %w", r.ID(), err)
+	case err != nil && r != nil && c.kept && r.View().Run == "": // not even its start is in the store
+		return storeError(err, "the run did not begin; --store PATH names another file, --store memory keeps nothing")
 	case err != nil && r != nil: // it stands where it was; the store may be full, or broken
 		return fmt.Errorf("%w%s", err, c.goOn(r.ID()))
 	case err != nil:
