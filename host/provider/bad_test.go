@@ -267,7 +267,7 @@ func TestCancel(t *testing.T) {
 	if _, err := c.Call(ctx, q); !errors.Is(err, stop) {
 		t.Errorf("got %v", err)
 	}
-	for deadline := time.Now().Add(10 * time.Second); answered(t, c, "canceled") != "1"; {
+	for deadline := time.Now().Add(time.Minute); answered(t, c, "canceled") != "1"; {
 		if time.Now().After(deadline) {
 			t.Fatal("the provider was not told")
 		}
@@ -325,7 +325,7 @@ func TestCloseInStart(t *testing.T) {
 			if err := <-result; err == nil {
 				t.Error("it was configured")
 			}
-			if took := time.Since(begun); took > 8*time.Second {
+			if took := time.Since(begun); took > time.Minute {
 				t.Errorf("it took %v", took)
 			}
 		})

@@ -346,7 +346,7 @@ func TestGoroutines(t *testing.T) {
 // settle waits until no more goroutines run than before.
 func settle(t *testing.T, after string, most int) {
 	t.Helper()
-	for deadline := time.Now().Add(5 * time.Second); runtime.NumGoroutine() > most; runtime.Gosched() {
+	for deadline := time.Now().Add(time.Minute); runtime.NumGoroutine() > most; runtime.Gosched() {
 		if time.Now().After(deadline) {
 			stacks := make([]byte, 1<<20)
 			t.Fatalf("after %s: %d goroutines, %d before\n%s", after, runtime.NumGoroutine(), most, stacks[:runtime.Stack(stacks, true)])
@@ -474,7 +474,7 @@ func (l *lockedLog) Handle(_ context.Context, r slog.Record) error {
 // wait waits for a message that begins so: it comes on another way than answers.
 func (l *lockedLog) wait(t *testing.T, prefix string) string {
 	t.Helper()
-	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); runtime.Gosched() {
+	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); runtime.Gosched() {
 		l.mu.Lock()
 		lines := l.lines
 		l.mu.Unlock()

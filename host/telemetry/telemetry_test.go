@@ -417,7 +417,7 @@ func TestNobodyListens(t *testing.T) {
 	}
 	begin := time.Now()
 	_ = o.Shutdown(t.Context())
-	if took := time.Since(begin); took > 6*time.Second {
+	if took := time.Since(begin); took > 30*time.Second {
 		t.Errorf("the end took %v", took)
 	}
 	if n := strings.Count(said.String(), "\n"); n != 1 || !strings.Contains(said.String(), "telemetry is not arriving") {
