@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -185,7 +186,7 @@ func (m *misfortune) look(r *sufferer) error {
 	known := r.told
 	if len(got) > len(r.told) && m.reopened {
 		for _, tried := range r.tried {
-			if with := append(known[:len(known):len(known)], tried...); isPrefix(with, got) {
+			if with := append(slices.Clip(known), tried...); isPrefix(with, got) {
 				known = with
 				break
 			}
@@ -279,10 +280,11 @@ func (v simulated) Invoke(ctx context.Context, _ *plan.Plan, c stepper.Invoke, c
 			return event.Outcome{}, err
 		}
 	}
+	o := v.Nodes(c.Attempt, c.Input, c.Feedback)
 	if err := until(v.Took(v.schedule, c.Attempt)); err != nil {
-		return event.Outcome{Attempt: c.Attempt, Failure: &failure.Failure{Code: failure.Canceled}}, nil
+		o = event.Outcome{Attempt: c.Attempt, Failure: &failure.Failure{Code: failure.Canceled, Message: err.Error()}}
 	}
-	return v.Nodes(c.Attempt, c.Input, c.Feedback), nil
+	return o, nil
 }
 
 // live brings all runs to their end, whatever the disk does.

@@ -216,7 +216,7 @@ func (l *life) carry(ctx context.Context, s crashStore) (*host.Run, error) {
 		interrupt(host.ErrInterrupted)
 		<-r.Done()
 		err := s.Send(ctx, event.Event{Run: "r", Time: moment, Body: event.SignalReceived{Step: "approve", Document: document.MustParse("7")}})
-		if err != nil {
+		if err != nil && !errors.Is(err, journal.ErrFinished) { // by what an earlier life has sent
 			return nil, err
 		}
 		if r, err = h.Resume(ctx, "r", told); err != nil {
@@ -226,10 +226,9 @@ func (l *life) carry(ctx context.Context, s crashStore) (*host.Run, error) {
 		<-r.Done()
 		return r, r.Wait()
 	}
-	if refused := (*stepper.SignalError)(nil); err == nil {
-		if err := r.Signal(ctx, "approve", 7); err != nil && !errors.As(err, &refused) {
-			return nil, err
-		}
+	var refused *stepper.SignalError
+	if err := r.Signal(ctx, "approve", 7); err != nil && !errors.As(err, &refused) {
+		return nil, err
 	}
 	<-r.Done()
 	return r, r.Wait()

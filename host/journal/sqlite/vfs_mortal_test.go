@@ -7,6 +7,8 @@ package sqlite
 
 import (
 	"context"
+	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"sync"
@@ -65,7 +67,7 @@ func (d mortalDisk) OpenFilename(name *vfs.Filename, flags vfs.OpenFlag) (vfs.Fi
 	if openErr != nil {
 		return nil, flags, openErr
 	}
-	if os.IsNotExist(err) {
+	if errors.Is(err, fs.ErrNotExist) {
 		d.at(ofFacts, "after a file is made", nil)
 	}
 	return &mortalFile{f, d.mortal}, flags, nil
