@@ -58,7 +58,7 @@ func (c *carrier) waiting(id string, steps []string) string {
 	if !c.kept {
 		return text
 	}
-	return text + "\n  to answer: " + c.flags.command("signal", id, steps[0], "--data", "'…'")
+	return text + "\n  to answer: " + c.flags.command("signal", id, quoted(steps[0]), "--data", "'…'")
 }
 
 // goOn says how a run that did not end is carried on.

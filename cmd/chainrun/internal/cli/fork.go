@@ -22,6 +22,7 @@ type forkFlags struct {
 	graph    string
 	runInput string
 	seed     string
+	id       idFlag
 	changed  func(flag string) bool // it was given, perhaps as ""
 }
 
@@ -60,6 +61,7 @@ those of a run.`,
 	c.Flags().StringVar(&f.graph, "graph", "", "another graph file to go on with")
 	c.Flags().StringVar(&f.runInput, "run-input", "", "the run's own input: JSON, @FILE, or - for stdin")
 	c.Flags().StringVar(&f.seed, "seed", "", "text that seeds the randomness of what is executed (default: the seed of RUN)")
+	f.id.add(c)
 	f.add(c)
 	c.ValidArgsFunction = a.completeRuns
 	return c
@@ -113,6 +115,9 @@ func (f forkFlags) what(a *app) (host.Fork, error) {
 }
 
 func (a *app) fork(id string, f forkFlags) error {
+	if err := f.id.check(); err != nil {
+		return err
+	}
 	what, err := f.what(a)
 	if err != nil {
 		return err
@@ -126,6 +131,9 @@ func (a *app) fork(id string, f forkFlags) error {
 	defer a.closeStore(s)
 	run, err := a.findRun(ctx, s, id)
 	if err != nil {
+		return err
+	}
+	if err := f.id.unused(ctx, s); err != nil {
 		return err
 	}
 	name := "fork of run " + run.ID
@@ -148,7 +156,7 @@ func (a *app) fork(id string, f forkFlags) error {
 		if f.seed != "" {
 			options = append(options, host.WithSeed(sha256.Sum256([]byte(f.seed))))
 		}
-		forked, err = c.host.Fork(ctx, run.ID, what, options...)
+		forked, err = c.host.Fork(ctx, run.ID, what, append(options, f.id.options()...)...)
 		return forked, forkError(err)
 	})
 	if forked != nil && !f.quiet && !f.events {

@@ -3,10 +3,8 @@ package cli
 import (
 	"context"
 	"crypto/sha256"
-	"errors"
 	"os"
 	"os/signal"
-	"regexp"
 	"slices"
 	"strings"
 	"syscall"
@@ -15,8 +13,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/chainrun/chainrun/host"
-	"github.com/chainrun/chainrun/host/journal"
-	"github.com/chainrun/chainrun/host/journal/sqlite"
 )
 
 // startFlags are those of the main job.
@@ -24,7 +20,7 @@ type startFlags struct {
 	runFlags
 	input string
 	seed  string
-	id    string
+	id    idFlag
 }
 
 // patience is how long the operator sees nothing before it is said why.
@@ -56,7 +52,7 @@ What happens is kept in a store, one file: "chainrun runs" lists the runs,
 	}
 	c.Flags().StringVarP(&f.input, "input", "i", "{}", "the run's input: JSON, @FILE, or - for stdin")
 	c.Flags().StringVar(&f.seed, "seed", "", "text that seeds the nodes' randomness (default: derived from graph and input)")
-	c.Flags().StringVar(&f.id, "id", "", "the run's id, which no other may have: letters, digits, - and _ (default: one that sorts by time)")
+	f.id.add(c)
 	c.Flags().StringVar(&f.store, "store", "", `the file that the run is kept in, or "memory" to keep nothing (default: CHAINRUN_STORE, else a file in the user's state folder)`)
 	f.add(c)
 	return c
@@ -86,8 +82,8 @@ func (a *app) oneGraph(c *cobra.Command, args []string) error {
 }
 
 func (a *app) run(name string, f startFlags) error {
-	if f.id != "" && !runID.MatchString(f.id) {
-		return usagef("--id %q: expected at most 64 letters, digits, - and _, the first a letter or a digit", f.id)
+	if err := f.id.check(); err != nil {
+		return err
 	}
 	input, err := a.readInput(f.input)
 	if err != nil {
@@ -100,7 +96,7 @@ func (a *app) run(name string, f startFlags) error {
 		return err
 	}
 	defer a.closeStore(s)
-	if err := unused(ctx, s, f.id); err != nil {
+	if err := f.id.unused(ctx, s); err != nil {
 		return err
 	}
 	return a.carry(ctx, s, name, f.runFlags, func(ctx context.Context, c *carrier) (*host.Run, error) {
@@ -115,33 +111,9 @@ func (a *app) run(name string, f startFlags) error {
 		if f.seed != "" {
 			options = append(options, host.WithSeed(sha256.Sum256([]byte(f.seed))))
 		}
-		if f.id != "" {
-			options = append(options, host.WithRunID(f.id))
-		}
-		r, err := c.host.Start(ctx, g, input, options...)
+		r, err := c.host.Start(ctx, g, input, append(options, f.id.options()...)...)
 		return r, resumeError(err) // a run of this id may be under way elsewhere
 	})
-}
-
-// runID is what the operator may name a run: no file, and nothing for a shell.
-var runID = regexp.MustCompile(`^[0-9A-Za-z][0-9A-Za-z_-]{0,63}$`)
-
-// unused refuses the id of a run that is in the store.
-func unused(ctx context.Context, s store, id string) error {
-	kept, ok := s.(*sqlite.Store)
-	if !ok || id == "" {
-		return nil
-	}
-	run, err := kept.Run(ctx, id)
-	switch {
-	case errors.Is(err, journal.ErrUnknownRun):
-		return nil
-	case err != nil:
-		return err
-	case run.Status != "":
-		return usagef("--id %s: there is a run of this id, it is %s", id, run.Status)
-	}
-	return usagef("--id %s: there is a run of this id, which has not ended: `chainrun resume %s`", id, id)
 }
 
 // interruptible gives a context that ends when the operator presses Ctrl-C. The
