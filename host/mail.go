@@ -171,14 +171,16 @@ func (m *mail) deliver(a *addressee, messages []journal.Message) bool {
 		return false
 	}
 	for _, message := range messages {
-		if b, ok := message.Event.Body.(event.SignalReceived); ok {
+		if message.Err != nil {
+			m.logger.Warn("a message is dropped: "+message.Err.Error(), "run", a.run.id)
+		} else if b, ok := message.Event.Body.(event.SignalReceived); ok {
 			err := a.run.signal(a.ctx, b.Step, b.Document)
 			var refused *stepper.SignalError
 			switch {
 			case errors.As(err, &refused):
 				m.logger.Warn("a message is dropped: "+err.Error(), "run", a.run.id)
 			case err != nil:
-				return false // the run is over, or broken: the message is there the next time
+				return false // the run is over, or broken: a resume finds the message
 			}
 		}
 		if err := m.box.Take(a.ctx, a.run.id, []int64{message.Number}); err != nil && a.ctx.Err() == nil {

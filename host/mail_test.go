@@ -219,6 +219,61 @@ func TestAnswerAtResume(t *testing.T) {
 	}
 }
 
+// fullDisk is a journal with an inbox that appends nothing any more once it is full:
+// after somebody has let it.
+type fullDisk struct {
+	*postbox
+	mu   sync.Mutex
+	full chan struct{} // nil: it is not
+}
+
+func (d *fullDisk) Append(ctx context.Context, events ...event.Event) error {
+	d.mu.Lock()
+	full := d.full
+	d.mu.Unlock()
+	if full == nil {
+		return d.postbox.Append(ctx, events...)
+	}
+	<-full
+	return errors.New("the disk is full")
+}
+
+// A message for a run that breaks before it has looked at it is there for a resume, and
+// nobody is told that it was dropped.
+func TestMailForABrokenRun(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		disk := &fullDisk{postbox: &postbox{Journal: memory.New()}}
+		var said heard
+		h := newHost(t, host.WithJournal(disk), host.WithLogger(slog.New(slog.NewTextHandler(&said, nil))))
+		r, err := h.Start(t.Context(), load(t, h, "version = 1\n[nodes.a]\nwait = true\n[nodes.b]\nwait = true\n"), nil, host.WithRunID("r"))
+		if err != nil || r.Status() != host.Waiting {
+			t.Fatal(r.Status(), err)
+		}
+		full := make(chan struct{})
+		disk.mu.Lock()
+		disk.full = full
+		disk.mu.Unlock()
+		answered := make(chan error, 1)
+		go func() { answered <- r.Signal(t.Context(), "a", 1) }()
+		synctest.Wait() // it is being recorded
+		disk.send("r", event.SignalReceived{Step: "b", Document: document.Int(2)})
+		time.Sleep(time.Second)
+		synctest.Wait() // and the other one waits for that
+		close(full)
+		<-r.Done()
+		synctest.Wait()
+		if err := <-answered; err == nil || asSignalError(err) || r.Wait() == nil {
+			t.Errorf("signal: %v, run: %v", err, r.Wait())
+		}
+		if disk.left() != 1 || strings.Contains(said.String(), "dropped") {
+			t.Errorf("%d messages are left; said: %s", disk.left(), said.String())
+		}
+		if err := r.Signal(t.Context(), "b", 2); !asSignalError(err) {
+			t.Errorf("a run that is over: %v", err)
+		}
+	})
+}
+
 // What would be refused is refused before it is sent.
 func TestCheckSignal(t *testing.T) {
 	j := memory.New()

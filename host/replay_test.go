@@ -18,6 +18,7 @@ import (
 	"github.com/chainrun/chainrun/host/capability/secret"
 	"github.com/chainrun/chainrun/host/document"
 	"github.com/chainrun/chainrun/host/event"
+	"github.com/chainrun/chainrun/host/failure"
 	"github.com/chainrun/chainrun/host/inspect"
 	"github.com/chainrun/chainrun/host/journal"
 	"github.com/chainrun/chainrun/host/journal/memory"
@@ -70,6 +71,41 @@ func (j tampered) Events(ctx context.Context, run string) iter.Seq2[event.Event,
 			if !yield(e, err) {
 				return
 			}
+		}
+	}
+}
+
+// A run that is no fork has taken nothing over: what is recorded as taken over, and so
+// would not be executed, is no reason to call it identical.
+func TestReplayOfWhatSeemsTakenOver(t *testing.T) {
+	for name, forge := range map[string]func(e *event.Event){
+		"success": func(e *event.Event) {
+			switch b := e.Body.(type) {
+			case event.AttemptSucceeded:
+				b.Output, b.From = document.String("forged"), &event.Origin{Run: "other", Attempt: b.Attempt}
+				e.Body = b
+			case event.RunFinished:
+				b.Output = document.String("forged")
+				e.Body = b
+			}
+		},
+		"failure": func(e *event.Event) {
+			switch b := e.Body.(type) {
+			case event.AttemptSucceeded:
+				f := failure.Failure{Code: failure.Trap, Message: "forged", Step: b.Step, Node: b.Node, Attempt: 1}
+				e.Body = event.AttemptFailed{Attempt: b.Attempt, Failure: f, From: &event.Origin{Run: "other", Attempt: b.Attempt}}
+			case event.RunFinished:
+				f := failure.Failure{Code: failure.Trap, Message: "forged", Step: "a", Node: "a", Attempt: 1}
+				e.Body = event.RunFinished{Status: event.Failed, Failure: &f}
+			}
+		},
+	} {
+		j := memory.New()
+		h := newHost(t, host.WithJournal(tampered{j, forge}))
+		mustRun(t, h, load(t, h, "version = 1\n[nodes.a]\nmodule = 'echo.wasm'\n"), `{}`, host.WithRunID("r"))
+		got, err := h.Replay(t.Context(), "r")
+		if d := got.Divergence; err != nil || got.Identical || d == nil || d.What != inspect.DivergedDecision || d.Step != "a" || got.Skipped != 0 {
+			t.Errorf("%s: %+v, %v, %v", name, got, d, err)
 		}
 	}
 }

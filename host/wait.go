@@ -57,21 +57,28 @@ func (r *Run) Signal(ctx context.Context, step string, answer any) error {
 		return fmt.Errorf("signal for step %q: %w", step, err)
 	}
 	err = r.signal(ctx, step, d)
+	if errors.Is(err, errOver) {
+		return &stepper.SignalError{Step: step, Text: errOver.Error()}
+	}
 	if refused := (*stepper.SignalError)(nil); err != nil && ctx.Err() == nil && !errors.As(err, &refused) {
 		<-r.done // the run is broken: whoever asks it now is told so, and not that it rests
 	}
 	return err
 }
 
-// signal is Signal, but does not wait for the end of a run that it has broken.
+// errOver means that nobody carries the run out any more: it has ended, was interrupted
+// or is broken. The signal was not looked at.
+var errOver = errors.New("the run is over")
+
+// signal is Signal, but does not wait for the end of a run that it has broken, and
+// gives errOver where nobody carries it out.
 func (r *Run) signal(ctx context.Context, step string, d document.Document) error {
 	d = r.redact.Document(d)
 	taken := make(chan error, 1)
-	over := &stepper.SignalError{Step: step, Text: "the run is over"}
 	select {
 	case r.signals <- driver.Signal{Step: step, Document: d, Done: func(err error) { taken <- err }}:
 	case <-r.over:
-		return over
+		return errOver
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
@@ -84,6 +91,6 @@ func (r *Run) signal(ctx context.Context, step string, d document.Document) erro
 	case err := <-taken:
 		return err
 	default:
-		return over
+		return errOver
 	}
 }

@@ -118,7 +118,7 @@ func (r *replay) survey() {
 	machine := stepper.New(r.plan.Graph)
 	open := map[event.Attempt]*rerun{}
 	var owed event.Body
-	engine := ""
+	engine, fork := "", false
 	for i, e := range r.past {
 		if owed != nil {
 			if d := r.decided(e.Body, owed); d != nil {
@@ -131,9 +131,17 @@ func (r *replay) survey() {
 			r.breakOff(i, &Divergence{What: DivergedDecision, Now: err.Error()}, engine)
 			return
 		}
+		if from := tookOver(e.Body); from != nil && !fork {
+			r.breakOff(i, &Divergence{
+				What:     DivergedDecision,
+				Recorded: describeFact(e.Body) + ", taken over from run " + clipped(from.Run),
+				Now:      "the run is no fork: it takes over nothing",
+			}, engine)
+			return
+		}
 		switch b := e.Body.(type) {
 		case event.RunStarted:
-			engine = b.Engine
+			engine, fork = b.Engine, b.Forked != nil
 			r.ran(engine)
 		case event.RunResumed:
 			engine = b.Engine
@@ -182,6 +190,21 @@ var outside = []failure.Code{
 // takenAs reports whether an outcome is one that a fork has taken over. What was found
 // in the cache is executed.
 func takenAs(from *event.Origin, cacheKey string) bool { return from != nil && cacheKey == "" }
+
+// tookOver gives where the outcome of an attempt was taken over from; nil: from nowhere.
+func tookOver(b event.Body) *event.Origin {
+	switch b := b.(type) {
+	case event.AttemptSucceeded:
+		if takenAs(b.From, b.CacheKey) {
+			return b.From
+		}
+	case event.AttemptFailed:
+		return b.From
+	default:
+		// No outcome.
+	}
+	return nil
+}
 
 // ended notes what is to be done about an attempt that has ended.
 func (r *replay) ended(open map[event.Attempt]*rerun, a event.Attempt, at int, engine string, decided, taken bool) {
