@@ -13,8 +13,8 @@ import (
 
 	"github.com/chainrun/chainrun/host/document"
 	"github.com/chainrun/chainrun/host/event"
+	"github.com/chainrun/chainrun/host/fork"
 	"github.com/chainrun/chainrun/host/journal"
-	"github.com/chainrun/chainrun/host/stepper"
 )
 
 // Fork says what is other in a run that goes as another one went. Its zero value is a
@@ -80,30 +80,21 @@ func (h *Host) Fork(ctx context.Context, run string, f Fork, options ...RunOptio
 	for _, o := range options {
 		o(&c)
 	}
-	old, err := h.origin(ctx, run)
+	old, err := h.origin(ctx, run, time.Time{})
 	if err != nil {
 		return nil, fmt.Errorf("forking run %s: %w", run, err)
 	}
-	check := &forkCheck{host: h, run: run, fork: f}
-	base := f.Graph
-	if base == nil {
-		base = old.graph
-	}
-	g, err := check.config(base)
+	asked := &forkRequest{Fork: f, limits: h.limits}
+	g, err := h.forkedGraph(asked, old.graph)
 	if err != nil {
 		return nil, fmt.Errorf("forking run %s: %w", run, err)
 	}
-	known, err := recall(old.graph.plan, run, each(old.events), time.Time{})
-	if err != nil {
-		return nil, fmt.Errorf("forking run %s: %w", run, err)
-	}
-	forked := check.from(ctx, g, known)
-	if own := old.started.Forked; f.From == "" && own != nil && stepper.CheckFork(g.plan.Graph, own) == nil {
-		forked.Step, forked.Input, forked.State = own.Step, own.Input, own.State
-	}
-	input, err := check.runInput(ctx, g, old.started.Input)
-	if len(check.complaints) > 0 {
-		return nil, &ForkError{Run: run, Complaints: check.complaints}
+	c.forked = asked.forked(run)
+	asked.complaints = append(asked.complaints, old.past.Check(ctx, g.plan, c.forked)...)
+	old.past.Inherit(c.forked, g.plan)
+	input, err := asked.input(ctx, g, old.started.Input)
+	if len(asked.complaints) > 0 {
+		return nil, &ForkError{Run: run, Complaints: asked.complaints}
 	}
 	if err != nil {
 		return nil, err
@@ -111,19 +102,111 @@ func (h *Host) Fork(ctx context.Context, run string, f Fork, options ...RunOptio
 	if c.seed == nil {
 		c.seed = &old.started.Seed
 	}
-	c.forked, c.takes = forked, newTakeOver(g.plan, known.given(old.started.Plan != g.Digest()), f.From)
+	c.takes = old.past.TakeOver(g.plan, f.From)
 	return h.begin(ctx, g, input, c)
+}
+
+// forkRequest makes documents of what an embedder asks for, and gathers all that is
+// wrong with it.
+type forkRequest struct {
+	Fork
+	limits     document.Limits
+	complaints []string
+}
+
+func (r *forkRequest) complain(format string, args ...any) {
+	r.complaints = append(r.complaints, fmt.Sprintf(format, args...))
+}
+
+// document makes one of what an embedder hands over.
+func (r *forkRequest) document(what string, v any) (document.Document, bool) {
+	if v == nil { // in a run's input it means that there is none
+		return document.Null(), true
+	}
+	d, err := newInput(v, r.limits)
+	if refused := (*InputError)(nil); errors.As(err, &refused) {
+		r.complain("%s is no JSON document: %s", what, refused.Failure.Violations[0].Message)
+	} else if err != nil {
+		r.complain("%s: %v", what, err)
+	}
+	return d, err == nil
+}
+
+// forked makes the fact of the step that the fork is from, and of what it is given.
+func (r *forkRequest) forked(run string) *event.Forked {
+	forked := &event.Forked{Run: run, Step: r.From}
+	if r.From == "" {
+		if r.Input != nil {
+			r.complain("an input for a step needs the step that the fork is from")
+		}
+		if len(r.State) > 0 {
+			r.complain("state needs the step that the fork is from, before which it is set")
+		}
+		return forked
+	}
+	if r.Input != nil {
+		if d, ok := r.document(fmt.Sprintf("the input of step %q", r.From), r.Input); ok {
+			forked.Input = d
+		}
+	}
+	for _, key := range slices.Sorted(maps.Keys(r.State)) {
+		if d, ok := r.document(fmt.Sprintf("the value of state %q", key), r.State[key]); ok {
+			forked.State = append(forked.State, document.Field{Key: key, Value: d})
+		}
+	}
+	return forked
+}
+
+// input gives the run's own input. What is wrong with it alone is an [*InputError], as
+// for any other run; it is one complaint more where there are others.
+func (r *forkRequest) input(ctx context.Context, g *Graph, input document.Document) (_ document.Document, err error) {
+	if r.RunInput != nil {
+		input, err = newInput(r.RunInput, r.limits)
+	}
+	if err == nil {
+		err = g.checkInput(ctx, input)
+	}
+	if err != nil && len(r.complaints) > 0 {
+		r.complain("%v", err)
+	}
+	return input, err
+}
+
+// forkedGraph gives the graph that a fork runs; where there are complaints one that the
+// rest can be checked against. The error is what a module or the graph has against the
+// config that its nodes are given.
+func (h *Host) forkedGraph(asked *forkRequest, g *Graph) (*Graph, error) {
+	if asked.Graph != nil {
+		g = asked.Graph
+	}
+	configs := map[string]document.Document{}
+	for _, name := range slices.Sorted(maps.Keys(asked.Config)) {
+		if d, ok := asked.document(fmt.Sprintf("the config of node %q", name), asked.Config[name]); ok {
+			configs[name] = d
+		}
+	}
+	if len(configs) == 0 {
+		return g, nil
+	}
+	name, text, from := pinned(g.made)
+	edited, found := fork.Files{Text: text, Read: from.schema}.Configure(g.plan, configs)
+	if asked.complaints = append(asked.complaints, found...); len(asked.complaints) > 0 {
+		return g, nil
+	}
+	from.schema = edited.Read
+	return h.load(name, name, edited.Text, from)
 }
 
 // original is a run that is forked.
 type original struct {
 	graph   *Graph
 	started event.RunStarted
-	events  []event.Event
+	past    *fork.Past
 }
 
-// origin reads a run that is forked, and makes its graph again.
-func (h *Host) origin(ctx context.Context, run string) (original, error) {
+// origin makes the graph of a run that is forked again, and reads what became of its
+// steps until a moment, see [fork.Recall].
+func (h *Host) origin(ctx context.Context, run string, until time.Time) (original, error) {
 	events, err := h.past(ctx, run)
 	if err != nil {
 		return original{}, err
@@ -136,23 +219,8 @@ func (h *Host) origin(ctx context.Context, run string) (original, error) {
 	if !ok || started.Plan != g.Digest() {
 		return original{}, &PlanError{Run: run, Began: started.Plan, Is: g.Digest()}
 	}
-	return original{g, started, events}, nil
-}
-
-// inherited reports whether a fork is given what the other run, a fork itself, was given
-// for the same step: then the step is not to be executed anew.
-func inherited(f, from *event.Forked) bool {
-	same := func(a, b document.Field) bool { return a.Key == b.Key && a.Value.Equal(b.Value) }
-	return from != nil && f.Step == from.Step && f.Input.Digest() == from.Input.Digest() && slices.EqualFunc(f.State, from.State, same)
-}
-
-// given is what a fork can take over. Where its plan is another one, what the steps of
-// the other run gave may lead to something else.
-func (k history) given(changed bool) map[string]outcome {
-	if changed {
-		maps.Copy(k.outcomes, k.judged)
-	}
-	return k.outcomes
+	past, err := fork.Recall(g.plan, run, each(events), until)
+	return original{g, started, past}, err
 }
 
 // redacted takes secrets out of what a fork gives to its step.
@@ -176,26 +244,14 @@ func (v vault) redacted(f event.Forked) event.Forked {
 //
 // What that run did after this one began is not looked at: this one would have gone
 // another way without its process stopping.
-func (h *Host) takeOverAgain(ctx context.Context, g *Graph, past []event.Event) (*takeOver, error) {
+func (h *Host) takeOverAgain(ctx context.Context, g *Graph, past []event.Event) (*fork.TakeOver, error) {
 	started, ok := past[0].Body.(event.RunStarted)
 	if !ok || started.Forked == nil {
 		return nil, nil
 	}
-	from := started.Forked
-	old, err := h.origin(ctx, from.Run)
+	old, err := h.origin(ctx, started.Forked.Run, past[0].Time)
 	if err == nil {
-		var known history
-		if known, err = recall(old.graph.plan, from.Run, each(old.events), past[0].Time); err == nil {
-			step := from.Step
-			if inherited(from, old.started.Forked) {
-				step = ""
-			}
-			t := newTakeOver(g.plan, known.given(old.started.Plan != g.Digest()), step)
-			for _, e := range past {
-				t.see(e)
-			}
-			return t, nil
-		}
+		return old.past.TakeOverAgain(g.plan, started.Forked, past), nil
 	}
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)
@@ -204,7 +260,7 @@ func (h *Host) takeOverAgain(ctx context.Context, g *Graph, past []event.Event) 
 	if errors.Is(err, journal.ErrUnknownRun) {
 		why = "it is not in the store any more"
 	}
-	h.logger.Warn("nothing more is taken over from run "+from.Run+", steps are executed: "+why, "run", past[0].Run)
+	h.logger.Warn("nothing more is taken over from run "+started.Forked.Run+", steps are executed: "+why, "run", past[0].Run)
 	return nil, nil
 }
 
@@ -215,26 +271,5 @@ func (h *Host) takeOverAgain(ctx context.Context, g *Graph, past []event.Event) 
 func (r *Run) TakenOver() (taken, executed int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	over := map[string]bool{}
-	count := func(step string, own bool) {
-		switch was, seen := over[step]; {
-		case !seen && own:
-			executed++
-		case !seen:
-			taken++
-		case own && !was:
-			executed, taken = executed+1, taken-1
-		}
-		over[step] = over[step] || own
-	}
-	for _, e := range r.events {
-		switch b := e.Body.(type) {
-		case event.AttemptSucceeded:
-			count(b.Step, !tookOver(b.From, b.CacheKey))
-		case event.AttemptFailed:
-			count(b.Step, !tookOver(b.From, ""))
-		default:
-		}
-	}
-	return taken, executed
+	return fork.Count(r.events)
 }

@@ -6,6 +6,7 @@ import (
 	"github.com/chainrun/chainrun/host/capability/secret"
 	"github.com/chainrun/chainrun/host/cassette"
 	"github.com/chainrun/chainrun/host/event"
+	"github.com/chainrun/chainrun/host/fork"
 	"github.com/chainrun/chainrun/host/invoke"
 	"github.com/chainrun/chainrun/host/journal"
 )
@@ -74,8 +75,8 @@ type runConfig struct {
 	partial []func(event.Partial)
 	answers *cassette.Cassette
 
-	forked *event.Forked // of a new run that is a fork
-	takes  *takeOver     // nil: nothing is taken over
+	forked *event.Forked  // of a new run that is a fork
+	takes  *fork.TakeOver // nil: nothing is taken over
 }
 
 // WithRunID names the run. Default: an id that sorts by time.

@@ -157,7 +157,7 @@ func (h *Host) take(id string) (release func(), err error) {
 func (h *Host) carry(ctx context.Context, r *Run, c runConfig, s driver.Session, open vault, release func()) {
 	observe := func(e event.Event) {
 		if c.takes != nil {
-			c.takes.see(e)
+			c.takes.See(e)
 		}
 		r.add(e)
 		for _, f := range c.observe {
@@ -171,7 +171,7 @@ func (h *Host) carry(ctx context.Context, r *Run, c runConfig, s driver.Session,
 	scope.Cache = h.cache()
 	s.Engine, s.Invoker = h.engine.Name(), invoker{h.invoker, scope}
 	if c.takes != nil {
-		s.Invoker, s.Known = c.takes.over(s.Invoker), c.takes.wait
+		s.Invoker, s.Known = c.takes.Invoker(s.Invoker), c.takes.Known
 	}
 	ctx, leave := h.mail.enter(ctx, r)
 	go func() {

@@ -1,4 +1,4 @@
-package host
+package fork
 
 // Forks of runs of random graphs, against a slow definition of what they execute.
 
@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"maps"
 	"math/rand/v2"
 	"slices"
@@ -49,7 +50,8 @@ type drawnRun struct {
 	c        *simulate.Case
 	other    map[string]bool // nodes that do something else
 	schedule uint64          // how long attempts take
-	takes    *takeOver       // nil: it is no fork
+	past     *Past           // what it is a fork of; nil: it is no fork
+	takes    *TakeOver       // nil: it is no fork
 	crashes  int
 	luck     *rand.Rand
 
@@ -59,13 +61,14 @@ type drawnRun struct {
 
 var errCrash = errors.New("the process is lost")
 
-// Append loses the process now and then, before or after the append.
+// lossy loses the process now and then, before or after an append.
 type lossy struct {
 	*memory.Journal
 	r    *drawnRun
 	lost bool
 }
 
+// Append implements [journal.Journal].
 func (j *lossy) Append(ctx context.Context, events ...event.Event) error {
 	if j.lost {
 		return errCrash
@@ -112,7 +115,7 @@ func (r *drawnRun) carry(t *testing.T, p *plan.Plan, id string, started event.Ru
 	for {
 		j.lost = false
 		if r.takes != nil {
-			s.Invoker, s.Known = r.takes.over(r), r.takes.wait
+			s.Invoker, s.Known = r.takes.Invoker(r), r.takes.Known
 		}
 		err := r.once(t, j, s)
 		past := all(t, j, id)
@@ -124,9 +127,16 @@ func (r *drawnRun) carry(t *testing.T, p *plan.Plan, id string, started event.Ru
 		}
 		s.Past = each(past)
 		if r.takes != nil {
-			r.takes = newTakeOver(p, r.takes.known, started.Forked.Step)
-			for _, e := range past {
-				r.takes.see(e)
+			r.takes = r.past.TakeOverAgain(p, started.Forked, past)
+		}
+	}
+}
+
+func each(events []event.Event) iter.Seq2[event.Event, error] {
+	return func(yield func(event.Event, error) bool) {
+		for _, e := range events {
+			if !yield(e, nil) {
+				return
 			}
 		}
 	}
@@ -174,7 +184,7 @@ func (r *drawnRun) once(t *testing.T, j journal.Journal, s driver.Session) error
 	}
 	s.Signals, s.Observe = signals, []driver.Observer{see}
 	if r.takes != nil {
-		s.Observe = append(s.Observe, r.takes.see)
+		s.Observe = append(s.Observe, r.takes.See)
 	}
 	if s.Past != nil {
 		for e := range s.Past {
@@ -224,8 +234,8 @@ func told(t *testing.T, g *graph.Graph, events []event.Event) map[string]string 
 	return steps
 }
 
-// outcomesOf are those of the steps of a run, as another way to find what can be taken
-// over: what its steps gave, from its events alone.
+// gave says of each step of a run whether it gave what can be taken over, as another way
+// to find that: from its events alone.
 func gave(events []event.Event) map[string]bool {
 	last := map[string]bool{}
 	for _, e := range events {
@@ -281,14 +291,14 @@ func TestForksOfDrawnRuns(t *testing.T) {
 					from = ran[luck.IntN(len(ran))]
 				}
 				after := linked(c.Graph, other, changed)
-				known, err := recall(before, "old", each(events), time.Time{})
+				past, err := Recall(before, "old", each(events), time.Time{})
 				if err != nil {
 					t.Fatal(err)
 				}
 				started := c.Started()
 				started.Forked = &event.Forked{Run: "old", Step: from}
-				fork := &drawnRun{c: c, other: other, schedule: seed + uint64(kind), crashes: kind % 2 * 3}
-				fork.takes = newTakeOver(after, known.given(false), from)
+				fork := &drawnRun{c: c, past: past, other: other, schedule: seed + uint64(kind), crashes: kind % 2 * 3}
+				fork.takes = past.TakeOver(after, from)
 				got := fork.carry(t, after, "new", started)
 				for _, e := range got {
 					if signal, ok := e.Body.(event.SignalReceived); ok {

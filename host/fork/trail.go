@@ -1,11 +1,9 @@
-package host
+package fork
 
 // Which steps come after others: what a fork may not take over.
 
 import (
 	"slices"
-	"strconv"
-	"strings"
 
 	"github.com/chainrun/chainrun/host/graph"
 )
@@ -249,48 +247,4 @@ func reachable(x *graph.Node, loop *graph.Loop) []bool {
 		}
 	}
 	return seen
-}
-
-// frame is one part of a step's id: "score[2.3]#17".
-type frame struct {
-	node    string
-	turns   []int
-	element int // -1: it is none
-}
-
-// framesOf takes a step's id apart.
-func framesOf(id string) []frame {
-	parts := strings.Split(id, "/")
-	frames := make([]frame, len(parts))
-	for i, part := range parts {
-		frames[i] = lastFrame(part)
-	}
-	return frames
-}
-
-// lastFrame is the last of [framesOf].
-func lastFrame(id string) frame {
-	step, element, isElement := strings.Cut(id[strings.LastIndexByte(id, '/')+1:], "#")
-	name, turns, _ := strings.Cut(step, "[")
-	f := frame{node: name, element: -1}
-	if n, err := strconv.Atoi(element); isElement && err == nil {
-		f.element = n
-	}
-	for text := range strings.SplitSeq(strings.TrimSuffix(turns, "]"), ".") {
-		if n, err := strconv.Atoi(text); err == nil {
-			f.turns = append(f.turns, n)
-		}
-	}
-	return f
-}
-
-// nodeOf finds the node of a step, with the graphs that it is inside of as the names
-// of the nodes that run them: "sub/score".
-func nodeOf(id string) string {
-	frames := framesOf(id)
-	names := make([]string, len(frames))
-	for i, f := range frames {
-		names[i] = f.node
-	}
-	return strings.Join(names, "/")
 }
