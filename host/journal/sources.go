@@ -120,4 +120,5 @@ type Mailbox interface {
 type Message struct {
 	Number int64       // of all messages that ever were, in the order in which they came
 	Event  event.Event // its run, the time when it was sent, and what; without a number of its own
+	Err    error       // why it cannot be read: Event is empty, and all that can be done is to take it
 }

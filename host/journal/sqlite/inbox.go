@@ -95,17 +95,21 @@ func (s *Store) Waiting(ctx context.Context) (runs []string, err error) {
 	return runs, nil
 }
 
-// Inbox gives the messages that wait for a run, in the order in which they came.
+// Inbox gives the messages that wait for a run, in the order in which they came. One
+// that was changed has a [*CorruptError] in place of its event.
 func (s *Store) Inbox(ctx context.Context, run string) (messages []Message, err error) {
 	err = s.read(ctx, func(c *connection) error {
 		return c.query("SELECT number, event, seal FROM inbox WHERE run = ? ORDER BY number", []any{run}, func(st *sqlite3.Stmt) (bool, error) {
-			b := st.ColumnRawText(1)
-			if sum := seal([]byte(run), b); !bytes.Equal(sum[:], st.ColumnRawBlob(2)) {
-				return false, &CorruptError{Run: run, What: fmt.Sprintf("message %d", st.ColumnInt64(0)), Err: errors.New("the seal does not match")}
+			b, m := st.ColumnRawText(1), Message{Number: st.ColumnInt64(0)}
+			err := errors.New("the seal does not match")
+			if sum := seal([]byte(run), b); bytes.Equal(sum[:], st.ColumnRawBlob(2)) {
+				m.Event, err = event.Decode(bytes.Clone(b))
 			}
-			e, err := event.Decode(bytes.Clone(b))
-			messages = append(messages, Message{Number: st.ColumnInt64(0), Event: e})
-			return err == nil, err
+			if err != nil {
+				m.Err = &CorruptError{Run: run, What: fmt.Sprintf("message %d", m.Number), Err: err}
+			}
+			messages = append(messages, m)
+			return true, nil
 		})
 	})
 	if err != nil {

@@ -106,11 +106,29 @@ func Open(ctx context.Context, path string, o Options) (_ *Store, err error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := migrate(ctx, c); err != nil {
+	if err = migrate(ctx, c); err == nil {
+		err = settle(c, o)
+	}
+	if err != nil {
 		return nil, errors.Join(err, c.close())
 	}
 	s.writer = newWriter(c)
 	return s, nil
+}
+
+// settle empties the log into the file, where nobody else uses it. A process that was
+// killed after the disk had refused a synchronization leaves pages in the log that were
+// never kept, although the system may take them for kept: nothing may be appended to
+// those. A full disk has no room for it, and none for appends.
+func settle(c *connection, o Options) error {
+	err := c.c.BusyHandler(nil) // who uses the file has found it well
+	if err == nil {
+		_, _, err = c.c.WALCheckpoint("main", sqlite3.CHECKPOINT_TRUNCATE)
+	}
+	if errors.Is(err, sqlite3.FULL) || errors.Is(err, sqlite3.BUSY) {
+		err = nil
+	}
+	return errors.Join(reworded(err), c.c.BusyHandler(patience(o.BusyTimeout)))
 }
 
 // openToRead makes the first connection of a store that is only read.

@@ -170,11 +170,14 @@ func (s *Store) verifyValues(ctx context.Context, report func(*CorruptError)) er
 func (s *Store) verifyInbox(ctx context.Context, report func(*CorruptError)) error {
 	runs, err := s.Waiting(ctx)
 	for _, run := range runs {
-		var found *CorruptError
-		if _, err := s.Inbox(ctx, run); errors.As(err, &found) {
-			report(found)
-		} else if err != nil {
+		messages, err := s.Inbox(ctx, run)
+		if err != nil {
 			return err
+		}
+		for _, m := range messages {
+			if found, ok := errors.AsType[*CorruptError](m.Err); ok {
+				report(found)
+			}
 		}
 	}
 	return err
