@@ -58,7 +58,7 @@ func (c *carrier) waiting(id string, steps []string) string {
 	if !c.kept {
 		return text
 	}
-	return text + "\n  to answer: " + c.flags.command("signal", id, quoted(steps[0]), "--data", "'…'")
+	return text + "\n  to answer: " + c.flags.command("signal", quoted(id), quoted(steps[0]), "--data", "'…'")
 }
 
 // goOn says how a run that did not end is carried on.
@@ -69,7 +69,9 @@ func (c *carrier) goOn(id string) string {
 	return c.flags.goOn(id)
 }
 
-func (f runFlags) goOn(id string) string { return "\n  to carry it on: " + f.command("resume", id) }
+func (f runFlags) goOn(id string) string {
+	return "\n  to carry it on: " + f.command("resume", quoted(id))
+}
 
 // command is a command line about a run in the same store.
 func (f runFlags) command(words ...string) string {

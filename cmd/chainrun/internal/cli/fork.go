@@ -162,7 +162,7 @@ func (a *app) fork(id string, f forkFlags) error {
 	if forked != nil && !f.quiet && !f.events {
 		taken, executed := forked.TakenOver()
 		fmt.Fprintf(a.Err, "chainrun: run %s took over %s of run %s and executed %d\n  to compare: %s\n",
-			forked.ID(), count(taken, "step"), run.ID, executed, f.command("diff", run.ID, forked.ID()))
+			forked.ID(), count(taken, "step"), run.ID, executed, f.command("diff", quoted(run.ID), quoted(forked.ID())))
 	}
 	return err
 }

@@ -15,7 +15,7 @@ func (a *app) showStep(r *recorded, step string) error {
 	d, err := inspect.Detail(r.graph, r.events(), step)
 	if unknown, ok := errors.AsType[*inspect.UnknownStepError](err); ok {
 		unknown.Run = r.ID
-		return usagef("%w; `%s` lists the steps", unknown, commandLine(r.named, "show", r.ID))
+		return usagef("%w; `%s` lists the steps", unknown, commandLine(r.named, "show", quoted(r.ID)))
 	}
 	if err != nil {
 		return err
@@ -60,7 +60,7 @@ func (a *app) showStep(r *recorded, step string) error {
 	}
 	if d.Status == inspect.StepWaiting && len(d.Tries) > 0 {
 		p.gap()
-		p.line(0, "to answer: "+commandLine(r.named, "signal", r.ID, quoted(d.Step.Step), "--data", "'…'"))
+		p.line(0, "to answer: "+commandLine(r.named, "signal", quoted(r.ID), quoted(d.Step.Step), "--data", "'…'"))
 	}
 	return nil
 }

@@ -365,10 +365,10 @@ func (p page) end(r *recorded, v inspect.View) {
 				break
 			}
 			p.fact("waits", fmt.Sprintf("step %q waits for a signal; to answer:", step))
-			p.line(1, commandLine(r.named, "signal", v.Run, quoted(step), "--data", "'…'"))
+			p.line(1, commandLine(r.named, "signal", quoted(v.Run), quoted(step), "--data", "'…'"))
 		}
 	case inspect.Interrupted:
-		p.fact("what to do", "no process carries it out; to carry it on: "+commandLine(r.named, "resume", v.Run))
+		p.fact("what to do", "no process carries it out; to carry it on: "+commandLine(r.named, "resume", quoted(v.Run)))
 	case inspect.Running:
 		if owner, err := r.store.Owner(r.ID); err == nil && owner != nil {
 			p.fact("running", owner.Error())

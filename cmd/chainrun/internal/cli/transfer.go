@@ -5,15 +5,20 @@ package cli
 import (
 	"bufio"
 	"compress/gzip"
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
+	"github.com/chainrun/chainrun/host"
+	"github.com/chainrun/chainrun/host/graph"
 	"github.com/chainrun/chainrun/host/journal"
 	"github.com/chainrun/chainrun/host/journal/archive"
 )
@@ -101,8 +106,11 @@ func (a *app) importCommand() *cobra.Command {
 		Use:   "import FILE|-",
 		Short: "Take an exported run into the store",
 		Long: `Takes a run that "chainrun runs export" has written into the store, under its own
-id. It can be shown, replayed, compared, forked, and carried on where it had not
-ended: a file of a stranger brings the stranger's modules.`,
+id. To show, replay and compare it touches nothing but the store.
+
+To resume or fork it is to run its graph: with the secrets that it names out of your
+environment and your files, and with what it grants its nodes. A file of a stranger
+brings the stranger's graph: what it asks for is said on stderr.`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) != 1 {
 				return usagef("expected one file, or - for stdin; found %d arguments", len(args))
@@ -131,6 +139,9 @@ func (a *app) importRun(from, path string) error {
 	if _, nowhere := s.(inMemory); nowhere || !ok {
 		return usagef("--store memory keeps no runs; --store PATH names a file")
 	}
+	if err := typable(ctx, s, r.ID); err != nil {
+		return err
+	}
 	err = importer.Import(ctx, r.Made, r.Events)
 	if errors.Is(err, journal.ErrRunExists) {
 		return usagef("run %s is in the store already", cell(r.ID))
@@ -138,12 +149,93 @@ func (a *app) importRun(from, path string) error {
 	if err != nil {
 		return err
 	}
+	if wants := wantsOf(ctx, s, r.ID); len(wants) > 0 {
+		fmt.Fprintf(a.Err, "run %s is here now; to resume or fork it is to run its graph, which asks for:\n", r.ID)
+		for _, w := range wants {
+			fmt.Fprintf(a.Err, "  %s\n", cell(w))
+		}
+	}
 	if a.json {
 		a.printJSON(map[string]string{"run": r.ID})
 		return nil
 	}
-	fmt.Fprintln(a.Out, cell(r.ID))
+	fmt.Fprintln(a.Out, r.ID)
 	return nil
+}
+
+// typableID is what the id of somebody's run may be: a word on a command line, and no
+// flag. Embedders name runs as they like, so that it is more than [runID].
+var typableID = regexp.MustCompile(`^[0-9A-Za-z_][0-9A-Za-z_.:@+=,/-]{0,255}$`)
+
+// typable refuses a run that cannot be named by its id, and one whose id stands for
+// another run: what the operator shortens to it would be a stranger's.
+func typable(ctx context.Context, s journal.Journal, id string) error {
+	if !typableID.MatchString(id) {
+		return usagef("the run's id %.80q cannot be typed: expected at most 256 letters, digits and _.:@+=,/-, the first a letter, a digit or _", id)
+	}
+	var longer string
+	for other, err := range s.Runs(ctx) {
+		switch {
+		case err != nil:
+			return err
+		case other == id:
+			return nil // to be told by who takes it in
+		case strings.HasPrefix(other, id):
+			longer = other
+		}
+	}
+	if longer != "" {
+		return usagef("the run's id %s stands for run %s, which is in the store: --store PATH names another one", id, cell(longer))
+	}
+	return nil
+}
+
+// wantsOf is what the graph of a run asks of the world, in the order of its files; each
+// once. What cannot be read asks for nothing: it cannot be run.
+func wantsOf(ctx context.Context, s store, id string) (wants []string) {
+	g, err := host.Pinned(ctx, s, id)
+	if err != nil {
+		return nil
+	}
+	seen := map[*graph.Graph]bool{}
+	add := func(want string) {
+		if !slices.Contains(wants, want) {
+			wants = append(wants, want)
+		}
+	}
+	var walk func(g *graph.Graph)
+	walk = func(g *graph.Graph) {
+		if seen[g] {
+			return
+		}
+		seen[g] = true
+		for _, secret := range g.Secrets {
+			if secret.Env != "" {
+				add(fmt.Sprintf("secret %q: the environment's %s", secret.Name, secret.Env))
+			} else {
+				add(fmt.Sprintf("secret %q: the file %s", secret.Name, secret.File))
+			}
+		}
+		granted := map[string]bool{}
+		for _, n := range g.Nodes {
+			for _, grant := range n.Grants {
+				granted[grant.Capability] = true
+				add(fmt.Sprintf("capability %q: %s", grant.Capability, grant.Terms))
+			}
+		}
+		for _, s := range g.Capabilities {
+			if granted[s.Name] {
+				add(fmt.Sprintf("capability %q is %q with %s", s.Name, s.Kind, s.Value))
+			}
+		}
+		for _, n := range g.Nodes {
+			if n.Sub != nil {
+				walk(n.Sub)
+			}
+		}
+	}
+	walk(g)
+	return wants
 }
 
 // readArchive reads an exported run from a file, or from stdin.
