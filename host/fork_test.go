@@ -108,15 +108,21 @@ func original(t *testing.T, h *host.Host, id string, replace ...string) *host.Ru
 	if err != nil {
 		t.Fatal(err)
 	}
+	toEnd(t, r, 10)
+	return r
+}
+
+// toEnd answers a run if it waits, and waits for its end.
+func toEnd(t *testing.T, r *host.Run, answer any) {
+	t.Helper()
 	if r.Status() == host.Waiting {
-		if err := r.Signal(t.Context(), "rest", 10); err != nil {
+		if err := r.Signal(t.Context(), "rest", answer); err != nil {
 			t.Fatal(err)
 		}
 	}
 	if err := r.Wait(); err != nil {
 		t.Fatal(err)
 	}
-	return r
 }
 
 // counts are those of all modules.
@@ -306,17 +312,6 @@ func TestFork(t *testing.T) {
 // is left is executed.
 func TestForkThroughCrashes(t *testing.T) {
 	fork := host.Fork{From: "loop[3]", State: map[string]any{"turns": 5}}
-	end := func(r *host.Run) {
-		t.Helper()
-		if r.Status() == host.Waiting {
-			if err := r.Signal(t.Context(), "rest", 20); err != nil {
-				t.Fatal(err)
-			}
-		}
-		if err := r.Wait(); err != nil {
-			t.Fatal(err)
-		}
-	}
 	whole := memory.New()
 	h := forkHost(t, whole)
 	original(t, h, "old")
@@ -324,7 +319,7 @@ func TestForkThroughCrashes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	end(want)
+	toEnd(t, want, 20)
 	after := counts(t, whole)
 	if want.Status() != event.Done || executed(want) != "each#0/add each#1/add each#2/add last loop[3] rest" {
 		t.Fatal(want.Status(), want.Failure(), executed(want))
@@ -357,7 +352,7 @@ func TestForkThroughCrashes(t *testing.T) {
 			if err != nil {
 				t.Fatal(left, stored, err)
 			}
-			end(r)
+			toEnd(t, r, 20)
 			if r.Status() != event.Done || !r.Output().Equal(want.Output()) || r.View().Digest != want.View().Digest || executed(r) != executed(want) || counts(t, kept) != after {
 				t.Errorf("lost at append %d (%v): %s with %s, executed %q; %s", left, stored, r.Status(), r.Output(), executed(r), counts(t, kept))
 			}
@@ -385,9 +380,54 @@ func TestForkThroughCrashes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	end(r)
+	toEnd(t, r, 20)
 	if got := executed(r); r.Status() != event.Done || before != "" || !strings.Contains(got, "loop[3]") || !strings.Contains(got, "rest") {
 		t.Errorf("the other run is gone: %s, executed %q, then %q", r.Status(), before, got)
+	}
+}
+
+// A fork of a fork executes the step that it is from again, also where that one was
+// from the same step and a crash comes before it; what the other fork gave to a step
+// holds on where it is from none.
+func TestForkOfAForkThroughCrashes(t *testing.T) {
+	given := host.Fork{From: "loop[2]", State: map[string]any{"turns": 1}}
+	for name, c := range map[string]struct {
+		first, second host.Fork
+		executed      string
+	}{
+		"the same step":            {host.Fork{From: "loop[2]"}, host.Fork{From: "loop[2]"}, "each#0/add each#1/add each#2/add last loop[2] loop[3] rest"},
+		"another step":             {host.Fork{From: "loop[2]"}, host.Fork{From: "rest"}, "last rest"},
+		"none":                     {host.Fork{From: "loop[2]"}, host.Fork{}, ""},
+		"a later step":             {given, host.Fork{From: "last"}, "last"},
+		"none, but what was given": {given, host.Fork{}, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for left := 2; ; left++ {
+				kept := memory.New()
+				h := forkHost(t, kept)
+				original(t, h, "old")
+				first, err := h.Fork(t.Context(), "old", c.first, host.WithRunID("first"))
+				if err != nil {
+					t.Fatal(err)
+				}
+				toEnd(t, first, 20)
+				second, err := forkHost(t, &frail{Journal: kept, left: left, stored: true}).Fork(t.Context(), "first", c.second, host.WithRunID("second"))
+				if err != nil {
+					t.Fatal(err)
+				}
+				if second.Wait() == nil { // it has come to its end, or to its wait
+					break
+				}
+				r, err := forkHost(t, kept).Resume(t.Context(), "second")
+				if err != nil {
+					t.Fatal(err)
+				}
+				toEnd(t, r, 30)
+				if got := executed(r); r.Status() != event.Done || got != c.executed {
+					t.Errorf("lost at append %d: %s, %v, executed %q, want %q", left, r.Status(), r.Failure(), got, c.executed)
+				}
+			}
+		})
 	}
 }
 

@@ -57,21 +57,25 @@ func Recall(p *plan.Plan, run string, events iter.Seq2[event.Event, error], unti
 	return r.Past, nil
 }
 
-// gave reports whether a fork is given what this run, a fork itself, was given for the
-// same step: then the step is not to be executed anew.
-func (p *Past) gave(f *event.Forked) bool {
-	same := func(a, b document.Field) bool { return a.Key == b.Key && a.Value.Equal(b.Value) }
-	own := p.forked
-	return own != nil && f.Step == own.Step && f.Input.Digest() == own.Input.Digest() && slices.EqualFunc(f.State, own.State, same)
-}
-
 // Inherit gives a fork from no step what this run, as a fork itself, gave to a step, if
 // the graph of next has such a step still.
 func (p *Past) Inherit(f *event.Forked, next *plan.Plan) {
-	if own := p.forked; f.Step == "" && own != nil && stepper.CheckFork(next.Graph, own) == nil {
+	if own := p.forked; f.Step == "" && gives(own) && stepper.CheckFork(next.Graph, own) == nil {
 		f.Step, f.Input, f.State = own.Step, own.Input, own.State
 	}
 }
+
+// inherited reports whether a fork has from this run what it gives to its step: then the
+// step is not to be executed anew. Who forks a fork from the very step and with the very
+// values of that one looks the same, because the journal does not tell the two apart.
+func (p *Past) inherited(f *event.Forked) bool {
+	same := func(a, b document.Field) bool { return a.Key == b.Key && a.Value.Equal(b.Value) }
+	own := p.forked
+	return gives(f) && gives(own) && f.Step == own.Step && f.Input.Digest() == own.Input.Digest() && slices.EqualFunc(f.State, own.State, same)
+}
+
+// gives reports whether a run is a fork that gives something to a step.
+func gives(f *event.Forked) bool { return f != nil && (!f.Input.IsZero() || len(f.State) > 0) }
 
 // recollection makes a past of events.
 type recollection struct {

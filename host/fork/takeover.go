@@ -62,7 +62,7 @@ func (p *Past) TakeOver(next *plan.Plan, from string) *TakeOver {
 // its plan, forked what it began with, and done are all its events so far.
 func (p *Past) TakeOverAgain(next *plan.Plan, forked *event.Forked, done []event.Event) *TakeOver {
 	from := forked.Step
-	if p.gave(forked) {
+	if p.inherited(forked) {
 		from = ""
 	}
 	t := p.TakeOver(next, from)
