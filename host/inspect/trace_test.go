@@ -155,6 +155,31 @@ func TestTraceOfEverythingElse(t *testing.T) {
 			"/got",
 			"graph []\n  output b[/y] made led by [a] of 1\n",
 		},
+		"a loop that was left in a later turn": {
+			play{
+				graph: `version = 1
+chain = ["look", "check", "report"]
+[nodes.look]
+module = "a.wasm"
+[nodes.check]
+module = "a.wasm"
+[nodes.mend]
+module = "a.wasm"
+[nodes.report]
+module = "a.wasm"
+[[edges]]
+from = "check"
+to = "mend"
+on = "error"
+[[edges]]
+from = "mend"
+to = "check"
+`,
+				nodes: gives(map[string]string{"look": `{}`, "mend[1]": `"mended"`, "check[2]": `["mended"]`, "report": `{"was":"mended","by":"nobody"}`}),
+			},
+			"/was",
+			"output report[/was]\n  output check[2][/0]\n    output mend[1][] made led by [look check[1]] of 2\n",
+		},
 		"a list of elements": {
 			play{
 				graph: "version = 1\n[nodes.a]\nmodule = \"a.wasm\"\nforeach = \"input\"\n", input: `["x1","x2"]`,

@@ -4,6 +4,8 @@ package inspect
 
 import (
 	"cmp"
+	"fmt"
+	"iter"
 	"maps"
 	"slices"
 	"strings"
@@ -49,28 +51,59 @@ func (t *tracer) ownOutput(g *graph.Graph) bool {
 	return g != nil && (g.OutputValue != nil || g.OutputByNode)
 }
 
-// ends gives the last steps of the nodes at the end of a graph that succeeded; where
-// there is none, the last step that did.
+// ends gives the steps of the nodes at the end of a graph that succeeded in the last
+// turn of their loops; where there is none, the last step that did.
 func (t *tracer) ends(prefix string, g *graph.Graph) (ends []*station) {
 	var best *station
-	lastOf := map[string]*station{}
+	turns := map[string]int{} // the last one of each loop, as far as it was reached
 	for _, s := range t.frames[prefix] {
 		if s.succeeded {
 			best = s
-			lastOf[s.name] = s
+		}
+		for loop, turn := range s.loops() {
+			turns[loop] = max(turns[loop], turn)
 		}
 	}
-	if g != nil {
-		for _, n := range g.Order {
-			if s := lastOf[n.Name]; s != nil && !slices.ContainsFunc(n.Outgoing, func(e *graph.Edge) bool { return !e.Failure && e.Back == nil }) {
-				ends = append(ends, s)
+	last := func(s *station) bool {
+		for loop, turn := range s.loops() {
+			if turn < turns[loop] {
+				return false
 			}
+		}
+		return true
+	}
+	for _, s := range t.frames[prefix] {
+		if g != nil && s.succeeded && s.node != nil && s.node.Ends() && last(s) {
+			ends = append(ends, s)
 		}
 	}
 	if len(ends) == 0 && best != nil {
 		ends = append(ends, best)
 	}
 	return ends
+}
+
+// loops gives the loops around a step in its own graph, the outermost first, and the
+// turn of each that it is in. A loop inside another one is a new one in each turn of that.
+func (s *station) loops() iter.Seq2[string, int] {
+	return func(yield func(string, int) bool) {
+		if s.node == nil {
+			return
+		}
+		id := s.id[len(s.prefix):]
+		_, suffix, _ := strings.Cut(id, "[")
+		numbers := turns(suffix)
+		var headers []string
+		for l := s.node.Loop; l != nil; l = l.Parent {
+			headers = append(headers, l.Header.Name)
+		}
+		slices.Reverse(headers)
+		for i, turn := range numbers[:min(len(numbers), len(headers))] {
+			if !yield(fmt.Sprint(headers[i], numbers[:i]), turn) {
+				return
+			}
+		}
+	}
 }
 
 // within goes on with the steps of a graph whose outputs have the value: those at its
