@@ -144,13 +144,16 @@ func (m liveModel) row(s *shown) string {
 	if s.elements > 0 {
 		facts = append(facts, count(s.elements, "element"))
 	}
+	if s.from != "" {
+		facts = append(facts, s.from)
+	}
 	facts = append(facts, s.asked()...)
 	if s.fuel > 0 {
 		facts = append(facts, thousands(s.fuel)+" fuel")
 	}
 	if s.status == "skipped" {
 		facts = append(facts, "skipped")
-	} else if duration > 0 {
+	} else if duration > 0 && !s.tookNoTime() {
 		facts = append(facts, short(duration))
 	}
 	row += " " + m.style.faint.Render(strings.Join(facts, "  "))

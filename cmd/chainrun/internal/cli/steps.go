@@ -16,6 +16,8 @@ type shown struct {
 	elements int    // of a foreach, that are done
 	status   string // "running", "done", "failed", "waiting to try again", "skipped"
 	code     string
+	from     string // where the outcome is from; "": made here
+	mixed    bool   // of a foreach: what is inside is not all from there
 	fuel     uint64
 	calls    int64  // of capabilities
 	tokens   int64  // of input and output
@@ -36,11 +38,14 @@ func (s *shown) describe() string {
 	if s.elements > 0 {
 		facts = append(facts, count(s.elements, "element"))
 	}
+	if s.from != "" {
+		facts = append(facts, s.from)
+	}
 	facts = append(facts, s.asked()...)
 	if s.fuel > 0 {
 		facts = append(facts, "fuel "+thousands(s.fuel))
 	}
-	if s.status != "skipped" {
+	if s.status != "skipped" && !s.tookNoTime() {
 		facts = append(facts, short(s.duration))
 	}
 	if len(facts) > 0 {
@@ -96,7 +101,7 @@ func (t *tracker) apply(e event.Event) (*shown, bool) {
 	switch b := e.Body.(type) {
 	case event.AttemptStarted:
 		s := t.step(b.Step, e.Time)
-		s.attempt, s.status, s.code, s.words = b.Number, "running", "", ""
+		s.attempt, s.status, s.code, s.words, s.from = b.Number, "running", "", "", ""
 		return s, false
 	case event.CapabilityAnswered:
 		s := t.step(b.Step, e.Time)
@@ -105,11 +110,13 @@ func (t *tracker) apply(e event.Event) (*shown, bool) {
 	case event.AttemptSucceeded:
 		s := t.step(b.Step, e.Time)
 		s.status, s.fuel, s.duration = "done", s.fuel+b.Fuel, e.Time.Sub(s.began)
+		s.from = cameFrom(b.From, b.CacheKey)
 		return s, true
 	case event.AttemptFailed:
 		s := t.step(b.Step, e.Time)
 		s.status, s.code = "failed", string(b.Failure.Code)
 		s.fuel, s.duration = s.fuel+b.Fuel, e.Time.Sub(s.began)
+		s.from = cameFrom(b.From, "")
 		return s, true
 	case event.StepFailed:
 		s := t.step(b.Step, e.Time)
@@ -168,11 +175,45 @@ func (t *tracker) element(e event.Event) (*shown, bool) {
 	s := t.step(foreach, e.Time)
 	s.status = "running"
 	s.fuel += fuel
+	switch b := e.Body.(type) {
+	case event.AttemptSucceeded:
+		s.inside(cameFrom(b.From, b.CacheKey))
+	case event.AttemptFailed:
+		s.inside(cameFrom(b.From, ""))
+	default:
+	}
 	if done && !strings.ContainsAny(element, "#/") {
 		s.elements++
 	}
 	return s, true
 }
+
+// cameFrom says where an outcome is from that was not made by executing the node.
+func cameFrom(from *event.Origin, cacheKey string) string {
+	switch {
+	case from == nil:
+		return ""
+	case cacheKey != "":
+		return "from the cache"
+	}
+	return "taken over from run " + printable(from.Run)
+}
+
+// inside notes where an outcome inside of a foreach is from. The foreach is from there
+// if all are.
+func (s *shown) inside(from string) {
+	switch {
+	case s.mixed:
+	case from == "" || s.from != "" && s.from != from:
+		s.mixed, s.from = true, ""
+	default:
+		s.from = from
+	}
+}
+
+// tookNoTime reports whether all that is known of a step's time is when that was read
+// which somebody else had made.
+func (s *shown) tookNoTime() bool { return s.from != "" && s.attempt == 1 }
 
 // add counts a call that was answered.
 func (s *shown) add(u event.Usage) {
