@@ -252,7 +252,7 @@ func TestHostile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	one := `{"event":{"version":1,"type":"run_started","run":"r","seq":1,"time":"2026-01-01T00:00:00.000000Z","graph":"g","plan":"p","input":1,"seed":"` + strings.Repeat("00", 32) + `"}}`
+	one := `{"event":{"version":1,"type":"run_started","run":"r","seq":1,"time":"2026-01-01T00:00:00.000000Z","graph":"g","plan":"p","seed":"` + strings.Repeat("00", 32) + `","input":1}}`
 	two := `{"event":` + string(b) + `}`
 	head := func(members string) string { return `{"format":"chainrun run","version":1,"run":"r",` + members + `}` }
 	for _, c := range []struct {
@@ -283,6 +283,11 @@ func TestHostile(t *testing.T) {
 		{"the first event twice", resum(head(`"contents":0,"events":2`), one, one), archive.ErrDamaged},
 		{"no event", resum(head(`"contents":0,"events":1`), `{}`), archive.ErrDamaged},
 		{"two events in one", resum(head(`"contents":0,"events":1`), one[:len(one)-1]+`,"text":"{}"}`), archive.ErrDamaged},
+		{"a member in capitals", resum(head(`"contents":0,"events":1`), strings.Replace(one, "event", "EVENT", 1)), archive.ErrDamaged},
+		{"an event for other readers", resum(head(`"contents":0,"events":1`), one[:len(one)-1]+`,"EVENT":`+strings.Replace(one[len(`{"event":`):], `"input":1`, `"input":2`, 1)), archive.ErrDamaged},
+		{"an input for other readers", resum(head(`"contents":0,"events":1`), strings.Replace(one, `"input":1`, `"input":1,"Input":2`, 1)), archive.ErrDamaged},
+		{"an event in another order", resum(head(`"contents":0,"events":1`), strings.Replace(one, `"graph":"g","plan":"p"`, `"plan":"p","graph":"g"`, 1)), archive.ErrDamaged},
+		{"a head for other readers", resum(head(`"contents":0,"events":1,"Run":"r"`), one), archive.ErrDamaged},
 		{"a list", resum(head(`"contents":0,"events":1`), `[]`), archive.ErrDamaged},
 		{"null", resum(head(`"contents":0,"events":1`), `null`), archive.ErrDamaged},
 		{"an empty line", resum(head(`"contents":0,"events":1`), ``, one), archive.ErrDamaged},

@@ -15,6 +15,7 @@ import (
 	"fmt"
 	"hash"
 	"io"
+	"strings"
 
 	"github.com/chainrun/chainrun/host/document"
 	"github.com/chainrun/chainrun/host/event"
@@ -110,13 +111,21 @@ func (l *lines) object(v any) error {
 	return nil
 }
 
-// strict decodes an object that has nothing but the members of v, each once.
+// strict decodes an object that has nothing but the members of v, each once and with
+// its letters as they are: encoding/json takes "EVENT" for "event", and other readers of
+// the text do not.
 func strict(b []byte, v any) error {
-	if _, err := document.Parse(b, document.Limits{Bytes: maxLineBytes, Depth: document.MaxDepth}); err != nil {
+	read, err := document.Parse(b, document.Limits{Bytes: maxLineBytes, Depth: document.MaxDepth})
+	if err != nil {
 		return err
 	}
 	if !bytes.HasPrefix(b, []byte("{")) {
 		return errors.New("it is no object")
+	}
+	for _, f := range read.Fields() {
+		if strings.ContainsFunc(f.Key, func(r rune) bool { return (r < 'a' || r > 'z') && (r < '0' || r > '9') }) {
+			return fmt.Errorf("there is no member %.32q", f.Key)
+		}
 	}
 	d := json.NewDecoder(bytes.NewReader(b))
 	d.DisallowUnknownFields()
@@ -294,6 +303,11 @@ func (l *lines) event() (event.Event, error) {
 	}
 	if err != nil {
 		return e, fmt.Errorf("%w: %w", ErrDamaged, err)
+	}
+	// Another encoding of it would have another hash, and may say something else to
+	// whoever reads it with other tools.
+	if again, err := event.Encode(e); err != nil || !bytes.Equal(again, b) {
+		return e, fmt.Errorf("%w: event %d is not as chainrun writes it", ErrDamaged, e.Seq)
 	}
 	return e, nil
 }
