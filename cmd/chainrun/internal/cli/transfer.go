@@ -220,7 +220,8 @@ func wantsOf(ctx context.Context, s store, id string) (wants []string) {
 		for _, n := range g.Nodes {
 			for _, grant := range n.Grants {
 				granted[grant.Capability] = true
-				add(fmt.Sprintf("capability %q: %s", grant.Capability, grant.Terms))
+				// A graph's name is where its values stand: it may be that of another one.
+				add(fmt.Sprintf("capability %q, as graph %q: %s", grant.Capability, g.Name, grant.Terms))
 			}
 		}
 		for _, s := range g.Capabilities {

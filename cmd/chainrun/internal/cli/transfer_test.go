@@ -71,6 +71,7 @@ func TestImportSaysWhatItAsksFor(t *testing.T) {
 	a := app{Streams: Streams{Out: &out, Err: &told}}
 	err := a.importRun(exported(t, "theirs", `
 version = 1
+name = "shop"
 chain = ["a", "b"]
 [secrets.key]
 env = "AWS_SECRET_ACCESS_KEY"
@@ -91,7 +92,7 @@ wait = true
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"run theirs", "AWS_SECRET_ACCESS_KEY", "/home/ada/.ssh/id_ed25519", "evil.example", `"web" is "fetch"`} {
+	for _, want := range []string{"run theirs", "AWS_SECRET_ACCESS_KEY", "/home/ada/.ssh/id_ed25519", "evil.example", `"web" is "fetch"`, `"web", as graph "shop"`} {
 		if !strings.Contains(told.String(), want) {
 			t.Errorf("nobody is told of %q: %s", want, told.String())
 		}
