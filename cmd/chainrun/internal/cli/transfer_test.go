@@ -16,7 +16,7 @@ import (
 )
 
 // exported writes a run of a graph that has not ended as a file.
-func exported(t *testing.T, id, graph string) string {
+func exported(t *testing.T, id, graph string, forked *event.Forked) string {
 	t.Helper()
 	made, err := journal.NewSources([]journal.Source{{Kind: journal.SourceGraph, Name: "/elsewhere/g.toml", Content: []byte(graph)}})
 	if err != nil {
@@ -24,7 +24,7 @@ func exported(t *testing.T, id, graph string) string {
 	}
 	var b bytes.Buffer
 	if err := archive.Write(&b, archive.Run{ID: id, Made: made, Events: []event.Event{
-		{Run: id, Seq: 1, Time: time.Unix(1, 0).UTC(), Body: event.RunStarted{Graph: "g", Input: document.Object()}},
+		{Run: id, Seq: 1, Time: time.Unix(1, 0).UTC(), Body: event.RunStarted{Graph: "g", Input: document.Object(), Forked: forked}},
 	}}); err != nil {
 		t.Fatal(err)
 	}
@@ -55,7 +55,7 @@ func TestImportedIDs(t *testing.T) {
 	} {
 		var out, told bytes.Buffer
 		a := app{Streams: Streams{Out: &out, Err: &told}}
-		err := a.importRun(exported(t, id, "version = 1\n[nodes.w]\nwait = true\n"), path)
+		err := a.importRun(exported(t, id, "version = 1\n[nodes.w]\nwait = true\n", nil), path)
 		switch {
 		case want == "" && (err != nil || out.String() != id+"\n" || told.Len() > 0):
 			t.Errorf("%q: %v, %s, %s", id, err, out.String(), told.String())
@@ -88,11 +88,11 @@ module = "a.wasm"
 hosts = ["evil.example"]
 [nodes.b]
 wait = true
-`), filepath.Join(t.TempDir(), "store.sqlite"))
+`, &event.Forked{Run: "the operator's"}), filepath.Join(t.TempDir(), "store.sqlite"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"run theirs", "AWS_SECRET_ACCESS_KEY", "/home/ada/.ssh/id_ed25519", "evil.example", `"web" is "fetch"`, `"web", as graph "shop"`} {
+	for _, want := range []string{"run theirs", "AWS_SECRET_ACCESS_KEY", "/home/ada/.ssh/id_ed25519", "evil.example", `"web" is "fetch"`, `"web", as graph "shop"`, `run "the operator's"`} {
 		if !strings.Contains(told.String(), want) {
 			t.Errorf("nobody is told of %q: %s", want, told.String())
 		}
