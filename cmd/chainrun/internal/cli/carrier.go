@@ -157,7 +157,7 @@ func (c *carrier) load(ctx context.Context, name string) (*host.Graph, error) {
 // the graph that is run.
 func (c *carrier) options(graph string) ([]host.RunOption, error) {
 	options := []host.RunOption{
-		host.WithObserver(c.progress.event), host.WithObserver(c.tel.Observe), host.WithPast(c.tel.Recall),
+		host.WithObserver(c.progress.event), host.WithObserver(c.tel.Observe), host.WithPast(c.tel.Recall), host.WithPast(c.progress.past),
 		host.WithPartials(c.progress.partial), host.WithObserver(c.grow),
 	}
 	tapes, finish, err := c.flags.tapes(graph)

@@ -37,6 +37,7 @@ func newLive(w io.Writer) *live {
 }
 
 func (p *live) event(e event.Event) { p.program.Send(e) }
+func (p *live) past(e event.Event)  { p.event(e) }
 func (p *live) line(text string)    { p.program.Println(text) }
 
 // partial shows the last words of what a model says.

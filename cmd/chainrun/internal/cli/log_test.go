@@ -11,6 +11,7 @@ import (
 type lines struct{ text string }
 
 func (l *lines) event(event.Event)     {}
+func (l *lines) past(event.Event)      {}
 func (l *lines) partial(event.Partial) {}
 func (l *lines) line(text string)      { l.text += text + "\n" }
 func (l *lines) close()                {}

@@ -15,6 +15,7 @@ import (
 // concurrent use; close may be called more than once.
 type progress interface {
 	event(e event.Event)
+	past(e event.Event) // one that was recorded before the run was resumed
 	partial(p event.Partial)
 	line(text string) // something that a node logged, or a warning
 	close()
@@ -64,8 +65,9 @@ func (p *eventLines) partial(part event.Partial) {
 	_, _ = p.w.Write(append(text, '\n'))
 }
 
-func (p *eventLines) line(string) {}
-func (p *eventLines) close()      {}
+func (p *eventLines) past(event.Event) {}
+func (p *eventLines) line(string)      {}
+func (p *eventLines) close()           {}
 
 // plain writes a line for each attempt that ended: for pipes, files and CI.
 type plain struct {
@@ -83,6 +85,12 @@ func (p *plain) event(e event.Event) {
 		return
 	}
 	fmt.Fprintln(p.w, s.describe())
+}
+
+func (p *plain) past(e event.Event) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.steps.apply(e)
 }
 
 func (p *plain) line(text string) {

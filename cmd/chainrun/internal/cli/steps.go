@@ -126,15 +126,12 @@ func (t *tracker) apply(e event.Event) (*shown, bool) {
 		s := t.step(b.Step, e.Time)
 		s.status, s.duration = "done", e.Time.Sub(s.began)
 		return s, true
-	case event.SignalReceived:
-		s := t.step(b.Step, e.Time)
-		s.status, s.duration = "done", e.Time.Sub(s.began)
-		return s, true
 	case event.StepSkipped:
 		s := t.step(b.Step, e.Time)
 		s.status = "skipped"
 		return s, true
-	case event.RunStarted, event.RunFinished, event.TimerFired, event.CancelRequested, event.RunResumed:
+	case event.RunStarted, event.RunFinished, event.TimerFired, event.CancelRequested, event.RunResumed, event.SignalReceived:
+		// What a signal leads to is an event of its own.
 	}
 	return nil, false
 }
@@ -158,15 +155,13 @@ func (t *tracker) element(e event.Event) (*shown, bool) {
 		id = b.Step
 	case event.StepSkipped:
 		id = b.Step
-	case event.SignalReceived:
-		id, done = b.Step, true
 	case event.CapabilityAnswered:
 		if foreach, _, ok := strings.Cut(b.Step, "#"); ok {
 			s := t.step(foreach, e.Time)
 			s.add(b.Usage)
 			return s, true
 		}
-	case event.RunStarted, event.RunFinished, event.TimerFired, event.CancelRequested, event.RunResumed:
+	case event.RunStarted, event.RunFinished, event.TimerFired, event.CancelRequested, event.RunResumed, event.SignalReceived:
 	}
 	foreach, element, ok := strings.Cut(id, "#")
 	if !ok {
