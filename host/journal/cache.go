@@ -4,6 +4,7 @@ package journal
 
 import (
 	"context"
+	"errors"
 
 	"github.com/chainrun/chainrun/host/event"
 )
@@ -31,5 +32,25 @@ type Importer interface {
 	// kept beyond the run ([event.AttemptSucceeded.Stored]) is not stored as a value,
 	// and its outputs are not found under their cache keys: they come from strangers.
 	// A run of this id that is there gives [ErrRunExists].
+	//
+	// A journal that runs are carried on in also refuses what [CheckImport] does.
 	Import(ctx context.Context, made *Sources, events []event.Event) error
+}
+
+// ErrOpenFork means that an imported run is a fork that has not ended: carried on here,
+// it would be told what came of the steps of a run of the same name, which may be
+// anybody's. Import the run that it was forked from, and fork that again.
+var ErrOpenFork = errors.New("a fork that has not ended cannot be taken in: take in the run that it was forked from, and fork that")
+
+// CheckImport says whether a run that comes from elsewhere may be carried on here: the
+// error is [ErrOpenFork].
+func CheckImport(events []event.Event) error {
+	if len(events) == 0 {
+		return nil
+	}
+	began, ok := events[0].Body.(event.RunStarted)
+	if _, ended := events[len(events)-1].Body.(event.RunFinished); ok && began.Forked != nil && !ended {
+		return ErrOpenFork
+	}
+	return nil
 }

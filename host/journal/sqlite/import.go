@@ -26,7 +26,7 @@ func (s *Store) take(ctx context.Context, made *journal.Sources, events []event.
 		return errors.New("it has no events")
 	}
 	run := events[0].Run
-	sound := journal.Check(events, 0, false)
+	sound := errors.Join(journal.CheckImport(events), journal.Check(events, 0, false))
 	records := make([]record, len(events))
 	for i, e := range events {
 		var err error

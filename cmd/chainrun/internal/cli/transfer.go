@@ -18,7 +18,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/chainrun/chainrun/host"
-	"github.com/chainrun/chainrun/host/event"
 	"github.com/chainrun/chainrun/host/graph"
 	"github.com/chainrun/chainrun/host/journal"
 	"github.com/chainrun/chainrun/host/journal/archive"
@@ -147,14 +146,13 @@ func (a *app) importRun(from, path string) error {
 	if errors.Is(err, journal.ErrRunExists) {
 		return usagef("run %s is in the store already", cell(r.ID))
 	}
+	if errors.Is(err, journal.ErrOpenFork) {
+		return usagef("run %s: %w; `chainrun replay %s` works without", cell(r.ID), journal.ErrOpenFork, quoted(from))
+	}
 	if err != nil {
 		return err
 	}
 	wants := wantsOf(ctx, s, r.ID)
-	if began, ok := r.Events[0].Body.(event.RunStarted); ok && began.Forked != nil && r.Events[len(r.Events)-1].Body.Type() != event.TypeRunFinished {
-		// It says so itself: that run may be one of the operator's.
-		wants = append(wants, fmt.Sprintf("what came of the steps of run %q, where that is in the store", began.Forked.Run))
-	}
 	if len(wants) > 0 {
 		fmt.Fprintf(a.Err, "run %s is here now; to resume or fork it is to run its graph, which asks for:\n", r.ID)
 		for _, w := range wants {

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bytes"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -88,16 +89,32 @@ module = "a.wasm"
 hosts = ["evil.example"]
 [nodes.b]
 wait = true
-`, &event.Forked{Run: "the operator's"}), filepath.Join(t.TempDir(), "store.sqlite"))
+`, nil), filepath.Join(t.TempDir(), "store.sqlite"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"run theirs", "AWS_SECRET_ACCESS_KEY", "/home/ada/.ssh/id_ed25519", "evil.example", `"web" is "fetch"`, `"web", as graph "shop"`, `run "the operator's"`} {
+	for _, want := range []string{"run theirs", "AWS_SECRET_ACCESS_KEY", "/home/ada/.ssh/id_ed25519", "evil.example", `"web" is "fetch"`, `"web", as graph "shop"`} {
 		if !strings.Contains(told.String(), want) {
 			t.Errorf("nobody is told of %q: %s", want, told.String())
 		}
 	}
 	if out.String() != "theirs\n" || strings.Contains(told.String(), "\nrun theirs is harmless") {
 		t.Errorf("%s\n%s", out.String(), told.String())
+	}
+}
+
+// A stranger's fork that has not ended would take what came of the steps of a run of
+// the operator, if it names that one.
+func TestImportedForks(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "store.sqlite")
+	const waits = "version = 1\n[nodes.w]\nwait = true\n"
+	var out, told bytes.Buffer
+	a := app{Streams: Streams{Out: &out, Err: &told}}
+	err := a.importRun(exported(t, "theirs", waits, &event.Forked{Run: "the operator's"}), path)
+	if err == nil || codeOf(err) != exitUsage || !errors.Is(err, journal.ErrOpenFork) || !strings.Contains(err.Error(), "chainrun replay") || out.Len() > 0 {
+		t.Errorf("%v, %s", err, out.String())
+	}
+	if err := a.importRun(exported(t, "theirs", waits, nil), path); err != nil {
+		t.Errorf("nothing of it is there: %v", err)
 	}
 }
