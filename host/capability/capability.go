@@ -183,4 +183,8 @@ type Replayer interface {
 type Write struct {
 	Space, Key string
 	Value      document.Document // absent: the key is deleted
+	// Add is a number that is added to what the key has when the step succeeds; Value
+	// is then what the attempt itself took the sum to be. Absent, or no number: Value
+	// is stored.
+	Add document.Document
 }

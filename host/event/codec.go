@@ -27,12 +27,17 @@ const MaxEncodedBytes = 48 << 20
 // MaxStoredBytes bounds what one success stores, as [StoredBytes] counts it.
 const MaxStoredBytes = 20 << 20
 
-// StoredBytes is the most that values to be stored take in an encoded event.
+// StoredBytes is the most that values to be stored take in an encoded event. Where
+// there is an addition it is what is counted.
 func StoredBytes(list []Stored) int {
 	const around, escaped = len(`{"space":"","key":"","value":},`), len(`\u0000`)
 	n := 0
 	for _, s := range list {
-		n += around + escaped*(len(s.Space)+len(s.Key)) + len(s.Value.Bytes())
+		value := s.Value
+		if !s.Add.IsZero() {
+			value = s.Add
+		}
+		n += around + escaped*(len(s.Space)+len(s.Key)) + len(value.Bytes())
 	}
 	return n
 }
@@ -116,6 +121,7 @@ type storedValue struct {
 	Space *string         `json:"space"`
 	Key   *string         `json:"key"`
 	Value json.RawMessage `json:"value"`
+	Add   json.RawMessage `json:"add"`
 }
 
 // Encode gives the event as one JSON object. Documents stand in it byte for
@@ -312,6 +318,12 @@ func (w *writer) stored(list []Stored) {
 		w.text("key", s.Key)
 		if !s.Value.IsZero() {
 			w.document("value", s.Value)
+		}
+		if !s.Add.IsZero() {
+			if err := s.check(); err != nil {
+				w.fail("%w", err)
+			}
+			w.document("add", s.Add)
 		}
 		w.raw("}")
 	}

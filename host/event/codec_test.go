@@ -42,8 +42,9 @@ func TestEncodingIsWrittenDown(t *testing.T) {
 		{
 			event.AttemptSucceeded{Attempt: a, Output: document.Null(), Stored: []event.Stored{
 				{Space: "s", Key: "<k>", Value: document.MustParse(`{"n": 1}`)}, {Space: "s", Key: "gone"},
+				{Space: "s", Key: "n", Add: document.MustParse(`1.50`)},
 			}},
-			`"type":"attempt_succeeded",…,"step":"check[2]","node":"check","attempt":3,"fuel":0,"output":null,"stored":[{"space":"s","key":"<k>","value":{"n": 1}},{"space":"s","key":"gone"}]`,
+			`"type":"attempt_succeeded",…,"step":"check[2]","node":"check","attempt":3,"fuel":0,"output":null,"stored":[{"space":"s","key":"<k>","value":{"n": 1}},{"space":"s","key":"gone"},{"space":"s","key":"n","add":1.50}]`,
 		},
 		{
 			event.CapabilityAnswered{
@@ -148,7 +149,7 @@ func bare(e event.Event) []any {
 	case event.AttemptSucceeded:
 		list = append(list, text(b.Output))
 		for _, s := range b.Stored {
-			list = append(list, s.Space, s.Key, s.Value.IsZero(), text(s.Value))
+			list = append(list, s.Space, s.Key, s.Value.IsZero(), text(s.Value), s.Add.IsZero(), text(s.Add))
 		}
 		b.Output, b.Stored = document.Document{}, nil
 		return append(list, b)
@@ -233,7 +234,13 @@ func drawEvent(t *rapid.T) event.Event {
 	case 2:
 		done := event.AttemptSucceeded{Attempt: a, Output: documents.Draw(t, "output"), Fuel: rapid.Uint64().Draw(t, "fuel"), CacheKey: text.Draw(t, "cache key"), From: from()}
 		for range rapid.IntRange(0, 2).Draw(t, "stored") {
-			done.Stored = append(done.Stored, event.Stored{Space: text.Draw(t, "space"), Key: text.Draw(t, "key"), Value: maybe("value")})
+			s := event.Stored{Space: text.Draw(t, "space"), Key: text.Draw(t, "key")}
+			if rapid.Bool().Draw(t, "adds") {
+				s.Add = document.MustParse(rapid.StringMatching(`-?(0|[1-9][0-9]{0,5})(\.[0-9]{1,3})?([eE][+-]?[0-9]{1,2})?`).Draw(t, "add"))
+			} else {
+				s.Value = maybe("value")
+			}
+			done.Stored = append(done.Stored, s)
 		}
 		e.Body = done
 	case 3:
@@ -292,6 +299,8 @@ func TestEncodeRefusesWhatCannotBeRead(t *testing.T) {
 		"a key's text":   {Time: at, Body: event.CapabilityAnswered{Key: "\xff"}},
 		"less than none": {Time: at, Body: event.CapabilityAnswered{Usage: event.Usage{Cost: -1}}},
 		"a space's text": {Time: at, Body: event.AttemptSucceeded{Output: document.Null(), Stored: []event.Stored{{Space: "\xff"}}}},
+		"no number":      {Time: at, Body: event.AttemptSucceeded{Output: document.Null(), Stored: []event.Stored{{Space: "s", Key: "k", Add: document.Null()}}}},
+		"both":           {Time: at, Body: event.AttemptSucceeded{Output: document.Null(), Stored: []event.Stored{{Value: document.Int(1), Add: document.Int(1)}}}},
 		"a long time":    {Time: at, Body: event.CapabilityAnswered{Took: -time.Second}},
 		"a short time":   {Time: at, Body: event.CapabilityAnswered{Took: 1}},
 		"no state":       {Time: at, Body: event.RunStarted{Input: document.Null(), Forked: &event.Forked{Step: "s", State: []document.Field{{}}}}},
@@ -378,6 +387,7 @@ func FuzzDecode(f *testing.F) {
 		event.AttemptFailed{From: &event.Origin{Run: "q"}},
 		event.CapabilityAnswered{Took: time.Second},
 		event.AttemptSucceeded{Output: document.Null(), CacheKey: "k", Stored: []event.Stored{{Space: "s", Key: "k", Value: document.Null()}, {}}},
+		event.AttemptSucceeded{Output: document.Null(), Stored: []event.Stored{{Space: "s", Key: "k", Add: document.MustParse("-1.0e3")}}},
 	} {
 		seeds = append(seeds, event.Event{Run: "r", Seq: 4, Body: body})
 	}

@@ -143,10 +143,27 @@ func (r *reader) stored() []Stored {
 			Space: take(r, "space", &s.Space),
 			Key:   take(r, "key", &s.Key),
 			Value: r.document("value", &s.Value, false),
+			Add:   r.document("add", &s.Add, false),
 		})
+		if err := list[i].check(); err != nil && r.err == nil {
+			r.err = err
+		}
 	}
 	r.v.Stored = nil
 	return list
+}
+
+// check says what is wrong with an addition.
+func (s Stored) check() error {
+	switch {
+	case s.Add.IsZero():
+		return nil
+	case s.Add.Kind() != document.KindNumber:
+		return fmt.Errorf("what is added to %q is no number", s.Key)
+	case !s.Value.IsZero():
+		return fmt.Errorf("%q is both stored and added to", s.Key)
+	}
+	return nil
 }
 
 // optional moves a text out of the envelope that is not written where it is empty.

@@ -117,10 +117,35 @@ type AttemptSucceeded struct {
 	From     *Origin
 }
 
-// Stored is one value that an attempt keeps beyond its run.
+// Stored is one value that an attempt keeps beyond its run, or one addition to what
+// is there when the event is appended. A recorded one never has both.
 type Stored struct {
 	Space, Key string
-	Value      document.Document // absent: the key is deleted
+	Value      document.Document // absent, and Add too: the key is deleted
+	// Add is a number: attempts that ran at the same time lose nothing of each other.
+	// Absent: Value is stored. Where it is not, and the attempt is carried out again
+	// for a replay, Value is what the attempt itself took the sum to be: events that
+	// were recorded before there were additions have that.
+	Add document.Document
+}
+
+// Upon gives what the key has when s is stored, where it had old; absent: nothing.
+// An addition upon nothing begins at 0. One upon what is no number (somebody else
+// has put it there meanwhile), or to a sum beyond the bounds of [document.Sum],
+// leaves what is there: the step has succeeded, and what another one has put is not
+// its to take away.
+func (s Stored) Upon(old document.Document) document.Document {
+	if s.Add.IsZero() {
+		return s.Value
+	}
+	from := old
+	if from.IsZero() {
+		from = document.Int(0)
+	}
+	if total, ok := document.Sum(from, s.Add); ok {
+		return total
+	}
+	return old
 }
 
 // AttemptFailed says that an attempt ended without success.

@@ -82,11 +82,12 @@ type Call struct {
 	DurationMS float64           `json:"duration_ms"`
 }
 
-// Kept is one value that an attempt keeps beyond its run.
+// Kept is one value that an attempt keeps beyond its run, or one addition.
 type Kept struct {
 	Space string            `json:"space"`
 	Key   string            `json:"key"`
-	Value document.Document `json:"value,omitzero"` // absent: the key is deleted
+	Value document.Document `json:"value,omitzero"` // absent, and Add too: the key is deleted
+	Add   document.Document `json:"add,omitzero"`   // to what was there when the attempt succeeded
 }
 
 // UnknownStepError means that a run has no such step: it never began, or there is none

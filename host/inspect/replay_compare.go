@@ -97,7 +97,7 @@ func (r *replay) outcomes(one *rerun, was, now event.Body) *Divergence {
 			return d
 		}
 		if node := r.plan.Step(one.Step); node != nil && node.Stores() {
-			if d := documents(DivergedStored, storedDocument(w.Stored), storedDocument(n.Stored)); d != nil {
+			if d := documents(DivergedStored, storedDocument(w.Stored), storedDocument(asRecorded(w.Stored, n.Stored))); d != nil {
 				return d
 			}
 		}
@@ -184,6 +184,24 @@ func (r *replay) sameFailure(a, b *failure.Failure) bool {
 	return true
 }
 
+// asRecorded reads what an attempt keeps now as it was recorded. An attempt that
+// only added to a key keeps an addition, and in a replay also what it took the sum to
+// be: that is what a record has from before there were additions.
+func asRecorded(was, now []event.Stored) []event.Stored {
+	list := slices.Clone(now)
+	for i := range list {
+		s := &list[i]
+		switch {
+		case s.Add.IsZero():
+		case i < len(was) && was[i].Add.IsZero() && !was[i].Value.IsZero():
+			s.Add = document.Document{}
+		default:
+			s.Value = document.Document{}
+		}
+	}
+	return list
+}
+
 // storedDocument shows what is kept beyond a run.
 func storedDocument(list []event.Stored) document.Document {
 	items := make([]document.Document, len(list))
@@ -191,6 +209,9 @@ func storedDocument(list []event.Stored) document.Document {
 		fields := []document.Field{{Key: "space", Value: document.String(s.Space)}, {Key: "key", Value: document.String(s.Key)}}
 		if !s.Value.IsZero() {
 			fields = append(fields, document.Field{Key: "value", Value: s.Value})
+		}
+		if !s.Add.IsZero() {
+			fields = append(fields, document.Field{Key: "add", Value: s.Add})
 		}
 		items[i] = document.Object(fields...)
 	}

@@ -321,7 +321,14 @@ func (c *calls) stored() []event.Stored {
 	var all []event.Stored
 	for _, name := range slices.Sorted(maps.Keys(c.sessions)) {
 		for _, w := range c.sessions[name].Writes() {
-			all = append(all, event.Stored{Space: w.Space, Key: w.Key, Value: c.r.Scope.Redact.Document(w.Value)})
+			s := event.Stored{Space: w.Space, Key: w.Key, Value: c.r.Scope.Redact.Document(w.Value)}
+			if add := c.r.Scope.Redact.Document(w.Add); add.Kind() == document.KindNumber {
+				s.Add = add
+				if !c.r.Scope.Replay { // a record from before there were additions has the value
+					s.Value = document.Document{}
+				}
+			}
+			all = append(all, s)
 		}
 	}
 	return all

@@ -14,9 +14,11 @@ import (
 
 // Values is a journal that keeps values beyond the runs that stored them: those
 // of event.AttemptSucceeded.Stored. It applies them in the same atomic append
-// that makes their event durable, in the order of the events and of each list;
-// of two writes of one key the later holds. So a value is there exactly if the
-// success of the step that stored it is. Safe for concurrent use.
+// that makes their event durable, in the order of the events and of each list, as
+// event.Stored.Upon says: of two values for one key the later holds, and an
+// addition is added to what is there at that moment, whoever stored it. So a value
+// is there exactly if the success of the step that stored it is. Safe for
+// concurrent use.
 //
 // A space is a set of keys that belong together; it is there as soon as it has
 // one. A space and a key are any text that is not empty. What is not there is no
@@ -44,35 +46,45 @@ type Values interface {
 // knows no journal, can ask for one with the same methods.
 type Entry = document.Field
 
-// Stored gives what the events of one append leave of each key: the last write
-// of it, sorted by space and key. A value that is absent deletes its key.
+// Stored gives what the events of one append do to each key, sorted by space and
+// key: one value, with what was added to it afterwards in it (an absent one deletes
+// the key), or, where none was stored, the additions to what is there, in their
+// order. Each is to be stored as event.Stored.Upon says.
 func Stored(events []event.Event) []event.Stored {
 	type name struct{ space, key string }
-	var last map[name]document.Document
+	var left map[name][]event.Stored
 	for _, e := range events {
 		done, ok := e.Body.(event.AttemptSucceeded)
 		if !ok {
 			continue
 		}
 		for _, s := range done.Stored {
-			if last == nil {
-				last = map[name]document.Document{}
+			if left == nil {
+				left = map[name][]event.Stored{}
 			}
-			last[name{s.Space, s.Key}] = s.Value
+			n := name{s.Space, s.Key}
+			switch before := left[n]; {
+			case s.Add.IsZero():
+				left[n] = []event.Stored{s}
+			case len(before) == 1 && before[0].Add.IsZero():
+				left[n] = []event.Stored{{Space: s.Space, Key: s.Key, Value: s.Upon(before[0].Value)}}
+			default:
+				left[n] = append(before, s)
+			}
 		}
 	}
-	if last == nil {
+	if left == nil {
 		return nil // nearly always
 	}
-	names := slices.SortedFunc(maps.Keys(last), func(a, b name) int {
+	names := slices.SortedFunc(maps.Keys(left), func(a, b name) int {
 		if c := strings.Compare(a.space, b.space); c != 0 {
 			return c
 		}
 		return strings.Compare(a.key, b.key)
 	})
-	list := make([]event.Stored, len(names))
-	for i, n := range names {
-		list[i] = event.Stored{Space: n.space, Key: n.key, Value: last[n]}
+	list := make([]event.Stored, 0, len(names))
+	for _, n := range names {
+		list = append(list, left[n]...)
 	}
 	return list
 }

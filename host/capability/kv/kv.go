@@ -8,13 +8,19 @@
 // whatever others store meanwhile. Its writes are stored together with the
 // success of its step, in one append of the journal, or not at all: an attempt
 // that fails, is tried again or is lost in a crash leaves nothing. Of two steps
-// that write one key the one that succeeds later holds, also where both have
-// added to a number: attempts at the same time do not see each other. A graph
-// that must not lose an addition lets one node do it after the other, by an edge,
-// or in a foreach with concurrency = 1.
+// that write one key the one that succeeds later holds: attempts at the same time
+// do not see each other.
 //
-// There is no compare-and-set for that reason: within an attempt get and set do
-// the same, and across attempts it could not hold what it promises.
+// Additions are not lost, whoever adds at the same time. What an attempt does to a
+// key by add alone is stored as an addition to what the key has when the step
+// succeeds: the sum is that of all steps that have succeeded. The attempt is answered
+// what it has read plus what it has added itself. An addition after a set or a delete
+// of the same attempt counts from there, and so a value is stored. Where another step
+// has put something else than a number meanwhile, or the sum is beyond the bounds of
+// [document.Sum], what is there stays: the step that added has succeeded all the same.
+//
+// There is no compare-and-set: within an attempt get and set do the same, and across
+// attempts it could not hold what it promises.
 //
 // # Spaces
 //
@@ -191,7 +197,8 @@ func (c *Capability) session(caller capability.Caller) *session {
 	if space == "" {
 		space = caller.Graph
 	}
-	return &session{c: c, view: newView(c.store, space), writes: map[string]document.Document{}}
+	return &session{c: c, view: newView(c.store, space), writes: map[string]document.Document{},
+		adds: map[string]document.Document{}, gone: map[string]bool{}}
 }
 
 // keyFault says what is wrong with a key; "" where nothing is.

@@ -49,9 +49,16 @@ func (s *store) succeed(tb testing.TB, session capability.Session) {
 	tb.Helper()
 	body := event.AttemptSucceeded{Attempt: event.Attempt{Step: "n", Node: "n", Number: 1}, Output: document.Null()}
 	for _, w := range session.Writes() {
-		body.Stored = append(body.Stored, event.Stored{Space: w.Space, Key: w.Key, Value: w.Value})
+		body.Stored = append(body.Stored, kept(w))
 	}
 	s.append(tb, body)
+}
+
+func kept(w capability.Write) event.Stored {
+	if w.Add.IsZero() {
+		return event.Stored{Space: w.Space, Key: w.Key, Value: w.Value}
+	}
+	return event.Stored{Space: w.Space, Key: w.Key, Add: w.Add}
 }
 
 func open(tb testing.TB, c capability.Capability) capability.Session {
@@ -153,7 +160,7 @@ func TestCommit(t *testing.T) {
 	}
 	s.succeed(t, second)
 	third := open(t, c)
-	if got, _ := ask(third, "list", `{}`, `{}`); got != `{"entries":[{"key":"a","value":1},{"key":"n","value":10}],"more":false}` {
+	if got, _ := ask(third, "list", `{}`, `{}`); got != `{"entries":[{"key":"a","value":1},{"key":"n","value":11}],"more":false}` {
 		t.Errorf("got %s", got)
 	}
 	if w := open(t, c).Writes(); len(w) != 0 {

@@ -17,6 +17,12 @@ type session struct {
 	view   *view
 	writes map[string]document.Document // by key; absent: deleted
 	bytes  int                          // of writes
+	// adds are the sums of what was added to keys that were only added to. The others
+	// have their final value: what was set, or what was deleted, before was this
+	// attempt's, and gone are the keys of which it wanted nothing to be left, although
+	// it saw nothing to delete.
+	adds map[string]document.Document
+	gone map[string]bool
 }
 
 var _ capability.Recaller = (*session)(nil)
@@ -91,7 +97,7 @@ func (s *session) answer(ctx context.Context, c capability.Call) (document.Docum
 		}
 	}
 	if c.Method == setMethod {
-		return document.Object(), s.write(ctx, r.key, r.value)
+		return document.Object(), s.put(ctx, r.key, r.value)
 	}
 	old, err := s.get(ctx, r.key)
 	if err != nil {
@@ -105,7 +111,9 @@ func (s *session) answer(ctx context.Context, c capability.Call) (document.Docum
 	case deleteMethod:
 		there := !old.IsZero()
 		if there {
-			err = s.write(ctx, r.key, document.Document{})
+			err = s.put(ctx, r.key, document.Document{})
+		} else {
+			s.gone[r.key] = true
 		}
 		return document.Object(document.Field{Key: "deleted", Value: document.Bool(there)}), err
 	case addMethod:
@@ -132,14 +140,52 @@ func (s *session) add(ctx context.Context, r request, old document.Document) (do
 			Reason: "not_a_number", Message: fmt.Sprintf("the value of key %q is of type %s; only a number can be added to", r.key, old.Kind()),
 		}
 	}
-	total, ok := sum(old, r.by)
+	total, ok := document.Sum(old, r.by)
 	if !ok {
 		return document.Document{}, &capability.Error{
 			Reason:  "number_too_large",
-			Message: fmt.Sprintf("the sum for key %q has too many digits; numbers have at most %d, and exponents up to %d", r.key, maxDigits, maxExponent),
+			Message: fmt.Sprintf("the sum for key %q has too many digits; numbers have at most %d, and exponents up to %d", r.key, document.MaxSumDigits, document.MaxSumExponent),
 		}
 	}
-	return document.Object(document.Field{Key: "value", Value: total}), s.write(ctx, r.key, total)
+	added := s.added(r)
+	if err := s.write(ctx, r.key, total); err != nil {
+		return document.Document{}, err
+	}
+	s.note(r.key, added)
+	return document.Object(document.Field{Key: "value", Value: total}), nil
+}
+
+// added is the sum of all additions to a key, with one more; absent where the key's
+// final value is stored instead: it was set or deleted before, or the sum of the
+// additions is beyond the bounds that the sum with what is there keeps to.
+func (s *session) added(r request) document.Document {
+	before, adding := s.adds[r.key]
+	if _, written := s.writes[r.key]; !adding && (written || s.gone[r.key]) {
+		return document.Document{}
+	}
+	if !adding {
+		before = document.Int(0)
+	}
+	sum, _ := document.Sum(before, r.by)
+	return sum
+}
+
+// note remembers what was added to a key; absent: it has a final value.
+func (s *session) note(key string, added document.Document) {
+	if added.IsZero() {
+		delete(s.adds, key)
+	} else {
+		s.adds[key] = added
+	}
+}
+
+// put writes a value that does not depend on what is there; absent: it is deleted.
+func (s *session) put(ctx context.Context, key string, value document.Document) error {
+	err := s.write(ctx, key, value)
+	if err == nil {
+		s.note(key, document.Document{})
+	}
+	return err
 }
 
 // write notes what is to be stored; absent: the key is deleted.
@@ -222,13 +268,16 @@ func (s *session) Recall(_ context.Context, c capability.Call, answer document.D
 			return s.view.note(r.key, member("value"))
 		}
 	case setMethod:
-		s.recall(r.key, r.value)
+		s.recall(r.key, r.value, document.Document{})
 	case addMethod:
-		s.recall(r.key, member("value"))
+		s.recall(r.key, member("value"), s.added(r))
 	case deleteMethod:
 		if member("deleted").String() == "true" {
-			s.recall(r.key, document.Document{})
-		} else if !written {
+			s.recall(r.key, document.Document{}, document.Document{})
+			return nil
+		}
+		s.gone[r.key] = true
+		if !written {
 			return s.view.note(r.key, document.Document{})
 		}
 	case listMethod:
@@ -246,7 +295,8 @@ func (s *session) Recall(_ context.Context, c capability.Call, answer document.D
 	return nil
 }
 
-func (s *session) recall(key string, value document.Document) {
+func (s *session) recall(key string, value, added document.Document) {
+	s.note(key, added)
 	before, again := s.writes[key]
 	s.bytes += len(value.Bytes()) - len(before.Bytes())
 	if !again {
@@ -259,7 +309,7 @@ func (s *session) recall(key string, value document.Document) {
 func (s *session) Writes() []capability.Write {
 	var list []capability.Write
 	for _, key := range slices.Sorted(maps.Keys(s.writes)) {
-		list = append(list, capability.Write{Space: s.view.space, Key: key, Value: s.writes[key]})
+		list = append(list, capability.Write{Space: s.view.space, Key: key, Value: s.writes[key], Add: s.adds[key]})
 	}
 	return list
 }

@@ -19,12 +19,15 @@ import (
 	"github.com/chainrun/chainrun/host/journal"
 )
 
-// stores is an event that stores values: triples of space, key, JSON; "" deletes.
+// stores is an event that stores values: triples of space, key, JSON; "" deletes,
+// and after a "+" it is added.
 func stores(run string, seq uint64, triples ...string) event.Event {
 	done := event.AttemptSucceeded{Attempt: event.Attempt{Step: "s", Node: "s", Number: 1}, Output: document.Null()}
 	for t := range slices.Chunk(triples, 3) {
 		s := event.Stored{Space: t[0], Key: t[1]}
-		if t[2] != "" {
+		if add, ok := strings.CutPrefix(t[2], "+"); ok {
+			s.Add = document.MustParse(add)
+		} else if t[2] != "" {
 			s.Value = document.MustParse(t[2])
 		}
 		done.Stored = append(done.Stored, s)

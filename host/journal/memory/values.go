@@ -35,14 +35,19 @@ func stored(events []event.Event) []event.Stored {
 func (j *Journal) store(list []event.Stored) {
 	for _, s := range list {
 		in := j.spaces[s.Space]
+		var old document.Document
+		if in != nil {
+			old = in.values[s.Key]
+		}
+		value := s.Upon(old)
 		if in == nil {
-			if s.Value.IsZero() {
+			if value.IsZero() {
 				continue
 			}
 			in = &space{values: map[string]document.Document{}}
 			j.spaces[s.Space] = in
 		}
-		in.set(s.Key, s.Value)
+		in.set(s.Key, value)
 		if len(in.values) == 0 {
 			delete(j.spaces, s.Space)
 		}

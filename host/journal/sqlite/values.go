@@ -16,8 +16,12 @@ import (
 	"github.com/chainrun/chainrun/host/journal"
 )
 
-// keep stores a value, or deletes it where it is absent.
+// keep stores a value, deletes it where it is absent, or adds to the one that is
+// there.
 func (w *writer) keep(v event.Stored) error {
+	if !v.Add.IsZero() {
+		return w.add(v)
+	}
 	var old hash
 	var hasOld bool
 	if _, err := w.one("SELECT digest FROM kept WHERE space = ? AND key = ?", []any{v.Space, v.Key}, func(s *sqlite3.Stmt) {
@@ -32,6 +36,25 @@ func (w *writer) keep(v event.Stored) error {
 		return w.release(old)
 	}
 	return nil
+}
+
+// add stores an addition to what is there now. What is there is read in the
+// transaction that writes the sum, and nobody else writes meanwhile. A value that is
+// not what was stored is an error: nothing can be added to it.
+func (w *writer) add(v event.Stored) error {
+	entries, err := w.entries("space = ? AND key = ? LIMIT 1", v.Space, v.Key)
+	if err != nil {
+		return err
+	}
+	var old document.Document
+	if len(entries) > 0 {
+		old = entries[0].Value
+	}
+	total := v.Upon(old)
+	if !old.IsZero() && bytes.Equal(old.Bytes(), total.Bytes()) {
+		return nil
+	}
+	return w.keep(event.Stored{Space: v.Space, Key: v.Key, Value: total})
 }
 
 func (w *writer) set(v event.Stored) error {

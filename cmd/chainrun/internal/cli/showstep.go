@@ -111,7 +111,8 @@ func (p page) try(t inspect.Try, only bool) {
 	}
 	for _, k := range t.Kept {
 		p.document(1, cell("kept "+k.Space+" "+k.Key), k.Value)
-		if k.Value.IsZero() {
+		p.document(1, cell("added to "+k.Space+" "+k.Key), k.Add)
+		if k.Value.IsZero() && k.Add.IsZero() {
 			p.line(1, "deleted "+k.Space+" "+k.Key)
 		}
 	}

@@ -1,4 +1,4 @@
-package kv
+package document_test
 
 import (
 	"math/big"
@@ -26,7 +26,7 @@ func TestSum(t *testing.T) {
 		{"1e99999999999999999999", "1", ""},
 		{"1e400", "1e-400", ""},
 	} {
-		got, ok := sum(document.MustParse(test.a), document.MustParse(test.b))
+		got, ok := document.Sum(document.MustParse(test.a), document.MustParse(test.b))
 		if ok != (test.want != "") || ok && !got.Equal(document.MustParse(test.want)) {
 			t.Errorf("%s + %s = %s, %v; want %s", test.a, test.b, got, ok, test.want)
 		}
@@ -37,7 +37,7 @@ func TestSumIsExact(t *testing.T) {
 	number := rapid.StringMatching(`-?(0|[1-9][0-9]{0,20})(\.[0-9]{1,20})?([eE][+-]?[0-9]{1,2})?`)
 	rapid.Check(t, func(t *rapid.T) {
 		a, b := number.Draw(t, "a"), number.Draw(t, "b")
-		got, ok := sum(document.MustParse(a), document.MustParse(b))
+		got, ok := document.Sum(document.MustParse(a), document.MustParse(b))
 		if !ok {
 			t.Fatalf("%s + %s is refused", a, b)
 		}

@@ -1,0 +1,77 @@
+package host_test
+
+import (
+	"encoding/json"
+	"path/filepath"
+	"sync"
+	"testing"
+	"testing/fstest"
+
+	"github.com/chainrun/chainrun/host/event"
+	"github.com/chainrun/chainrun/host/journal"
+	"github.com/chainrun/chainrun/host/journal/memory"
+	"github.com/chainrun/chainrun/host/journal/sqlite"
+	"github.com/chainrun/chainrun/runtime/module/moduletest"
+)
+
+// Elements of a foreach, and runs of two hosts, that add to one key at the same time
+// lose nothing; their replays are identical.
+func TestAdditionsAtTheSameTime(t *testing.T) {
+	const text = `
+version = 1
+name = "counted"
+chain = ["count"]
+[nodes.count]
+module = "add.wasm"
+foreach = "[1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12]"
+input = "{'key': 'n', 'by': 1}"
+concurrency = 12
+[nodes.count.grants.kv]
+`
+	for name, open := range map[string]func(t *testing.T) (a, b journal.Values){
+		"memory": func(*testing.T) (a, b journal.Values) {
+			j := memory.New()
+			return j, j
+		},
+		"sqlite": func(t *testing.T) (a, b journal.Values) {
+			t.Helper()
+			path := filepath.Join(t.TempDir(), "s.db")
+			open := func() journal.Values {
+				s, err := sqlite.Open(t.Context(), path, sqlite.Options{})
+				if err != nil {
+					t.Fatal(err)
+				}
+				t.Cleanup(func() { _ = s.Close() })
+				return s
+			}
+			return open(), open() // as two processes have it
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			one, two := open(t)
+			var wg sync.WaitGroup
+			for _, j := range []journal.Values{one, two} {
+				h := countedHost(t, j)
+				fsys := fstest.MapFS{"graph.toml": {Data: []byte(text)}, "add.wasm": {Data: moduletest.Ask("kv", "add", 2)}}
+				g, err := h.LoadFS(fsys, "graph.toml")
+				if err != nil {
+					t.Fatal(err)
+				}
+				wg.Go(func() {
+					r, err := h.Run(t.Context(), g, json.RawMessage(`{}`))
+					if err != nil || r.Status() != event.Done {
+						t.Error(err)
+						return
+					}
+					if got, err := h.Replay(t.Context(), r.ID()); err != nil || !got.Identical {
+						t.Errorf("%s, %v", got.Divergence, err)
+					}
+				})
+			}
+			wg.Wait()
+			if got := value(t, one, "n"); got != "48" {
+				t.Errorf("the count is %s, want 48", got)
+			}
+		})
+	}
+}
