@@ -7,7 +7,9 @@ import (
 	"testing"
 	"testing/fstest"
 
+	"github.com/chainrun/chainrun/host/document"
 	"github.com/chainrun/chainrun/host/event"
+	"github.com/chainrun/chainrun/host/inspect"
 	"github.com/chainrun/chainrun/host/journal"
 	"github.com/chainrun/chainrun/host/journal/memory"
 	"github.com/chainrun/chainrun/host/journal/sqlite"
@@ -73,5 +75,46 @@ concurrency = 12
 				t.Errorf("the count is %s, want 48", got)
 			}
 		})
+	}
+}
+
+// A replay compares what was added, and takes the sum of a record from before there were
+// additions for the same.
+func TestReplayOfAdditions(t *testing.T) {
+	j := memory.New()
+	ctx, stop := interruptible(t)
+	defer stop()
+	r, err := startCounted(t, countedHost(t, j), ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	for name, test := range map[string]struct {
+		stored    event.Stored
+		identical bool
+	}{
+		"as it was":     {event.Stored{Add: document.Int(3)}, true},
+		"the sum":       {event.Stored{Value: document.Int(3)}, true},
+		"another one":   {event.Stored{Add: document.Int(2)}, false},
+		"another sum":   {event.Stored{Value: document.Int(4)}, false},
+		"it is deleted": {event.Stored{}, false},
+	} {
+		changed := 0
+		h := countedHost(t, tampered{j, func(e *event.Event) {
+			b, ok := e.Body.(event.AttemptSucceeded)
+			if !ok || len(b.Stored) == 0 {
+				return
+			}
+			changed++
+			test.stored.Space, test.stored.Key = b.Stored[0].Space, b.Stored[0].Key
+			b.Stored = []event.Stored{test.stored}
+			e.Body = b
+		}})
+		got, err := h.Replay(t.Context(), r.ID())
+		if err != nil || changed == 0 || got.Identical != test.identical || !test.identical && got.Divergence.What != inspect.DivergedStored {
+			t.Errorf("%s: %d changed, %+v, %s, %v", name, changed, got, got.Divergence, err)
+		}
 	}
 }
