@@ -1,15 +1,14 @@
 package host_test
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"strings"
 	"testing"
 	"testing/fstest"
-
-	"context"
-	"errors"
 
 	"github.com/chainrun/chainrun/host"
 	"github.com/chainrun/chainrun/host/capability/kv"

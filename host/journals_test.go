@@ -238,6 +238,7 @@ input = {n = "state.n", was = "input"}
 [nodes.c]
 module = "echo.wasm"
 `, fork: func(t *testing.T, h *host.Host, r *host.Run) *host.Run {
+		t.Helper()
 		forked, err := h.Fork(t.Context(), r.ID(), host.Fork{From: "b", State: map[string]any{"n": 5}}, host.WithRunID("fork"))
 		if err != nil {
 			t.Fatal(err)
@@ -383,8 +384,12 @@ func recordRun(t *testing.T, name string, c recordedRun) (archive.Run, string) {
 		name string
 		wasm []byte
 	}{
-		{"chance.wasm", moduletest.Chance()}, {"trap.wasm", moduletest.Trap()}, {"add.wasm", moduletest.Ask("kv", "add", 2)},
-		{"get.wasm", moduletest.Ask("kv", "get", 1)}, {"ask.wasm", moduletest.Ask("mine", "ask", 2)}, {"batch.wasm", moduletest.Ask("node", "batch", 1)},
+		{"chance.wasm", moduletest.Chance()},
+		{"trap.wasm", moduletest.Trap()},
+		{"add.wasm", moduletest.Ask("kv", "add", 2)},
+		{"get.wasm", moduletest.Ask("kv", "get", 1)},
+		{"ask.wasm", moduletest.Ask("mine", "ask", 2)},
+		{"batch.wasm", moduletest.Ask("node", "batch", 1)},
 	} {
 		fsys[m.name] = &fstest.MapFile{Data: m.wasm}
 	}

@@ -87,6 +87,7 @@ func TestReplayOfWhatSeemsTakenOver(t *testing.T) {
 			case event.RunFinished:
 				b.Output = document.String("forged")
 				e.Body = b
+			default:
 			}
 		},
 		"failure": func(e *event.Event) {
@@ -97,6 +98,7 @@ func TestReplayOfWhatSeemsTakenOver(t *testing.T) {
 			case event.RunFinished:
 				f := failure.Failure{Code: failure.Trap, Message: "forged", Step: "a", Node: "a", Attempt: 1}
 				e.Body = event.RunFinished{Status: event.Failed, Failure: &f}
+			default:
 			}
 		},
 	} {
@@ -180,6 +182,7 @@ func TestReplayUnderAnotherFuelRule(t *testing.T) {
 			case event.AttemptSucceeded:
 				b.Fuel += c.fuel
 				e.Body = b
+			default:
 			}
 		}}))
 		got, err := other.Replay(t.Context(), r.ID())

@@ -41,7 +41,8 @@ func TestEncodingIsWrittenDown(t *testing.T) {
 		},
 		{
 			event.AttemptSucceeded{Attempt: a, Output: document.Null(), Stored: []event.Stored{
-				{Space: "s", Key: "<k>", Value: document.MustParse(`{"n": 1}`)}, {Space: "s", Key: "gone"},
+				{Space: "s", Key: "<k>", Value: document.MustParse(`{"n": 1}`)},
+				{Space: "s", Key: "gone"},
 				{Space: "s", Key: "n", Add: document.MustParse(`1.50`)},
 			}},
 			`"type":"attempt_succeeded",…,"step":"check[2]","node":"check","attempt":3,"fuel":0,"output":null,"stored":[{"space":"s","key":"<k>","value":{"n": 1}},{"space":"s","key":"gone"},{"space":"s","key":"n","add":1.50}]`,

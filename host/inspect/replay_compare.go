@@ -111,9 +111,11 @@ func (r *replay) outcomes(one *rerun, was, now event.Body) *Divergence {
 			return d
 		}
 		fuels = [2]uint64{w.Fuel, n.Fuel}
+	default:
+		// Nothing else comes of an attempt.
 	}
 	if fuels[0] != fuels[1] && !r.options.OtherFuel {
-		return &Divergence{What: DivergedFuel, Recorded: fmt.Sprint(fuels[0]), Now: fmt.Sprint(fuels[1])}
+		return &Divergence{What: DivergedFuel, Recorded: strconv.FormatUint(fuels[0], 10), Now: strconv.FormatUint(fuels[1], 10)}
 	}
 	return nil
 }
@@ -299,7 +301,7 @@ func documents(what string, was, now document.Document) *Divergence {
 		}
 		from := max(0, at-20)
 		d.Recorded = fmt.Sprintf("the same value, from byte %d on as %s", at, clipped(string(a[from:])))
-		d.Now = fmt.Sprintf("as %s", clipped(string(b[from:])))
+		d.Now = "as " + clipped(string(b[from:]))
 	default:
 		tokens, a, b, differ := firstDifference(values(was), values(now))
 		if differ { // else they cannot be decoded, which documents can

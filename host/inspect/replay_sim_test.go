@@ -150,8 +150,9 @@ func attemptOf(b event.Body) (event.Attempt, uint64) {
 		return b.Attempt, b.Fuel
 	case event.AttemptFailed:
 		return b.Attempt, b.Fuel
+	default:
+		return event.Attempt{}, 0
 	}
-	return event.Attempt{}, 0
 }
 
 // A run of any graph, in any order, through any crash, is identical in a replay. Where
@@ -229,8 +230,9 @@ func TestReplayOfDrawnRuns(t *testing.T) {
 				case event.AttemptFailed:
 					b.Fuel = fuel + 1
 					return b
+				default:
+					return b
 				}
-				return b
 			}), inspect.DivergedFuel)
 			if b, ok := past[at].Body.(event.AttemptSucceeded); ok {
 				spaced := document.MustParse(" " + b.Output.String() + " ")
@@ -299,22 +301,22 @@ func (a asking) Invoke(_ context.Context, _ *plan.Plan, c stepper.Invoke, calls 
 	for i, text := range a {
 		asked := event.CapabilityAnswered{Attempt: c.Attempt, Ordinal: i + 1, Capability: "c", Method: "m", Request: document.String(text)}
 		if i >= len(past) {
-			return event.Outcome{}, fmt.Errorf("asking: %w", &otherCall{asked: &asked})
+			return event.Outcome{}, fmt.Errorf("asking: %w", &otherCallError{asked: &asked})
 		}
 		if !past[i].Request.Equal(asked.Request) {
-			return event.Outcome{}, fmt.Errorf("asking: %w", &otherCall{&asked, &past[i]})
+			return event.Outcome{}, fmt.Errorf("asking: %w", &otherCallError{&asked, &past[i]})
 		}
 	}
 	if len(past) > len(a) {
-		return event.Outcome{}, &otherCall{recorded: &past[len(a)]}
+		return event.Outcome{}, &otherCallError{recorded: &past[len(a)]}
 	}
 	return event.Outcome{Attempt: c.Attempt, Output: document.Int(1)}, nil
 }
 
-type otherCall struct{ asked, recorded *event.CapabilityAnswered }
+type otherCallError struct{ asked, recorded *event.CapabilityAnswered }
 
-func (*otherCall) Error() string { return "another call" }
+func (*otherCallError) Error() string { return "another call" }
 
-func (d *otherCall) Diverged() (asked, recorded *event.CapabilityAnswered) {
+func (d *otherCallError) Diverged() (asked, recorded *event.CapabilityAnswered) {
 	return d.asked, d.recorded
 }

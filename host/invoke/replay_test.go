@@ -18,6 +18,7 @@ import (
 
 // untouchable is a capability that nobody may ask.
 func untouchable(t *testing.T) world {
+	t.Helper()
 	return world{ask: func(context.Context, capability.Call) (capability.Answer, error) {
 		t.Error("the world was asked")
 		return capability.Answer{}, errors.New("asked")

@@ -72,7 +72,7 @@ func TestCheckFork(t *testing.T) {
 
 		{step: "", input: `1`, want: []string{"a fork changes an input or state only of a step, and names none"}},
 		{step: "", state: `{"sum":1}`, want: []string{"a fork changes an input or state only of a step, and names none"}},
-		{step: "reveiw[1.1]", want: []string{`step "reveiw[1.1]": there is no node "reveiw" (did you mean "review"?)`}},
+		{step: "revew[1.1]", want: []string{`step "revew[1.1]": there is no node "revew" (did you mean "review"?)`}},
 		{step: "sub/scor", want: []string{`there is no node "scor" (did you mean "score"?)`}},
 		{step: "elsewhere", want: []string{`there is no node "elsewhere"`}},
 		{step: "sub[1]", want: []string{`node "sub" is in no loop: its step is "sub"`}},

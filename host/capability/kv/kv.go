@@ -197,8 +197,10 @@ func (c *Capability) session(caller capability.Caller) *session {
 	if space == "" {
 		space = caller.Graph
 	}
-	return &session{c: c, view: newView(c.store, space), writes: map[string]document.Document{},
-		adds: map[string]document.Document{}, gone: map[string]bool{}}
+	return &session{
+		c: c, view: newView(c.store, space), writes: map[string]document.Document{},
+		adds: map[string]document.Document{}, gone: map[string]bool{},
+	}
 }
 
 // keyFault says what is wrong with a key; "" where nothing is.

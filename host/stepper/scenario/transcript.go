@@ -102,10 +102,11 @@ func forked(f *event.Forked) string {
 	if !f.Input.IsZero() {
 		text += ", which is given " + f.Input.String()
 	}
+	var state strings.Builder
 	for _, v := range f.State {
-		text += fmt.Sprintf(", before it %s is %s", v.Key, v.Value)
+		fmt.Fprintf(&state, ", before it %s is %s", v.Key, v.Value)
 	}
-	return text
+	return text + state.String()
 }
 
 // from writes what an outcome was taken over from.

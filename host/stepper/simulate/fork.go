@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/chainrun/chainrun/host/document"
@@ -93,7 +94,7 @@ func (c *Case) around(step string) *graph.Graph {
 // checkFork carries a fork of the case out, and one without changes that takes over what
 // came of the steps.
 func (c *Case) checkFork(want *reference.Result) error {
-	if c.Forked != nil || hash("forks", fmt.Sprint(c.Seed))%4 > 0 {
+	if c.Forked != nil || hash("forks", strconv.FormatUint(c.Seed, 10))%4 > 0 {
 		return nil
 	}
 	if err := c.checkTakenOver(want); err != nil {

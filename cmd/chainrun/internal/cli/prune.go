@@ -108,7 +108,7 @@ func (a *app) wouldPrune(ctx context.Context, s *sqlite.Store, r sqlite.Retentio
 	for _, run := range ended {
 		if r.Before.IsZero() || run.Finished.UnixMicro() < r.Before.UnixMicro() {
 			n.Runs++
-			n.Events += int64(run.Events) //nolint:gosec // it was one in the store
+			n.Events += int64(run.Events)
 			list = append(list, listedRun{Run: run.ID, Status: string(run.Status), Graph: run.Graph, Started: run.Started, Finished: &run.Finished})
 		}
 	}
