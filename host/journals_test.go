@@ -192,6 +192,15 @@ module = "get.wasm"
 input = "{'key': 'n'}"
 [nodes.read.grants.kv]
 `},
+	"adds": {graph: `
+version = 1
+name = "counted"
+[nodes.count]
+module = "add.wasm"
+foreach = "[1, 2, 3]"
+input = "{'key': 'n', 'by': item}"
+[nodes.count.grants.kv]
+`},
 	"calls": {graph: `
 version = 1
 chain = ["ask", "batch", "denied"]
