@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"time"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
@@ -38,6 +39,9 @@ ended otherwise before.`,
 const cancelTime = 10 * time.Second
 
 func (a *app) cancel(id, reason string, f runFlags) error {
+	if !utf8.ValidString(reason) {
+		return usagef("--reason %q: expected UTF-8", reason)
+	}
 	ctx, stop := interruptible()
 	defer stop()
 	s, err := a.writeStore(ctx, f.store)

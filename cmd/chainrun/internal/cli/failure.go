@@ -2,6 +2,7 @@ package cli
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/chainrun/chainrun/host"
 	"github.com/chainrun/chainrun/host/failure"
@@ -19,7 +20,14 @@ func (a *app) explainFailure(graph string, r *host.Run, f *failure.Failure) {
 			where += fmt.Sprintf(" in attempt %d", f.Attempt)
 		}
 	}
-	fmt.Fprintf(a.Err, "%s: %s: %s\n", indented(graph), where, indented(f.String()))
+	why := f.String()
+	if f.Step == "" && f.Code == failure.Canceled { // or it would say so three times
+		where, why = "the run was canceled", strings.TrimPrefix(strings.TrimPrefix(f.Message, "the run was canceled"), ": ")
+	}
+	if why != "" {
+		why = ": " + why
+	}
+	fmt.Fprintf(a.Err, "%s: %s%s\n", indented(graph), where, indented(why))
 	a.violations(f.Violations)
 	if todo := advice(f); todo != "" {
 		fmt.Fprintf(a.Err, "  what to do: %s\n", todo)

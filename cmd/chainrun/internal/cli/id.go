@@ -18,8 +18,24 @@ import (
 type idFlag string
 
 func (id *idFlag) add(c *cobra.Command) {
-	c.Flags().StringVar((*string)(id), "id", "", "the run's id, which no other may have: letters, digits, - and _ (default: one that sorts by time)")
+	c.Flags().Var(id, "id", "the run's id, which no other may have: letters, digits, - and _ (default: one that sorts by time)")
 }
+
+// Set implements pflag.Value. An id that a script has forgotten to set is not none: the
+// script would run twice.
+func (id *idFlag) Set(text string) error {
+	if text == "" {
+		return errors.New("there is no id")
+	}
+	*id = idFlag(text)
+	return nil
+}
+
+// String implements pflag.Value.
+func (id *idFlag) String() string { return string(*id) }
+
+// Type implements pflag.Value.
+func (*idFlag) Type() string { return "string" }
 
 // runID is what the operator may name a run: no file, and nothing for a shell.
 var runID = regexp.MustCompile(`^[0-9A-Za-z][0-9A-Za-z_-]{0,63}$`)

@@ -92,6 +92,8 @@ func (a *app) runs(f runsFlags) error {
 	case absent:
 		path, _ := storePath(f.store) // there was no error before
 		fmt.Fprintf(a.Err, "there is no run: there is no store %s yet\n", path)
+	case f.graph == "" && f.status == "":
+		fmt.Fprintln(a.Err, "there is no run")
 	default:
 		fmt.Fprintln(a.Err, "there is no such run")
 	}
