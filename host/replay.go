@@ -39,7 +39,8 @@ func (h *Host) Replay(ctx context.Context, id string) (_ inspect.Replayed, err e
 	})
 }
 
-// laterRules is how many versions of the fuel rule are known to be coming.
+// laterRules is how many versions of the fuel rule beyond this one are tried: a later
+// chainrun may have recorded the run.
 const laterRules = 16
 
 // underOtherFuelRule reports whether a digest is that of the plan under an older or a
