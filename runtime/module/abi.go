@@ -33,19 +33,21 @@ func (a ABI) String() string {
 // The names of the node ABI, version 1.
 const (
 	ExportMemory     = "memory"
-	ExportStart      = "_start"          // command: () -> ()
-	ExportInitialize = "_initialize"     // reactor, optional: () -> ()
-	ExportAlloc      = "chainrun_alloc"  // reactor: (size i32) -> i32
-	ExportRun        = "chainrun_run_v1" // reactor: (ptr, len i32) -> i64; "chainrun_run_v1:NAME" for further entries
-	HostModule       = "chainrun_v1"     // the import module of HostCall
-	HostCall         = "call"            // reactor: eight i32 -> i64
+	ExportStart      = "_start"               // command: () -> ()
+	ExportInitialize = "_initialize"          // reactor, optional: () -> ()
+	ExportAlloc      = "chainrun_alloc"       // reactor: (size i32) -> i32
+	ExportRun        = "chainrun_run_v1"      // reactor: (ptr, len i32) -> i64; "chainrun_run_v1:NAME" for further entries
+	ExportDescribe   = "chainrun_describe_v1" // reactor, optional: () -> i64, the manifest; for tools, never in a run
+	HostModule       = "chainrun_v1"          // the import module of HostCall
+	HostCall         = "call"                 // reactor: eight i32 -> i64
 )
 
 var (
-	typeNothing = FuncType{}
-	typeAlloc   = FuncType{Params: []ValueType{I32}, Results: []ValueType{I32}}
-	typeRun     = FuncType{Params: []ValueType{I32, I32}, Results: []ValueType{I64}}
-	typeCall    = FuncType{Params: []ValueType{I32, I32, I32, I32, I32, I32, I32, I32}, Results: []ValueType{I64}}
+	typeNothing  = FuncType{}
+	typeAlloc    = FuncType{Params: []ValueType{I32}, Results: []ValueType{I32}}
+	typeDescribe = FuncType{Results: []ValueType{I64}}
+	typeRun      = FuncType{Params: []ValueType{I32, I32}, Results: []ValueType{I64}}
+	typeCall     = FuncType{Params: []ValueType{I32, I32, I32, I32, I32, I32, I32, I32}, Results: []ValueType{I64}}
 )
 
 // Entries gives the entries that a graph may name. For a reactor that is "" for chainrun_run_v1 and NAME for each
@@ -127,6 +129,7 @@ func (m *Module) checkABI(abi ABI) error {
 	} else {
 		function(ExportAlloc, typeAlloc, true)
 		function(ExportInitialize, typeNothing, false)
+		function(ExportDescribe, typeDescribe, false)
 		for _, e := range m.Exports {
 			if _, ok := entryName(e.Name); ok {
 				function(e.Name, typeRun, true)

@@ -18,16 +18,45 @@ const MaxManifestBytes = 1 << 20
 
 // A Manifest is what the author of a module says of it. Every field may be absent. Fields that this version does not
 // know are ignored, so that a module packed by a later chainrun still runs on this one; a known field of the wrong type
-// is an error.
+// is an error. [ManifestSchema] describes the JSON.
 type Manifest struct {
-	Name         string          `json:"name,omitempty"`
-	Version      string          `json:"version,omitempty"`
-	Description  string          `json:"description,omitempty"`
-	Input        json.RawMessage `json:"input,omitempty"`  // JSON Schema of the input document; nil: any
-	Output       json.RawMessage `json:"output,omitempty"` // JSON Schema of the output document; nil: any
-	Config       json.RawMessage `json:"config,omitempty"` // JSON Schema of the node's config; nil: any
-	Capabilities []string        `json:"capabilities,omitempty"`
-	Limits       ManifestLimits  `json:"limits,omitzero"`
+	Name         string                   `json:"name,omitempty"`
+	Version      string                   `json:"version,omitempty"`
+	Description  string                   `json:"description,omitempty"`
+	Author       string                   `json:"author,omitempty"`
+	License      string                   `json:"license,omitempty"` // an SPDX expression
+	Homepage     string                   `json:"homepage,omitempty"`
+	Input        json.RawMessage          `json:"input,omitempty"`   // JSON Schema of the main entry's input; nil: any
+	Output       json.RawMessage          `json:"output,omitempty"`  // JSON Schema of the main entry's output; nil: any
+	Config       json.RawMessage          `json:"config,omitempty"`  // JSON Schema of the node's config; nil: any
+	Entries      map[string]ManifestEntry `json:"entries,omitempty"` // further entries, see [Manifest.Entry]
+	Capabilities []string                 `json:"capabilities,omitempty"`
+	Limits       ManifestLimits           `json:"limits,omitzero"`
+}
+
+// A ManifestEntry is what a manifest says of one entry. A nil schema takes any document.
+type ManifestEntry struct {
+	Description string          `json:"description,omitempty"`
+	Input       json.RawMessage `json:"input,omitempty"`
+	Output      json.RawMessage `json:"output,omitempty"`
+	Config      json.RawMessage `json:"config,omitempty"`
+}
+
+// Entry gives what holds for an entry; "" is the main one. An entry that Entries names has its own input and output,
+// none where it says nothing, and the main entry's config where it has none of its own. One that Entries does not name
+// is like the main entry. A nil manifest says nothing of any entry.
+func (m *Manifest) Entry(name string) ManifestEntry {
+	if m == nil {
+		return ManifestEntry{}
+	}
+	e, named := m.Entries[name]
+	if !named || name == "" {
+		return ManifestEntry{Description: m.Description, Input: m.Input, Output: m.Output, Config: m.Config}
+	}
+	if e.Config == nil {
+		e.Config = m.Config
+	}
+	return e
 }
 
 // ManifestLimits are the limits that the author suggests. Zero means no suggestion. A graph is free to set others.
