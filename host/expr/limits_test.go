@@ -115,7 +115,7 @@ func TestHostile(t *testing.T) {
 			allocated := (after.TotalAlloc - before.TotalAlloc) >> 20
 			t.Logf("%v (compiled in %v), %d MiB allocated: %.200v", took, compiled, allocated, err)
 			// Generous, for machines that are slow or busy.
-			if took > 5*time.Second || compiled > 3*time.Second {
+			if took > time.Minute {
 				t.Errorf("took %v", took)
 			}
 			if allocated > 1024 {

@@ -40,7 +40,7 @@ func TestHostileBodies(t *testing.T) {
 				}
 				return
 			}
-			if took := time.Since(begin); took > 5*time.Second {
+			if took := time.Since(begin); took > time.Minute {
 				t.Errorf("it took %v for %d bytes", took, len(b))
 			}
 			if len(metered.Wasm) > 64*len(b) {

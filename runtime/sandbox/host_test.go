@@ -116,8 +116,8 @@ func TestHostIsInterrupted(t *testing.T) {
 		<-ctx.Done()
 		return HostAnswer{}, context.Cause(ctx)
 	}
-	r, err := p.Call(t.Context(), Call{Limits: Limits{Timeout: 10 * time.Millisecond}, Host: wait})
-	if err != nil || !reflect.DeepEqual(r.Stop, &Stop{Reason: TimedOut, Message: "ran longer than 10ms"}) {
+	r, err := p.Call(t.Context(), Call{Limits: Limits{Timeout: 50 * time.Millisecond}, Host: wait})
+	if err != nil || !reflect.DeepEqual(r.Stop, &Stop{Reason: TimedOut, Message: "ran longer than 50ms"}) {
 		t.Errorf("%v %+v", err, r.Stop)
 	}
 	ctx, cancel := context.WithCancelCause(t.Context())

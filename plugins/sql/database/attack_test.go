@@ -274,7 +274,7 @@ func TestHugeResults(t *testing.T) {
 		if got != want {
 			t.Errorf("%s %s: got %s, want %s", sql, grant, got, want)
 		}
-		if took := time.Since(start); took > 9*time.Second {
+		if took := time.Since(start); took > time.Minute {
 			t.Errorf("%s %s: it took %v", sql, grant, took)
 		}
 	}
