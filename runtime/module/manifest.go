@@ -121,14 +121,15 @@ func (m *Module) Manifest() (*Manifest, error) {
 	if found == nil {
 		return nil, nil
 	}
-	manifest, err := parseManifest(found.Data)
+	manifest, err := ParseManifest(found.Data)
 	if err != nil {
 		return nil, &FormatError{Offset: found.Offset, Section: ManifestSection, Text: err.Error()}
 	}
 	return manifest, nil
 }
 
-func parseManifest(b []byte) (*Manifest, error) {
+// ParseManifest reads a manifest's JSON as [Module.Manifest] does. The error says what is wrong, for its author.
+func ParseManifest(b []byte) (*Manifest, error) {
 	if len(b) > MaxManifestBytes {
 		return nil, fmt.Errorf("the manifest has %d bytes, at most %d are read", len(b), MaxManifestBytes)
 	}
@@ -150,7 +151,7 @@ func parseManifest(b []byte) (*Manifest, error) {
 // WithManifest gives a copy of a module with the manifest set, any earlier one replaced. The manifest must be JSON that
 // [Module.Manifest] can read; it is stored as it is, at the end of the file. Equal inputs give equal bytes.
 func WithManifest(wasm []byte, manifest []byte) ([]byte, error) {
-	if _, err := parseManifest(manifest); err != nil {
+	if _, err := ParseManifest(manifest); err != nil {
 		return nil, err
 	}
 	m, err := Read(wasm)

@@ -257,12 +257,18 @@ func (i *instance) runReactor(ctx context.Context, a *attempt) ([]byte, *Stop, e
 	if stop, err = reactorExit(a, stop, err); stop != nil || err != nil {
 		return nil, stop, err
 	}
-	at, size = packed>>32, packed&math.MaxInt32
+	return i.result(a, entry, packed)
+}
+
+// result takes the document that a function of the guest's has packed into 64
+// bits: address, whether it is an error document, length.
+func (i *instance) result(a *attempt, export string, packed uint64) ([]byte, *Stop, error) {
+	at, size := packed>>32, packed&math.MaxInt32
 	failed := packed>>31&1 == 1
 	switch {
 	case at+size > uint64(len(i.memory.buf)):
 		return nil, &Stop{Reason: BadOutput, Message: fmt.Sprintf("%s gave a result of %d bytes at %d, which lies outside the memory of %d bytes",
-			entry, size, at, len(i.memory.buf))}, nil
+			export, size, at, len(i.memory.buf))}, nil
 	case size > uint64(a.limits.OutputBytes):
 		return nil, outputTooLarge(a.limits.OutputBytes), nil
 	}
