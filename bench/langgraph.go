@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing/fstest"
 
 	"github.com/chainrun/chainrun/host"
@@ -56,38 +57,49 @@ func langgraphTable(ctx context.Context, o options) error {
 		return fmt.Errorf("opening a store: %w", err)
 	}
 	defer func() { _ = store.Close() }()
-	labours := []labour{
-		{"chainrun, its SQLite store, nodes of Go", nil},
-		{"chainrun, its SQLite store, nodes that need little memory", nil},
-		{"chainrun, journal in memory, nodes of Go", nil},
-		{"LangGraph.js, SqliteSaver, synchronous FULL", peer.chain("full")},
-		{"LangGraph.js, SqliteSaver as it comes", peer.chain("sqlite")},
-		{"LangGraph.js, no checkpointer", peer.chain("memory")},
-	}
-	for i, c := range []struct {
+	var labours []labour
+	for _, c := range []struct {
+		name   string
 		j      journal.Journal
 		module []byte
-	}{{store, module}, {store, moduletest.Echo()}, {memory.New(), module}} {
-		c, err := newChain(c.j, c.module)
+	}{
+		{"chainrun, its SQLite store, nodes of Go", store, module},
+		{"chainrun, its SQLite store, nodes that need little memory", store, moduletest.Echo()},
+		{"chainrun, journal in memory, nodes of Go", memory.New(), module},
+	} {
+		chain, err := newChain(c.j, c.module)
 		if err != nil {
 			return err
 		}
-		defer func() { _ = c.h.Close() }()
-		labours[i].work = func() (int, error) { return chainRuns * chainNodes, c.run(ctx) }
+		defer func() { _ = chain.h.Close() }()
+		labours = append(labours, labour{c.name, func() (int, error) {
+			return chainRuns * chainNodes, chain.run(ctx, chainRuns)
+		}}, labour{"", func() (int, error) {
+			return durableRuns * chainNodes, together(func(int) error { return chain.run(ctx, 1) })
+		}})
+	}
+	for _, c := range []struct{ name, way string }{
+		{"LangGraph.js, SqliteSaver, synchronous FULL", "full"},
+		{"LangGraph.js, SqliteSaver as it comes", "sqlite"},
+		{"LangGraph.js, no checkpointer", "memory"},
+	} {
+		labours = append(labours, labour{c.name, peer.chain(c.way, chainRuns, 1)}, labour{"", peer.chain(c.way, durableRuns, durableRuns)})
 	}
 	m, err := interleave(labours, min(o.rounds, chainRounds))
 	if err != nil {
 		return err
 	}
-	g := grid{{"a chain of ten nodes, documents of 1 KB", "µs a step", "steps a second", "× durable chainrun"}}
-	for i, l := range labours {
-		_, wall := lowest(slices.Clone(m.wall[i]))
-		g = append(g, []string{
-			l.name, micros(wall), fmt.Sprintf("%.0f", 1/wall.Seconds()), fmt.Sprintf("%.1f", m.times(i, 0)),
-		})
+	g := grid{{"a chain of ten nodes, documents of 1 KB", "µs a step", "steps a second", "× durable chainrun", "64 runs at once: µs a step", "steps a second", "× durable chainrun"}}
+	for i := 0; i < len(labours); i += 2 {
+		row := []string{labours[i].name}
+		for k := range 2 {
+			_, wall := lowest(slices.Clone(m.wall[i+k]))
+			row = append(row, micros(wall), fmt.Sprintf("%.0f", 1/wall.Seconds()), fmt.Sprintf("%.1f", m.times(i+k, k)))
+		}
+		g = append(g, row)
 	}
 	g.print(o.out)
-	o.out.printf("\nmedians of %d rounds of %d runs, one run at a time; chainrun's nodes are modules in the sandbox,\n"+
+	o.out.printf("\nmedians of %d rounds of %d runs one after another, and of 64 at once; chainrun's nodes are modules in the sandbox,\n"+
 		"LangGraph.js's are functions of the process; all give back the text that they were given\n"+
 		"node %s, @langchain/langgraph %s, checkpoint-sqlite %s (durability \"sync\"), better-sqlite3 %s\n"+
 		"what SqliteSaver sets as it comes: %s; NORMAL does not have the disk keep each step, so a\n"+
@@ -101,7 +113,7 @@ func langgraphTable(ctx context.Context, o options) error {
 type chain struct {
 	h    *host.Host
 	g    *host.Graph
-	runs int
+	runs atomic.Int64
 }
 
 func newChain(j journal.Journal, module []byte) (*chain, error) {
@@ -125,11 +137,11 @@ func newChain(j journal.Journal, module []byte) (*chain, error) {
 	return &chain{h: h, g: g}, nil
 }
 
-func (c *chain) run(ctx context.Context) error {
-	for range chainRuns {
-		text := fmt.Sprintf("t%d ", c.runs)
+// run makes runs one after another.
+func (c *chain) run(ctx context.Context, runs int) error {
+	for range runs {
+		text := fmt.Sprintf("t%d ", c.runs.Add(1))
 		text += strings.Repeat("0123456789abcdef", 64)[:970-len(text)]
-		c.runs++
 		r, err := c.h.Run(ctx, c.g, map[string]string{"text": text})
 		if err != nil {
 			return fmt.Errorf("running the chain: %w", err)
@@ -188,17 +200,17 @@ func (p *peer) answer(v any) error {
 	return nil
 }
 
-// chain has runs made one after another.
-func (p *peer) chain(way string) func() (int, error) {
+// chain has runs made, so many at once.
+func (p *peer) chain(way string, runs, atOnce int) func() (int, error) {
 	return func() (int, error) {
-		if _, err := fmt.Fprintf(p.in, `{"way":%q,"runs":%d,"atOnce":1}`+"\n", way, chainRuns); err != nil {
+		if _, err := fmt.Fprintf(p.in, `{"way":%q,"runs":%d,"atOnce":%d}`+"\n", way, runs, atOnce); err != nil {
 			return 0, fmt.Errorf("asking node: %w", err)
 		}
 		var done struct{ Steps int }
 		if err := p.answer(&done); err != nil {
 			return 0, err
 		}
-		if done.Steps != chainRuns*chainNodes {
+		if done.Steps != runs*chainNodes {
 			return 0, fmt.Errorf("node has made %d steps", done.Steps)
 		}
 		return done.Steps, nil
