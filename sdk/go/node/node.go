@@ -41,7 +41,9 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"reflect"
 	"runtime/debug"
+	"strconv"
 )
 
 // Handle makes f the node. It is called once, from an init function: in a
@@ -56,20 +58,66 @@ import (
 // or fuel from outside. f's input of type []byte or [json.RawMessage] is valid
 // until f returns. A panic in f is a failure of the attempt with code "panic".
 func Handle[In, Out any](f func(context.Context, In) (Out, error)) {
+	register("Handle", "", f)
+}
+
+// HandleEntry makes f a further entry of the node, which a graph names with
+// entry = "name". It stands beside [Handle], or in its place, in an init function.
+// In a reactor each entry also needs its export, two lines of the author's own:
+//
+//	//go:wasmexport chainrun_run_v1:total
+//	func runTotal(input, size uint32) uint64 { return node.RunEntry("total", input, size) }
+//
+// A command and a native program have no further entries; [Main] runs the one
+// that the environment variable CHAINRUN_ENTRY names, for debugging.
+//
+// It panics when f is nil or name is empty or taken.
+func HandleEntry[In, Out any](name string, f func(context.Context, In) (Out, error)) {
+	if name == "" {
+		panic("node: HandleEntry was given no name")
+	}
+	register("HandleEntry", name, f)
+}
+
+func register[In, Out any](caller, name string, f func(context.Context, In) (Out, error)) {
 	if f == nil {
-		panic("node: Handle was given a nil function")
+		panic("node: " + caller + " was given a nil function")
 	}
-	if handler != nil {
-		panic("node: Handle was called twice; a node is one function")
+	if lookUp(name) != nil {
+		panic("node: " + caller + " was called twice; an entry is one function" + entryText(name))
 	}
-	handler = adapt(f)
+	entries = append(entries, &entry{name: name, run: adapt(f), in: reflect.TypeFor[In](), out: reflect.TypeFor[Out]()})
 	if isReactor {
 		warmUp[In, Out]()
 	}
 }
 
-// handler is what Handle registered, over documents as bytes.
-var handler func(context.Context, []byte) ([]byte, error)
+// entries are what Handle, as "", and HandleEntry registered: few, so that every
+// attempt finds its own faster than in a map.
+var entries []*entry
+
+func lookUp(name string) *entry {
+	for _, e := range entries {
+		if e.name == name {
+			return e
+		}
+	}
+	return nil
+}
+
+// An entry is a handler over documents as bytes, and the types of these.
+type entry struct {
+	name    string
+	run     func(context.Context, []byte) ([]byte, error)
+	in, out reflect.Type
+}
+
+func entryText(name string) string {
+	if name == "" {
+		return ""
+	}
+	return " (entry " + strconv.Quote(name) + ")"
+}
 
 // adapt puts decoding and encoding around f.
 func adapt[In, Out any](f func(context.Context, In) (Out, error)) func(context.Context, []byte) ([]byte, error) {
@@ -105,11 +153,15 @@ func warmUp[In, Out any]() {
 	_, _ = decode[In]([]byte("{}"))
 }
 
-// run calls the handler on one document and turns a panic into an error, so
-// that the host hears what happened and not just "unreachable".
-func run(ctx context.Context, input []byte) (output []byte, err error) {
-	if handler == nil {
+// run calls an entry's handler on one document and turns a panic into an error,
+// so that the host hears what happened and not just "unreachable".
+func run(ctx context.Context, name string, input []byte) (output []byte, err error) {
+	e := lookUp(name)
+	switch {
+	case e == nil && name == "":
 		return nil, Errorf("no_handler", "the node registers no function: call node.Handle from an init function")
+	case e == nil:
+		return nil, Errorf("no_handler", "the node registers no function for the entry %q: call node.HandleEntry from an init function", name)
 	}
 	defer func() {
 		if p := recover(); p != nil {
@@ -117,7 +169,7 @@ func run(ctx context.Context, input []byte) (output []byte, err error) {
 			output, err = nil, Errorf("panic", "the node panicked: %v", p)
 		}
 	}()
-	return handler(ctx, input)
+	return e.run(ctx, input)
 }
 
 // logPanic sends the stack to the host. It does without [Log], so that a node that

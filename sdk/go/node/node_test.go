@@ -31,9 +31,9 @@ func (h *fakeHost) Call(capability, method string, payload []byte) ([]byte, erro
 func call[In, Out any](t *testing.T, h Host, f func(context.Context, In) (Out, error), input string) string {
 	t.Helper()
 	Handle(f)
-	defer func() { handler = nil }()
+	defer func() { entries = nil }()
 	var out bytes.Buffer
-	if err := serve(WithHost(context.Background(), h), strings.NewReader(input), &out); err != nil {
+	if err := serve(WithHost(context.Background(), h), "", strings.NewReader(input), &out); err != nil {
 		return string(errorDocument(err))
 	}
 	return out.String()
@@ -127,13 +127,13 @@ func TestPanicIsAFailure(t *testing.T) {
 }
 
 func TestNoHandlerAndTwoHandlers(t *testing.T) {
-	if _, err := run(context.Background(), nil); err == nil || asError(err).Code != "no_handler" {
+	if _, err := run(context.Background(), "", nil); err == nil || asError(err).Code != "no_handler" {
 		t.Errorf("without a handler: %v", err)
 	}
 	f := func(context.Context, point) (point, error) { return point{}, nil }
 	Handle(f)
 	defer func() {
-		handler = nil
+		entries = nil
 		if recover() == nil {
 			t.Error("the second Handle did not panic")
 		}

@@ -14,20 +14,36 @@ import (
 // Main runs the node once, from standard input to standard output, and exits: 0
 // when there is an output, else 1 with the failure on standard error (a
 // command's failure has no retryable flag). CHAINRUN_CONFIG and CHAINRUN_FEEDBACK
-// hold config and feedback as JSON. In a reactor main, and so Main, never runs.
+// hold config and feedback as JSON, CHAINRUN_ENTRY may name one of [HandleEntry].
+// With the argument --manifest it prints the node's [Manifest] instead. In a reactor
+// main, and so Main, never runs.
 func Main() {
-	if err := serve(context.Background(), os.Stdin, os.Stdout); err != nil {
+	if err := mainly(os.Args[1:], os.Stdin, os.Stdout); err != nil {
 		fmt.Fprintf(os.Stderr, "%s: %s\n", asError(err).Code, err)
 		os.Exit(1)
 	}
 }
 
-func serve(ctx context.Context, in io.Reader, out io.Writer) error {
+func mainly(args []string, in io.Reader, out io.Writer) error {
+	if len(args) != 1 || args[0] != "--manifest" {
+		return serve(context.Background(), os.Getenv("CHAINRUN_ENTRY"), in, out)
+	}
+	manifest, err := describe()
+	if err != nil {
+		return err
+	}
+	if _, err := out.Write(append(manifest, '\n')); err != nil {
+		return fmt.Errorf("writing standard output: %w", err)
+	}
+	return nil
+}
+
+func serve(ctx context.Context, entry string, in io.Reader, out io.Writer) error {
 	input, err := io.ReadAll(in)
 	if err != nil {
 		return fmt.Errorf("reading standard input: %w", err)
 	}
-	output, err := run(ctx, input)
+	output, err := run(ctx, entry, input)
 	if err != nil {
 		return err
 	}

@@ -31,19 +31,48 @@ func alloc(size uint32) unsafe.Pointer {
 }
 
 //go:wasmexport chainrun_run_v1
-func runV1(input unsafe.Pointer, size uint32) uint64 {
+func runV1(input, size uint32) uint64 { return RunEntry("", input, size) }
+
+// RunEntry runs an entry that [HandleEntry] registered. It is for the export of
+// the entry, see there, and for nothing else.
+func RunEntry(name string, input, size uint32) uint64 {
 	current = reactor{}
-	doc, err := run(context.Background(), unsafe.Slice((*byte)(input), size))
+	doc, err := run(context.Background(), name, given(input, size))
 	inputs = nil
-	var failed uint64
 	if err == nil && uint64(len(doc)) >= 1<<31 {
 		err = Errorf("bad_output", "the output has %d bytes; the ABI carries 2 GiB less one", len(doc))
 	}
 	if err != nil {
-		doc, failed = errorDocument(err), 1
+		return packed(errorDocument(err), 1)
 	}
+	return packed(doc, 0)
+}
+
+// given is the input that the host wrote: what chainrun_alloc gave out, of which
+// the address is all that has come back.
+func given(input, size uint32) []byte {
+	for _, b := range inputs {
+		if uint32(uintptr(unsafe.Pointer(unsafe.SliceData(b)))) == input && uint64(size) <= uint64(len(b)) {
+			return b[:size]
+		}
+	}
+	panic("node: the host gives an input that chainrun_alloc did not give out")
+}
+
+// packed keeps a document for the host and says where it is.
+func packed(doc []byte, failed uint64) uint64 {
 	output = doc
 	return uint64(uintptr(unsafe.Pointer(unsafe.SliceData(output))))<<32 | failed<<31 | uint64(len(output))
+}
+
+//go:wasmexport chainrun_describe_v1
+func describeV1() uint64 {
+	current = reactor{}
+	manifest, err := describe()
+	if err != nil {
+		return packed(errorDocument(err), 1)
+	}
+	return packed(manifest, 0)
 }
 
 //go:wasmimport chainrun_v1 call
