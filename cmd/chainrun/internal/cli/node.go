@@ -36,6 +36,7 @@ the exit code is 3.`,
 		ValidArgsFunction: cobra.FixedCompletions([]string{"wasm"}, cobra.ShellCompDirectiveFilterFileExt),
 		RunE:              func(_ *cobra.Command, args []string) error { return a.inspectNode(args[0]) },
 	})
+	c.AddCommand(a.nodeNewCommand(), a.nodeBuildCommand())
 	return c
 }
 
