@@ -50,6 +50,7 @@ type Host struct {
 	offered  []offered
 	offers   plan.Offers
 	secrets  secret.Resolver
+	modules  shelves
 	logger   *slog.Logger
 	forget   func(run string) // after a run has ended
 	running  sync.Map         // ids of the runs under way
@@ -76,13 +77,17 @@ func New(options ...Option) (*Host, error) {
 	if err != nil {
 		return nil, err
 	}
+	modules, err := newShelves(c.modules)
+	if err != nil {
+		return nil, err
+	}
 	engine, err := sandbox.New(context.Background(), sandbox.Config{CacheDir: c.cacheDir, Interpreter: c.interpreter})
 	if err != nil {
 		return nil, fmt.Errorf("starting the sandbox: %w", err)
 	}
 	h := &Host{
 		engine: engine, journal: c.journal, forget: forget, limits: document.Limits{Bytes: c.limits.DocumentBytes, Depth: c.limits.DocumentDepth},
-		offered: c.offered, offers: offers, secrets: c.secrets, logger: c.logger,
+		offered: c.offered, offers: offers, secrets: c.secrets, modules: modules, logger: c.logger,
 	}
 	h.mail.logger = c.logger
 	h.mail.box, _ = c.journal.(journal.Mailbox) // else nothing is ever sent

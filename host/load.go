@@ -53,6 +53,7 @@ func (h *Host) Load(name string) (_ *Graph, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("loading the graph: %w", err)
 	}
+	from.module = h.modules.or(from.module)
 	return h.load(name, where, text, from)
 }
 
@@ -97,7 +98,7 @@ func (h *Host) LoadFS(fsys fs.FS, name string) (_ *Graph, err error) {
 			}
 			return readFS(inside, ref, MaxSchemaBytes)
 		},
-		module: func(ref string) ([]byte, error) { return readFS(fsys, path.Join(dir, ref), plan.MaxModuleBytes) },
+		module: h.modules.or(func(ref string) ([]byte, error) { return readFS(fsys, path.Join(dir, ref), plan.MaxModuleBytes) }),
 	})
 }
 

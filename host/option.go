@@ -28,6 +28,7 @@ type config struct {
 	interpreter bool
 	offered     []offered
 	secrets     secret.Resolver
+	modules     []named
 }
 
 // WithLogger receives what nodes log, with the attributes step and attempt and

@@ -138,8 +138,12 @@ func moduleContent(n *graph.Node, folder string, made *journal.Sources) document
 		name, _, _ := strings.Cut(n.Module, "@sha256:")
 		inside := path.Join(folder, filepath.ToSlash(name))
 		for _, f := range made.Files {
-			if f.Kind == journal.SourceModule && (f.Name == name && folder == "." || f.Name == inside) {
-				return document.String(hex.EncodeToString(f.Digest[:]))
+			if f.Kind == journal.SourceModule && (f.Name == name && (folder == "." || strings.Contains(name, ":")) || f.Name == inside) {
+				content := document.String(hex.EncodeToString(f.Digest[:]))
+				if strings.Contains(name, ":") { // std:jq and std:csv are two entries of one file
+					return document.Array(content, document.String(name))
+				}
+				return content
 			}
 		}
 	}

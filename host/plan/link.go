@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -116,19 +117,16 @@ func (l *linker) complain(n *graph.Node, key, code, text, hint string) {
 }
 
 func (l *linker) link(n *graph.Node, folder string) *Node {
-	p := &Node{Node: n}
+	p := &Node{Node: n, Entry: n.Entry}
 	ref, err := parseReference(n.Module)
 	if err != nil {
 		l.complain(n, "module", CodeModuleReference, err.Error(), `write a path such as "nodes/parse.wasm"`)
 		return p
 	}
-	if ref.scheme != "" {
-		l.complain(n, "module", graph.CodeNotSupportedYet,
-			fmt.Sprintf("%q: references of the kind %q are not supported yet", n.Module, ref.scheme+":"),
-			"give the path of a .wasm file, relative to the graph's file")
-		return p
+	file := ref.name
+	if ref.scheme == "" {
+		file = inFolder(folder, file)
 	}
-	file := inFolder(folder, ref.name)
 	m, ok := l.modules[file]
 	if !ok {
 		m = l.open(file)
@@ -145,7 +143,10 @@ func (l *linker) link(n *graph.Node, folder string) *Node {
 		return p
 	}
 	p.Linked, p.ABI, p.Manifest = m.module, m.abi, m.manifest
-	l.checkEntry(n, m)
+	if p.Entry == "" && slices.Contains(m.module.Entries(), ref.entry()) {
+		p.Entry = ref.entry()
+	}
+	l.checkEntry(p, m)
 	l.bindSchemas(p, m)
 	return p
 }
@@ -163,7 +164,10 @@ func inFolder(folder, name string) string {
 // that names it complains at its own line.
 func (l *linker) open(name string) *linked {
 	wasm, err := l.read(name)
+	var reference *ReferenceError
 	switch {
+	case errors.As(err, &reference):
+		return &linked{code: reference.Code, text: fmt.Sprintf("%q: %s", name, reference.Text), hint: reference.Hint}
 	case errors.Is(err, fs.ErrNotExist):
 		return &linked{
 			code: CodeModuleNotFound, text: fmt.Sprintf("%q: no such file", name),
@@ -171,6 +175,11 @@ func (l *linker) open(name string) *linked {
 		}
 	case err != nil:
 		return &linked{code: CodeModuleUnreadable, text: fmt.Sprintf("%q: %v", name, err), hint: "check the file and its permissions"}
+	}
+	for _, other := range l.modules { // one file may hold the modules of many names
+		if other.module != nil && bytes.Equal(other.module.Bytes, wasm) {
+			return other
+		}
 	}
 	m, err := module.Read(wasm)
 	if err != nil {
@@ -226,7 +235,7 @@ func refused(name, code string, err error) *linked {
 	return l
 }
 
-func (l *linker) checkEntry(n *graph.Node, m *linked) {
+func (l *linker) checkEntry(n *Node, m *linked) {
 	entries := m.module.Entries()
 	if slices.Contains(entries, n.Entry) {
 		return
@@ -244,7 +253,7 @@ func (l *linker) checkEntry(n *graph.Node, m *linked) {
 	if n.Entry == "" {
 		text = fmt.Sprintf("%q has no default entry", n.Module)
 	}
-	l.complain(n, "entry", CodeUnknownEntry, text, hint)
+	l.complain(n.Node, "entry", CodeUnknownEntry, text, hint)
 }
 
 func (l *linker) bindSchemas(p *Node, m *linked) {

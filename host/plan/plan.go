@@ -31,6 +31,9 @@ type Plan struct {
 // Node is a node of the graph with what it was linked to.
 type Node struct {
 	*graph.Node
+	// Entry is the one of the module that is called: the author's, or the one that
+	// a reference such as std:jq is to; "" is the default entry.
+	Entry string
 	// Linked is the node's module; nil where it has none: a subgraph, a wait.
 	Linked   *module.Module
 	ABI      module.ABI
@@ -107,5 +110,7 @@ func (p *Plan) Node(name string) *Node {
 }
 
 // Reader gives the bytes of a file that the graph names. Names are as the
-// author wrote them, relative to the graph's folder.
+// author wrote them: a path relative to the graph's folder, or a reference with a
+// scheme, std:jq, see [SplitReference]. An error that wraps fs.ErrNotExist says
+// that there is no such file; a [*ReferenceError] says it all.
 type Reader func(name string) ([]byte, error)

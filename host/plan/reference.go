@@ -1,5 +1,7 @@
 package plan
 
+// How a graph names its modules: a path, or a reference with a scheme.
+
 import (
 	"crypto/sha256"
 	"encoding/hex"
@@ -14,6 +16,34 @@ type reference struct {
 	scheme string // "std", "https", "oci", …; "" for a path
 	digest string // "sha256:<hex>" where the author pinned one
 }
+
+// entry is the entry that a reference with a scheme is to, where the module has one
+// of that name: std:jq calls the entry jq. "" where there is none.
+func (r reference) entry() string {
+	if r.scheme == "" {
+		return ""
+	}
+	return strings.TrimPrefix(r.name, r.scheme+":")
+}
+
+// SplitReference takes the scheme off a reference such as std:jq; the scheme of a
+// path is "".
+func SplitReference(s string) (scheme, name string) {
+	if m := schemePattern.FindStringSubmatch(s); m != nil {
+		return m[1], s[len(m[0]):]
+	}
+	return "", s
+}
+
+// ReferenceError is what a [Reader] says of a reference with a scheme that it
+// cannot follow.
+type ReferenceError struct {
+	Code string // of the diagnostic
+	Text string // what is wrong with it, without the reference
+	Hint string // what to write instead
+}
+
+func (e *ReferenceError) Error() string { return e.Text }
 
 var schemePattern = regexp.MustCompile(`^([a-z][a-z0-9+.-]+):`)
 
@@ -30,8 +60,6 @@ func parseReference(s string) (reference, error) {
 	if r.name == "" {
 		return r, fmt.Errorf("module %q names no file", s)
 	}
-	if m := schemePattern.FindStringSubmatch(r.name); m != nil {
-		r.scheme = m[1]
-	}
+	r.scheme, _ = SplitReference(r.name)
 	return r, nil
 }

@@ -4,6 +4,7 @@ package moduletest
 
 import (
 	"encoding/binary"
+	"fmt"
 	"slices"
 )
 
@@ -103,6 +104,30 @@ func spell(count int, wasi bool, code []byte) []byte {
 		i32(2*count), i32('"'), store(textAddress+1),
 		constant(textAddress<<32|int64(2*count+2)),
 	))
+}
+
+// Entries has no default entry but these, each of which returns its name.
+func Entries(names ...string) []byte {
+	alloc := slices.Concat([]byte{0, 0x41}, signed(inputAddress))
+	exports := [][]byte{export("memory", 2, 0), export("chainrun_alloc", 0, 0)}
+	types, bodies := [][]byte{{0}}, [][]byte{body(alloc)}
+	var text string
+	for i, n := range names {
+		document := fmt.Sprintf("%q", n)
+		at := reply(document) + int64(len(text))<<32
+		exports = append(exports, export("chainrun_run_v1:"+n, 0, byte(i+1)))
+		types, bodies = append(types, []byte{1}), append(bodies, body(append([]byte{0}, constant(at)...)))
+		text += document
+	}
+	const i32, i64, function = 0x7f, 0x7e, 0x60
+	offset := append(append([]byte{0, 0x41}, signed(replyAddress)...), 0x0b)
+	return slices.Concat([]byte("\x00asm\x01\x00\x00\x00"),
+		section(1, vector([]byte{function, 1, i32, 1, i32}, []byte{function, 2, i32, i32, 1, i64})),
+		section(3, vector(types...)),
+		section(5, vector(append([]byte{0}, unsigned(memoryPages)...))),
+		section(7, vector(exports...)),
+		section(10, vector(bodies...)),
+		section(11, vector(slices.Concat(offset, unsigned(uint64(len(text))), []byte(text)))))
 }
 
 func i32(v int) []byte { return append([]byte{0x41}, signed(int64(v))...) }

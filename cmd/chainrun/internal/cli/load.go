@@ -9,11 +9,12 @@ import (
 
 	"github.com/chainrun/chainrun/host"
 	"github.com/chainrun/chainrun/host/graph"
+	"github.com/chainrun/chainrun/plugins"
 )
 
 // newHost makes a host as the operator's environment says.
 func (a *app) newHost(options ...host.Option) (*host.Host, error) {
-	return host.New(append(options, host.WithCacheDir(cacheDir()))...)
+	return host.New(append(options, host.WithCacheDir(cacheDir()), host.WithModules("std", plugins.Names(), plugins.Open))...)
 }
 
 // load loads a graph, or gives host.ErrInterrupted as soon as ctx is done: to
