@@ -60,7 +60,9 @@ func (m *Module) Entries() []string {
 			entries = append(entries, name)
 		}
 	}
-	if _, ok := m.Export(ExportStart); ok && entries == nil {
+	_, command := m.Export(ExportStart)
+	_, alloc := m.Export(ExportAlloc)
+	if command && (entries == nil || !alloc) {
 		return []string{""}
 	}
 	slices.Sort(entries)
@@ -80,6 +82,7 @@ func entryName(export string) (string, bool) {
 // ABI tells how the host calls this module. The error is an [*UnsupportedError] that lists everything in the way.
 func (m *Module) ABI() (ABI, error) {
 	_, command := m.Export(ExportStart)
+	_, alloc := m.Export(ExportAlloc)
 	reactor := false
 	for _, e := range m.Exports {
 		if _, ok := entryName(e.Name); ok {
@@ -88,7 +91,7 @@ func (m *Module) ABI() (ABI, error) {
 		}
 	}
 	switch {
-	case command && reactor:
+	case command && reactor && alloc: // without it nobody could call the entries: leftovers of a node built as a command
 		return 0, &UnsupportedError{
 			Found: "exports both _start and " + ExportRun + ", so it is ambiguous whether it is a command or a reactor",
 			Hint:  "build it as a reactor (Go: -buildmode=c-shared, C: -mexec-model=reactor), as a command (sdk/go: -tags chainrun_command), or leave out the " + ExportRun + " exports",

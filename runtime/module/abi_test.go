@@ -24,6 +24,15 @@ func TestABI(t *testing.T) {
 	if got := m.Entries(); !slices.Equal(got, []string{""}) {
 		t.Errorf("entries %q", got)
 	}
+	// A command that still has the exports of its entries, as Go leaves them.
+	leftover := mustRead(t, cat(header, types, vector(3, []byte{0}, []byte{2}), vector(5, []byte{0, 1}),
+		vector(7, export("memory", 2, 0), export("_start", 0, 0), export("chainrun_run_v1:x", 0, 1)), vector(10, unreachable, unreachable)))
+	if abi, err := leftover.ABI(); abi != module.ABICommand || err != nil {
+		t.Errorf("%v, %v", abi, err)
+	}
+	if got := leftover.Entries(); !slices.Equal(got, []string{""}) {
+		t.Errorf("entries %q", got)
+	}
 	m = mustRead(t, reactor())
 	if abi, err := m.ABI(); abi != module.ABIReactor || err != nil {
 		t.Errorf("%v, %v", abi, err)
@@ -77,6 +86,8 @@ func TestABIRefuses(t *testing.T) {
 			"does not export the function chainrun_alloc", "chainrun_run_v1 as (i32) -> i32, expected (i32, i32) -> i64",
 		}},
 		{"wrong named entry", base(nil, memory(), alloc(), run(), export("chainrun_run_v1:x", 0, 0)), []string{"chainrun_run_v1:x as ()"}},
+		{"wrong describe", base(nil, memory(), alloc(), run(), export("chainrun_describe_v1", 0, 1)), []string{"chainrun_describe_v1 as (i32) -> i32, expected () -> i64"}},
+		{"describe is a memory", base(nil, memory(), alloc(), run(), export("chainrun_describe_v1", 2, 0)), []string{"chainrun_describe_v1 as a memory"}},
 		{"wrong _initialize", base(nil, memory(), alloc(), run(), export("_initialize", 0, 1)), []string{"_initialize as"}},
 		{
 			"all imports",

@@ -78,14 +78,23 @@ var (
 	asCommand = []string{"-tags=chainrun_command"}
 )
 
-// A module shows the ABI in its exports and imports, and no other ABI's.
+var further = []string{
+	"chainrun_run_v1:ask", "chainrun_run_v1:echo", "chainrun_run_v1:fail", "chainrun_run_v1:feedback", "chainrun_run_v1:log", "chainrun_run_v1:total",
+}
+
+// A module shows the ABI in its exports and imports.
 func TestGoExportsAndImports(t *testing.T) {
 	for _, c := range []struct {
 		args             []string
 		exports, imports []string
 	}{
-		{asReactor, []string{"_initialize", "chainrun_alloc", "chainrun_run_v1", "memory"}, []string{"chainrun_v1", "wasi_snapshot_preview1"}},
-		{asCommand, []string{"_start", "memory"}, []string{"wasi_snapshot_preview1"}},
+		{
+			asReactor,
+			append([]string{"_initialize", "chainrun_alloc", "chainrun_describe_v1", "chainrun_run_v1"}, append(further, "memory")...),
+			[]string{"chainrun_v1", "wasi_snapshot_preview1"},
+		},
+		// The exports of further entries are the author's, and stay.
+		{asCommand, append([]string{"_start"}, append(further, "memory")...), []string{"wasi_snapshot_preview1"}},
 	} {
 		ctx := context.Background()
 		r := wazero.NewRuntimeWithConfig(ctx, wazero.NewRuntimeConfigInterpreter())

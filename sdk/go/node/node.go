@@ -41,6 +41,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"reflect"
 	"runtime/debug"
 	"strconv"
@@ -121,8 +122,12 @@ func entryText(name string) string {
 
 // adapt puts decoding and encoding around f.
 func adapt[In, Out any](f func(context.Context, In) (Out, error)) func(context.Context, []byte) ([]byte, error) {
+	null := takesNull(reflect.TypeFor[In]())
 	return func(ctx context.Context, input []byte) ([]byte, error) {
 		in, err := decode[In](input)
+		if err == nil && !null && string(bytes.TrimSpace(input)) == "null" {
+			err = fmt.Errorf("json: cannot unmarshal null into Go value of type %T", in) // encoding/json leaves the zero value
+		}
 		if err != nil {
 			return nil, &Error{Code: "bad_input", Message: "decoding the input: " + err.Error(), cause: err}
 		}
@@ -135,6 +140,16 @@ func adapt[In, Out any](f func(context.Context, In) (Out, error)) func(context.C
 			return nil, &Error{Code: "bad_output", Message: "encoding the output: " + err.Error(), cause: err}
 		}
 		return output, nil
+	}
+}
+
+// takesNull tells whether null is a value of a type, as its schema says.
+func takesNull(t reflect.Type) bool {
+	switch t.Kind() {
+	case reflect.Pointer, reflect.Map, reflect.Slice, reflect.Interface:
+		return true
+	default:
+		return has[json.Unmarshaler](t)
 	}
 }
 

@@ -53,6 +53,7 @@ func TestDocuments(t *testing.T) {
 		`{"x":1,"other":true}`: `{"x":2}`,
 		`{"x":"one"}`:          `{"code":"bad_input","message":"decoding the input: json: cannot unmarshal string into Go struct field point.x of type float64","retryable":false}`,
 		``:                     `{"code":"bad_input","message":"decoding the input: unexpected end of JSON input","retryable":false}`,
+		" null\n":              `{"code":"bad_input","message":"decoding the input: json: cannot unmarshal null into Go value of type node.point","retryable":false}`,
 		`{"x":1} {}`:           `{"code":"bad_input","message":"decoding the input: invalid character '{' after top-level value","retryable":false}`,
 	} {
 		if got := call(t, h, double, input); got != want {

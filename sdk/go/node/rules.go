@@ -53,7 +53,7 @@ func parseRules(tag reflect.StructTag) (rules, error) {
 		return r, nil
 	}
 	open := false // the rule before is text that may go on
-	for _, part := range strings.Split(text, ",") {
+	for part := range strings.SplitSeq(text, ",") {
 		key, value, assigned := strings.Cut(part, "=")
 		what, ok := ruleKinds[key]
 		switch {
@@ -98,8 +98,8 @@ func (r rules) apply(s *object) error {
 			into.set(x.key, value)
 		}
 	}
-	for _, o := range []*object{s, s.bearer("enum")} {
-		if _, ok := o.get("enum"); ok && o.takesNull() {
+	if o := s.bearer("enum"); o != nil && o.takesNull() {
+		if _, ok := o.get("enum"); ok {
 			o.add("enum", nil)
 		}
 	}

@@ -123,16 +123,19 @@ func (d *deriver) schema(t reflect.Type, null bool) (*object, error) {
 	if d.made++; d.made > maxSchemas {
 		return nil, fmt.Errorf("more than %d schemas in one", maxSchemas)
 	}
-	s, err := (*object)(nil), error(nil)
+	var s *object
 	if d.uses[t] > 1 && t.Name() != "" {
 		s = d.reference(t)
 	} else {
-		s, err = d.plain(t)
+		var err error
+		if s, err = d.plain(t); err != nil {
+			return nil, err
+		}
 	}
-	if err == nil && composite(t) && (t.Kind() == reflect.Pointer || null && (t.Kind() == reflect.Slice || t.Kind() == reflect.Map)) {
+	if composite(t) && (t.Kind() == reflect.Pointer || null && (t.Kind() == reflect.Slice || t.Kind() == reflect.Map)) {
 		s = s.orNull()
 	}
-	return s, err
+	return s, nil
 }
 
 // plain is the schema of a type when it is not null.
