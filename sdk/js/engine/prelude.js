@@ -193,7 +193,7 @@
 
   function call(capability, method, payload) {
     const answer = ask(toText(capability), toText(method), payload);
-    return answer === undefined ? undefined : parse(answer);
+    return answer === undefined ? null : parse(answer);
   }
 
   let config, feedback; // undefined until they are asked for
@@ -204,7 +204,7 @@
       return config;
     },
     get feedback() {
-      if (feedback === undefined) feedback = call("node", "feedback") || [];
+      if (feedback === undefined) feedback = call("node", "feedback") ?? [];
       return feedback;
     },
     get text() {

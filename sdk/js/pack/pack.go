@@ -1,0 +1,130 @@
+package pack
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/chainrun/chainrun/runtime/module"
+	"github.com/chainrun/chainrun/runtime/sandbox"
+)
+
+// Options say what to pack. Only Script is needed.
+type Options struct {
+	// Script is the file: .js, .mjs, .ts, .mts. Files of its project (the
+	// nearest folder above it with a .git, or a package.json, or its own) may
+	// be imported.
+	Script string
+	// Packages also takes in packages from node_modules that it imports.
+	Packages bool
+	// Manifest is a manifest's JSON whose keys replace those of the script's
+	// own `manifest`. Empty: none.
+	Manifest []byte
+	// Limits bound the script's evaluation; the zero value means the defaults
+	// of an attempt.
+	Limits sandbox.Limits
+	// CacheDir keeps the compiled engine, as in [sandbox.Config]. "": packing
+	// takes seconds.
+	CacheDir string
+	// Log receives what the script logs while it is evaluated. nil: dropped.
+	Log func(sandbox.LogRecord)
+}
+
+// A Node is a packed script.
+type Node struct {
+	Wasm     []byte
+	Entries  []string // sorted; "" is the main one
+	Manifest []byte   // as it lies in Wasm; nil: none
+	Warnings []Diagnostic
+}
+
+// Pack makes a node of a script. A script that cannot become one is a
+// [*ScriptError]; other errors mean that a file could not be read, that
+// chainrun could not do its work, or that ctx ended.
+func Pack(ctx context.Context, o Options) (*Node, error) {
+	b, err := makeBundle(o)
+	if err != nil {
+		return nil, err
+	}
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
+	m, state, e, err := evaluate(ctx, o, b)
+	if err != nil {
+		return nil, err
+	}
+	wrong := func(text, hint string) error {
+		return &ScriptError{Diagnostics: []Diagnostic{{File: o.Script, Text: text, Hint: hint}}}
+	}
+	if len(e.Entries) == 0 {
+		text := "the script exports no function"
+		if len(e.Others) > 0 {
+			text += fmt.Sprintf(" (%s is none)", strings.Join(e.Others, ", "))
+		}
+		return nil, wrong(text, "a node is `export default function (input, node) { … }`")
+	}
+	n := &Node{Entries: e.Entries, Warnings: b.warnings}
+	var bindings []module.Binding
+	for number, entry := range e.Entries {
+		export := module.ExportRun
+		if entry != "" {
+			export += ":" + entry
+		}
+		bindings = append(bindings, module.Binding{Export: export, To: exportEntry, First: uint32(number)})
+	}
+	if n.Wasm, err = module.Freeze(m, *state, []string{module.ExportMemory, module.ExportAlloc}, bindings); err != nil {
+		return nil, fmt.Errorf("packing %s: %w", o.Script, err)
+	}
+	if n.Manifest, err = overlay(e.Manifest, o.Manifest); err != nil {
+		return nil, wrong(err.Error(), "")
+	}
+	if n.Manifest != nil {
+		manifest, err := module.ParseManifest(n.Manifest)
+		if err != nil {
+			return nil, wrong(err.Error(), "")
+		}
+		for _, name := range slices.Sorted(maps.Keys(manifest.Entries)) {
+			if !slices.Contains(n.Entries, name) {
+				return nil, wrong(fmt.Sprintf("the manifest describes an entry %q, and no function of this name is exported", name), "")
+			}
+		}
+		if n.Wasm, err = module.WithManifest(n.Wasm, n.Manifest); err != nil {
+			return nil, fmt.Errorf("packing %s: %w", o.Script, err)
+		}
+	}
+	slices.Sort(n.Entries)
+	return n, nil
+}
+
+// overlay lays one manifest over another, key by key; nil where there is none.
+func overlay(own, over []byte) ([]byte, error) {
+	merged := map[string]json.RawMessage{}
+	for _, m := range []struct {
+		whose string
+		text  []byte
+	}{{"the script's manifest", own}, {"the manifest", over}} {
+		if len(m.text) == 0 {
+			continue
+		}
+		if err := json.Unmarshal(m.text, &merged); err != nil {
+			return nil, fmt.Errorf("%s is no JSON object: %w", m.whose, err)
+		}
+		if merged == nil {
+			return nil, fmt.Errorf("%s is null, not an object", m.whose)
+		}
+	}
+	if len(merged) == 0 {
+		return nil, nil
+	}
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(merged); err != nil { // sorts the keys
+		return nil, fmt.Errorf("writing the manifest: %w", err)
+	}
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
+}
