@@ -31,6 +31,10 @@ type Config struct {
 	// whatever Limits.CallDepth says. Elsewhere the compiler is used, where it
 	// exists for the machine.
 	Interpreter bool
+	// Images is the way in which instances are set back between attempts, to be
+	// tried before those that are slower. "": what CHAINRUN_IMAGES in the
+	// environment says, else the fastest that works here.
+	Images ImageStrategy
 	// Slice is the fuel between two looks at the clock and the context. 0:
 	// [DefaultSlice]. The fuel that is reported after a trap depends on it, so
 	// that attempts to be compared need the same.
@@ -55,6 +59,7 @@ func (e *RefusedError) Error() string {
 type Engine struct {
 	config Config
 	cache  *diskCache // nil: none
+	pages  *pages
 
 	mu       sync.Mutex
 	programs map[programKey]*pending
@@ -84,7 +89,11 @@ func New(ctx context.Context, c Config) (*Engine, error) {
 	if c.Slice == 0 {
 		c.Slice = DefaultSlice
 	}
-	return &Engine{config: c, cache: openDiskCache(c.CacheDir), programs: map[programKey]*pending{}}, nil
+	want, err := wantedStrategy(c.Images)
+	if err != nil {
+		return nil, err
+	}
+	return &Engine{config: c, cache: openDiskCache(c.CacheDir), pages: openPages(want), programs: map[programKey]*pending{}}, nil
 }
 
 // Close waits for the calls and compilations under way and frees everything.
@@ -104,6 +113,7 @@ func (e *Engine) Close(ctx context.Context) error {
 		}
 		delete(e.programs, key)
 	}
+	e.pages.close()
 	return errors.Join(errs...)
 }
 

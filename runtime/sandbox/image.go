@@ -3,14 +3,12 @@ package sandbox
 // Where attempts start from: the state of a module after its start, and the
 // instances that have been set back to it.
 //
-// This is the simplest way that is right: an instance is set back by copying
-// the memory and the globals. A module that can change more than these gets a
-// new instance for each attempt, and so does every command.
+// Memory and globals are set back; see ImageStrategy for how. A module that can
+// change more than these gets a new instance for each attempt.
 
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"runtime"
 	"sync"
@@ -32,8 +30,10 @@ type image struct {
 	made   bool          // under making
 	failed *Stop         // the start failed, as it will every time
 
-	memory  []byte // without the zeros at its end
-	size    int    // with them
+	pages   *pages
+	memory  []byte     // without the zeros at its end
+	size    int        // with them
+	file    *imageFile // of which memory is a view; nil: memory is on the Go heap
 	globals []uint64
 	lived   uint64
 
@@ -68,9 +68,9 @@ func (p *Program) acquire(ctx context.Context, limits Limits) (*instance, *Stop,
 		return nil, stop, err
 	}
 	i.image = img
-	if !img.restore(i) {
+	if !img.setBack(i) {
 		i.close()
-		return nil, nil, errors.New("setting a new instance to the image of its module")
+		return p.fresh(ctx, limits) // slower, and what the image is like
 	}
 	return i, nil, nil
 }
@@ -147,7 +147,7 @@ func (p *Program) image(limits Limits) *image {
 	defer p.mu.Unlock()
 	img := p.images[key]
 	if img == nil && len(p.images) < imagesMax {
-		img = &image{making: make(chan struct{}, 1)}
+		img = &image{making: make(chan struct{}, 1), pages: p.engine.pages}
 		img.making <- struct{}{}
 		p.images[key] = img
 	}
@@ -156,7 +156,7 @@ func (p *Program) image(limits Limits) *image {
 
 // release takes back an instance after an attempt.
 func (p *Program) release(i *instance) {
-	if i.spent || i.image == nil || !i.image.restore(i) || !i.image.push(i) {
+	if i.spent || i.image == nil || i.image.full() || !i.image.setBack(i) || !i.image.push(i) {
 		i.close()
 	}
 }
@@ -165,7 +165,12 @@ func (p *Program) release(i *instance) {
 func (img *image) take(i *instance) {
 	i.image = img
 	img.size = len(i.memory.buf)
-	img.memory = bytes.Clone(i.memory.buf[:lastPage(i.memory.buf)])
+	used := i.memory.buf[:lastPage(i.memory.buf)]
+	if img.file = img.pages.newFile(used); img.file != nil {
+		img.memory = img.file.view
+	} else {
+		img.memory = bytes.Clone(used)
+	}
 	for _, g := range i.globals {
 		img.globals = append(img.globals, g.Get())
 	}
@@ -187,25 +192,36 @@ func isZero(b []byte) bool {
 	return len(b) == 0 || b[0] == 0 && bytes.Equal(b[1:], b[:len(b)-1])
 }
 
-// restore sets an instance back. It reports whether it could.
-func (img *image) restore(i *instance) bool {
-	switch n := len(i.memory.buf); {
-	case n > img.size:
-		if !i.memory.shrink(i.mod.Memory(), img.size) {
+// setBack sets an instance back. It reports whether it could; if not, the
+// instance must not be used any more.
+func (img *image) setBack(i *instance) bool {
+	written := len(i.memory.buf)
+	switch {
+	case written > img.size:
+		if !i.memory.shorten(i.mod.Memory(), img.size) {
 			return false
 		}
-	case n < img.size:
-		if _, ok := i.mod.Memory().Grow(uint32((img.size - n) / pageBytes)); !ok {
+	case written < img.size:
+		if _, ok := i.mod.Memory().Grow(uint32((img.size - written) / pageBytes)); !ok {
 			return false
 		}
+		written = img.size
 	}
-	n := copy(i.memory.buf, img.memory)
-	zero(i.memory.buf[n:], i.memory.reserved != nil)
+	if !img.restore(i.memory, written) {
+		return false
+	}
 	for k, g := range i.globals {
 		g.Set(img.globals[k])
 	}
 	i.lived = img.lived
 	return true
+}
+
+// full tells whether there is no room for another idle instance.
+func (img *image) full() bool {
+	img.mu.Lock()
+	defer img.mu.Unlock()
+	return len(img.idle) >= idleMax()
 }
 
 func (img *image) pop() *instance {
@@ -238,4 +254,6 @@ func (img *image) close() {
 		i.close()
 	}
 	img.idle = nil
+	img.file.close()
+	img.file, img.memory = nil, nil
 }

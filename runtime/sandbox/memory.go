@@ -20,6 +20,10 @@ type memory struct {
 	buf      []byte // the current length is what the guest sees
 	reserved []byte // the mapping that buf is the head of; nil on the Go heap
 	freed    bool
+
+	file   *imageFile // mapped over the head of reserved; nil: none
+	armed  bool       // the system tracks writes, see pages
+	resets uint       // since it was mapped
 }
 
 func newMemory(limit uint64) *memory { return &memory{limit: limit, shrinkTo: -1} }
@@ -45,7 +49,7 @@ func (m *memory) Reallocate(size uint64) []byte {
 	case m.reserved != nil && size <= uint64(len(m.reserved)):
 		m.buf = m.reserved[:size]
 	case size <= uint64(cap(m.buf)):
-		m.buf = m.buf[:size] // never written since it was made, or cleared by shrink
+		m.buf = m.buf[:size] // never written since it was made, or cleared after it was cut off
 	default:
 		// No mapping on this system: grow by doubling, so that a guest that
 		// grows page by page does not make the host copy quadratically.
@@ -56,25 +60,21 @@ func (m *memory) Reallocate(size uint64) []byte {
 	return m.buf
 }
 
-// shrink makes the memory n bytes long again through mem, the instance's
-// wazero view of it, and zeroes what is cut off. It reports whether it could:
-// a memory at its declared maximum cannot be asked to grow, which is the only
-// way to hand wazero a new length.
-func (m *memory) shrink(mem growable, n int) bool {
+// shorten makes the memory n bytes long again through mem, the instance's
+// wazero view of it; what is cut off stays as it is, for the caller to clear.
+// It reports whether it could: a memory at its declared maximum cannot be asked
+// to grow, which is the only way to hand wazero a new length.
+func (m *memory) shorten(mem growable, n int) bool {
 	if len(m.buf) == n {
 		return true
 	}
-	tail := m.buf[n:]
 	m.shrinkTo = n
 	_, ok := mem.Grow(1)
 	m.shrinkTo = -1
-	if ok {
-		zero(tail, m.reserved != nil)
-	}
 	return ok && len(m.buf) == n
 }
 
-// growable is the part of api.Memory that shrink needs.
+// growable is the part of api.Memory that shorten needs.
 type growable interface {
 	Grow(deltaPages uint32) (previousPages uint32, ok bool)
 }
@@ -88,13 +88,4 @@ func (m *memory) Free() {
 	m.freed = true
 	release(m.reserved)
 	m.reserved, m.buf = nil, nil
-}
-
-// zero clears b. Long stretches of a mapping are given back to the system,
-// which costs less than writing zeros where few pages were ever touched.
-func zero(b []byte, mapped bool) {
-	if mapped && len(b) > 4*pageBytes && discard(b) {
-		return
-	}
-	clear(b)
 }

@@ -49,9 +49,10 @@ func TestMemory(t *testing.T) {
 				},
 				"shrink": func(r *rapid.T) {
 					n := pageBytes * rapid.IntRange(0, len(model)/pageBytes).Draw(r, "pages")
-					if !m.shrink(asker1{m}, n) {
+					if !m.shorten(asker1{m}, n) {
 						r.Fatalf("not shrunk to %d", n)
 					}
+					m.clearTail(n, len(model))
 					model = model[:n:n]
 				},
 				"": func(r *rapid.T) {
