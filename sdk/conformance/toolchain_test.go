@@ -1,0 +1,52 @@
+// Modules built by sdk/toolchain, as `chainrun node build` builds them.
+
+package conformance
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/chainrun/chainrun/sdk/toolchain"
+)
+
+// buildProject makes a folder with copies of the named files and builds it. It
+// skips the test where the language's tools are not installed, and says what is.
+func buildProject(t *testing.T, lang string, files ...string) []byte {
+	t.Helper()
+	dir := t.TempDir()
+	for _, file := range files {
+		data, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, filepath.Base(file)), data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return buildFolder(t, lang, dir)
+}
+
+// buildFolder is buildProject for a project that is there.
+func buildFolder(t *testing.T, lang, dir string) []byte {
+	t.Helper()
+	l, err := toolchain.Find(lang)
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := filepath.Join(t.TempDir(), "node.wasm")
+	err = l.Build(t.Context(), dir, out)
+	var missing *toolchain.MissingError
+	if errors.As(err, &missing) {
+		t.Skip(missing)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	wasm, err := os.ReadFile(out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return wasm
+}
