@@ -138,6 +138,9 @@ func (e *Engine) Compile(ctx context.Context, m *module.Module) (*Program, error
 		return nil, err
 	}
 	defer end()
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
 	return e.program(ctx, m, DefaultTableElements)
 }
 
