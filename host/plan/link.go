@@ -11,7 +11,6 @@ import (
 	"strings"
 
 	"github.com/chainrun/chainrun/host/graph"
-	"github.com/chainrun/chainrun/host/schema"
 	"github.com/chainrun/chainrun/runtime/module"
 )
 
@@ -78,7 +77,7 @@ func (l *linker) without(n *graph.Node, folder string) *Node {
 	if n.Sub != nil {
 		p.Sub = l.plan(n.Sub, path.Dir(path.Join(folder, n.Graph)))
 	}
-	l.bindSchemas(p, &linked{})
+	l.bindSchemas(p, &entrySchemas{})
 	return p
 }
 
@@ -99,10 +98,13 @@ type linked struct {
 	module   *module.Module
 	abi      module.ABI
 	manifest *module.Manifest
-	schemas  struct{ in, out, config *schema.Schema }
+	entries  map[string]*entrySchemas // those that nodes use, by name in the manifest
 
-	code, text, hint string // the complaint, where it cannot be used
+	complaint // where it cannot be used
 }
+
+// complaint is what is wrong with a module; without a code, nothing.
+type complaint struct{ code, text, hint string }
 
 func (l *linker) report(severity graph.Severity, at graph.Position, code, text, hint string) {
 	l.diagnostics = append(l.diagnostics, graph.Diagnostic{Position: at, Code: code, Severity: severity, Text: text, Hint: hint})
@@ -146,8 +148,15 @@ func (l *linker) link(n *graph.Node, folder string) *Node {
 	if p.Entry == "" && slices.Contains(m.module.Entries(), ref.entry()) {
 		p.Entry = ref.entry()
 	}
-	l.checkEntry(p, m)
-	l.bindSchemas(p, m)
+	if !l.checkEntry(p, m) {
+		return p
+	}
+	e := m.entry(file, p.Entry)
+	if e.code != "" {
+		l.complain(n, "module", e.code, e.text, e.hint)
+		return p
+	}
+	l.bindSchemas(p, e)
 	return p
 }
 
@@ -167,14 +176,14 @@ func (l *linker) open(name string) *linked {
 	var reference *ReferenceError
 	switch {
 	case errors.As(err, &reference):
-		return &linked{code: reference.Code, text: fmt.Sprintf("%q: %s", name, reference.Text), hint: reference.Hint}
+		return &linked{complaint: complaint{code: reference.Code, text: fmt.Sprintf("%q: %s", name, reference.Text), hint: reference.Hint}}
 	case errors.Is(err, fs.ErrNotExist):
-		return &linked{
+		return &linked{complaint: complaint{
 			code: CodeModuleNotFound, text: fmt.Sprintf("%q: no such file", name),
 			hint: "paths are relative to the graph's file; build the node first if it has a source",
-		}
+		}}
 	case err != nil:
-		return &linked{code: CodeModuleUnreadable, text: fmt.Sprintf("%q: %v", name, err), hint: "check the file and its permissions"}
+		return &linked{complaint: complaint{code: CodeModuleUnreadable, text: fmt.Sprintf("%q: %v", name, err), hint: "check the file and its permissions"}}
 	}
 	for _, other := range l.modules { // one file may hold the modules of many names
 		if other.module != nil && bytes.Equal(other.module.Bytes, wasm) {
@@ -193,32 +202,13 @@ func (l *linker) open(name string) *linked {
 	if found.manifest, err = m.Manifest(); err != nil {
 		return refused(name, CodeInvalidManifest, err)
 	}
-	if found.manifest == nil {
-		return found
-	}
-	for _, s := range []struct {
-		name   string
-		source []byte
-		into   **schema.Schema
-	}{
-		{"input", found.manifest.Input, &found.schemas.in},
-		{"output", found.manifest.Output, &found.schemas.out},
-		{"config", found.manifest.Config, &found.schemas.config},
-	} {
-		if len(s.source) == 0 {
-			continue
-		}
-		if *s.into, err = schema.Compile(name+" (manifest, "+s.name+")", s.source, nil); err != nil {
-			return refused(name, CodeInvalidManifest, err)
-		}
-	}
 	return found
 }
 
 // refused turns a reader's error into a complaint, with its hint where it has
 // one.
 func refused(name, code string, err error) *linked {
-	l := &linked{code: code}
+	l := &linked{complaint: complaint{code: code}}
 	text := err.Error()
 	var format *module.FormatError
 	var unsupported *module.UnsupportedError
@@ -235,10 +225,11 @@ func refused(name, code string, err error) *linked {
 	return l
 }
 
-func (l *linker) checkEntry(n *Node, m *linked) {
+// checkEntry reports whether the module has the entry that the node calls.
+func (l *linker) checkEntry(n *Node, m *linked) bool {
 	entries := m.module.Entries()
 	if slices.Contains(entries, n.Entry) {
-		return
+		return true
 	}
 	var named []string
 	for _, e := range entries {
@@ -254,30 +245,5 @@ func (l *linker) checkEntry(n *Node, m *linked) {
 		text = fmt.Sprintf("%q has no default entry", n.Module)
 	}
 	l.complain(n.Node, "entry", CodeUnknownEntry, text, hint)
-}
-
-func (l *linker) bindSchemas(p *Node, m *linked) {
-	for _, s := range []*schema.Schema{p.In.Schema, m.schemas.in} {
-		if s != nil {
-			p.InSchemas = append(p.InSchemas, s)
-		}
-	}
-	for _, s := range []*schema.Schema{p.Out.Schema, m.schemas.out} {
-		if s != nil {
-			p.OutSchemas = append(p.OutSchemas, s)
-		}
-	}
-	if m.schemas.config == nil {
-		return
-	}
-	config := p.Config
-	if config.IsZero() {
-		config = emptyConfig
-	}
-	for _, v := range m.schemas.config.Validate(config) {
-		at := p.ConfigPlaces.Find(v.Pointer, keyOf(p.Node, "config"))
-		l.report(graph.Error, at, CodeInvalidConfig,
-			fmt.Sprintf("node %q: config: %s breaks the module's schema at %q: %s, found %s", p.Name, v.Keyword, v.Pointer, v.Message, v.Found),
-			"the module's manifest says what it takes")
-	}
+	return false
 }
