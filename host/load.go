@@ -148,22 +148,49 @@ func (h *Host) load(name, where string, text []byte, from files) (*Graph, error)
 	if found.Failed() {
 		return nil, found
 	}
-	p, more := plan.Link(g, from.module, h.offers)
-	found = append(found, more...)
-	if found.Failed() {
-		return nil, found
-	}
-	more, err := h.invoker.Prepare(context.Background(), p)
+	p, found, err := h.link(name, g, found, from.module)
 	if err != nil {
-		return nil, fmt.Errorf("loading %s: %w", name, err)
-	}
-	found = append(found, more...)
-	if found.Failed() {
-		return nil, found
+		return nil, err
 	}
 	made, err := journal.NewSources(kept.files)
 	if err != nil {
 		return nil, fmt.Errorf("loading %s: %w", name, err)
 	}
 	return &Graph{plan: p, made: made, diagnostics: found}, nil
+}
+
+// link makes the plan of a graph that was built with these warnings and notes, and
+// compiles its modules. The error is [graph.Diagnostics] where one of them is at fault.
+func (h *Host) link(name string, g *graph.Graph, found graph.Diagnostics, module plan.Reader) (*plan.Plan, graph.Diagnostics, error) {
+	p, more := plan.Link(g, module, h.offers)
+	found = append(found, more...)
+	if found.Failed() {
+		return nil, nil, found
+	}
+	more, err := h.invoker.Prepare(context.Background(), p)
+	if err != nil {
+		return nil, nil, fmt.Errorf("loading %s: %w", name, err)
+	}
+	found = append(found, more...)
+	if found.Failed() {
+		return nil, nil, found
+	}
+	return p, found, nil
+}
+
+// LoadSource is [Host.Load] of a graph that was not read from a file but filled in by
+// hand. read gives the schemas and modules that it names, but for modules by name
+// ([WithModules]). Runs of it can be neither resumed nor replayed: no journal knows what
+// they were made of.
+func (h *Host) LoadSource(src *graph.Source, read func(name string) ([]byte, error)) (_ *Graph, err error) {
+	defer guard(&err)
+	g, found := graph.Build(src, read)
+	if found.Failed() {
+		return nil, found
+	}
+	p, found, err := h.link(src.File, g, found, h.modules.or(read))
+	if err != nil {
+		return nil, err
+	}
+	return &Graph{plan: p, diagnostics: found}, nil
 }

@@ -75,6 +75,7 @@ type runConfig struct {
 	past    []func(event.Event)
 	partial []func(event.Partial)
 	answers *cassette.Cassette
+	failed  []func(FailedAttempt)
 
 	forked *event.Forked  // of a new run that is a fork
 	takes  *fork.TakeOver // nil: nothing is taken over

@@ -169,7 +169,7 @@ func (h *Host) carry(ctx context.Context, r *Run, c runConfig, s driver.Session,
 	s.Signals, s.Rests = r.signals, r.rests
 	scope := c.scope(open)
 	scope.Cache = h.cache()
-	s.Engine, s.Invoker = h.engine.Name(), invoker{h.invoker, scope}
+	s.Engine, s.Invoker = h.engine.Name(), c.watched(invoker{h.invoker, scope}, r.id, open)
 	if c.takes != nil {
 		s.Invoker, s.Known = c.takes.Invoker(s.Invoker), c.takes.Known
 	}

@@ -123,6 +123,9 @@ type Request struct {
 	// Calls is where calls of capabilities are recorded. nil: they are not, and
 	// there is no budget.
 	Calls Calls
+	// Ended is told what the sandbox says of the call, where it came to one. nil:
+	// nobody asks.
+	Ended func(sandbox.Result)
 }
 
 // Scope is what the attempts of one run have in common. The zero value is a run
@@ -141,8 +144,10 @@ type Scope struct {
 	// Replay makes attempts again as they were recorded: all calls are answered by
 	// [Calls.Answered], which has all that there were, and the world is asked nothing. A
 	// call that is not there next, and one that is there and is not made, is a
-	// [*DivergedError]. There is no timeout: fuel ends what does not end.
+	// [*DivergedError]. There is no timeout, unless Timed: fuel ends what does not end.
 	Replay bool
+	// Timed keeps the timeouts of nodes in a replay: somebody waits for it.
+	Timed bool
 }
 
 func (s Scope) secrets(p *plan.Plan) capability.Secrets {
@@ -194,6 +199,9 @@ func (v *Invoker) Invoke(ctx context.Context, p *plan.Plan, r Request) (event.Ou
 	if err != nil {
 		return event.Outcome{}, redactError(r.Scope.Redact, fmt.Errorf("invoking step %q: %w", r.Step, err))
 	}
+	if r.Ended != nil {
+		r.Ended(result)
+	}
 	o := v.conclude(ctx, n, r, result, asks)
 	o.Fuel = result.Fuel
 	if err := asks.unasked(o.Failure); err != nil {
@@ -240,7 +248,7 @@ func (v *Invoker) call(n *plan.Node, r Request) (sandbox.Call, *failure.Failure,
 		feedback = d.Bytes()
 	}
 	timeout := n.Timeout
-	if r.Scope.Replay {
+	if r.Scope.Replay && !r.Scope.Timed {
 		timeout = endless
 	}
 	return sandbox.Call{
