@@ -22,7 +22,7 @@ var errEnded = errors.New("attempt ended")
 // is used by one goroutine, the one on which the guest runs.
 type attempt struct {
 	limits   Limits
-	call     *Call // zero for a start-up
+	call     Call // zero for a start-up
 	command  bool
 	starting bool // a start-up: no input, no config, no capabilities
 	deadline time.Time
@@ -39,8 +39,9 @@ type attempt struct {
 	answer    hostAnswer // the last answer, for node.answer
 	memory    *memory
 
-	clock guestClock
-	rng   rand.ChaCha8
+	clock  guestClock
+	rng    rand.ChaCha8
+	seeded bool
 	files fileTable
 	log   logWriter
 

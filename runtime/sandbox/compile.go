@@ -72,7 +72,7 @@ func (e *Engine) link(ctx context.Context, m *module.Module, abi module.ABI, rew
 		module:   m,
 		code:     rewritten,
 		tables:   tableElements,
-		entries:  m.Entries(),
+		exports:  exports(m),
 		command:  abi == module.ABICommand,
 		native:   native,
 		images:   map[imageKey]*image{},
@@ -84,6 +84,18 @@ func (e *Engine) link(ctx context.Context, m *module.Module, abi module.ABI, rew
 		return nil, err
 	}
 	return p, nil
+}
+
+// exports gives what is called for each entry.
+func exports(m *module.Module) map[string]string {
+	all := map[string]string{}
+	for _, entry := range m.Entries() {
+		all[entry] = module.ExportRun
+		if entry != "" {
+			all[entry] += ":" + entry
+		}
+	}
+	return all
 }
 
 // meterConfig is how modules are rewritten; part of the cache's key.

@@ -6,7 +6,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"math/rand/v2"
 	"time"
 
 	"github.com/chainrun/chainrun/runtime/module"
@@ -26,11 +25,10 @@ var ErrNoDescribe = errors.New("the module does not describe itself: it exports 
 // What the guest does wrong, or an error document of its own, is the Stop.
 // The error is [ErrNoDescribe], or means that chainrun could not do its work.
 func (p *Program) Describe(ctx context.Context, limits Limits) ([]byte, *Stop, error) {
-	end, err := p.engine.begin()
-	if err != nil {
+	if err := p.engine.begin(); err != nil {
 		return nil, nil, err
 	}
-	defer end()
+	defer p.engine.end()
 	if e, ok := p.module.Export(module.ExportDescribe); !ok || e.Kind != module.KindFunction || p.command {
 		return nil, nil, ErrNoDescribe
 	}
@@ -53,7 +51,6 @@ func (p *Program) Describe(ctx context.Context, limits Limits) ([]byte, *Stop, e
 
 	a := newAttempt(limits, p.engine.config.Slice)
 	a.memory = inst.memory
-	a.rng = *rand.NewChaCha8([32]byte{})
 	a.clock = newGuestClock(time.Time{}, inst.lived)
 	a.files = newFileTable(nil)
 	inst.memory.refused = false

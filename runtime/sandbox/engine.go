@@ -117,27 +117,28 @@ func (e *Engine) Close(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// begin keeps the engine open until the function that it gives is called.
-func (e *Engine) begin() (end func(), err error) {
+// begin keeps the engine open until end is called.
+func (e *Engine) begin() error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.closed {
-		return nil, ErrClosed
+		return ErrClosed
 	}
 	e.running.Add(1)
-	return e.running.Done, nil
+	return nil
 }
+
+func (e *Engine) end() { e.running.Done() }
 
 // Compile gives the program for m, compiling it at the first time for each
 // digest; callers that come meanwhile wait for the same result. A module that
 // cannot be run is a [*RefusedError]; other errors mean that chainrun could
 // not do its work, or that ctx ended.
 func (e *Engine) Compile(ctx context.Context, m *module.Module) (*Program, error) {
-	end, err := e.begin()
-	if err != nil {
+	if err := e.begin(); err != nil {
 		return nil, err
 	}
-	defer end()
+	defer e.end()
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)
 	}

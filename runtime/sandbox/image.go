@@ -156,6 +156,7 @@ func (p *Program) image(limits Limits) *image {
 
 // release takes back an instance after an attempt.
 func (p *Program) release(i *instance) {
+	i.attempt, i.guest = attempt{}, guestContext{}
 	if i.spent || i.image == nil || i.image.full() || !i.image.setBack(i) || !i.image.push(i) {
 		i.close()
 	}

@@ -32,6 +32,12 @@ type instance struct {
 	functions map[string]api.Function
 	calls     int
 
+	// Of the attempt that uses the instance; here, so that an attempt need not
+	// allocate them.
+	attempt attempt
+	guest   guestContext
+	stack   [2]uint64
+
 	image *image // where it is set back to; nil: nowhere
 	spent bool   // cannot be used again
 }
@@ -123,16 +129,17 @@ func (i *instance) enter(ctx context.Context, a *attempt, name string, args ...u
 		i.fuel.Set(first)
 	}
 	i.depth.Set(uint64(a.limits.CallDepth))
-	var stack [2]uint64
-	copy(stack[:], args)
-	if err := f.CallWithStack(&guestContext{Context: ctx, attempt: a}, stack[:]); err != nil {
+	i.stack = [2]uint64{}
+	copy(i.stack[:], args)
+	i.guest = guestContext{Context: ctx, attempt: a}
+	if err := f.CallWithStack(&i.guest, i.stack[:]); err != nil {
 		stop, err := i.program.explain(a, err)
 		if stop != nil && stop.Reason == Trap && a.stop == nil && int32(i.depth.Get()) < 0 {
 			stop = &Stop{Reason: Trap, Message: fmt.Sprintf("call depth %d exceeded", a.limits.CallDepth)}
 		}
 		return 0, stop, err
 	}
-	return stack[0], nil, nil
+	return i.stack[0], nil, nil
 }
 
 func (i *instance) close() {

@@ -9,8 +9,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
-	"slices"
 	"strings"
 
 	"github.com/chainrun/chainrun/runtime/module"
@@ -23,12 +21,11 @@ var ErrMoreState = errors.New("the module has state besides its memory and its g
 // Snapshot runs one attempt as [Program.Call] does, and gives the state that it
 // has left behind. There is a state only where the result has no Stop.
 func (p *Program) Snapshot(ctx context.Context, c Call) (Result, *module.State, error) {
-	end, err := p.engine.begin()
-	if err != nil {
+	if err := p.engine.begin(); err != nil {
 		return Result{}, nil, err
 	}
-	defer end()
-	if !slices.Contains(p.entries, c.Entry) {
+	defer p.engine.end()
+	if _, found := p.exports[c.Entry]; !found {
 		return Result{}, nil, fmt.Errorf("calling %q: %w", c.Entry, ErrNoEntry)
 	}
 	if !p.poolable {
@@ -48,12 +45,7 @@ func (p *Program) Snapshot(ctx context.Context, c Call) (Result, *module.State, 
 	defer i.close()
 
 	a := newAttempt(limits, p.engine.config.Slice)
-	a.call, a.command, a.memory = &c, p.command, i.memory
-	a.rng = *rand.NewChaCha8(c.Seed)
-	a.clock = newGuestClock(c.Time, i.lived)
-	if c.Log != nil {
-		a.log.sink = a.guarded(c.Log)
-	}
+	a.of(c, i)
 	output, stop, err := i.run(ctx, a)
 	a.log.close()
 	if err = cmp.Or(err, a.err); err != nil {

@@ -9,8 +9,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"math/rand/v2"
-	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -26,7 +24,7 @@ type Program struct {
 	engine   *Engine
 	module   *module.Module
 	code     *code
-	entries  []string
+	exports  map[string]string // by entry
 	command  bool
 	poolable bool   // an instance can be set back
 	tables   uint32 // the cap of tables, where the module has table.grow
@@ -59,12 +57,11 @@ func (p *Program) close(ctx context.Context) error {
 // is in the Result; an error means that chainrun itself could not do its work:
 // the engine is closed, the entry does not exist, or Call.Host gave an error.
 func (p *Program) Call(ctx context.Context, c Call) (Result, error) {
-	end, err := p.engine.begin()
-	if err != nil {
+	if err := p.engine.begin(); err != nil {
 		return Result{}, err
 	}
-	defer end()
-	if !slices.Contains(p.entries, c.Entry) {
+	defer p.engine.end()
+	if _, found := p.exports[c.Entry]; !found {
 		return Result{}, fmt.Errorf("calling %q: %w", c.Entry, ErrNoEntry)
 	}
 	limits := c.Limits.orDefaults()
@@ -72,6 +69,7 @@ func (p *Program) Call(ctx context.Context, c Call) (Result, error) {
 		return Result{Stop: canceled(ctx)}, nil
 	}
 	if limits.TableElements != p.tables && growsTables(&p.code.Metered) {
+		var err error
 		if p, err = p.engine.program(ctx, p.module, limits.TableElements); ctx.Err() != nil {
 			return Result{Stop: canceled(ctx)}, nil
 		} else if err != nil {
@@ -83,13 +81,9 @@ func (p *Program) Call(ctx context.Context, c Call) (Result, error) {
 		return Result{Stop: stop}, err
 	}
 
-	a := newAttempt(limits, p.engine.config.Slice)
-	a.call, a.command, a.memory = &c, p.command, inst.memory
-	a.rng = *rand.NewChaCha8(c.Seed)
-	a.clock = newGuestClock(c.Time, inst.lived)
-	if c.Log != nil {
-		a.log.sink = a.guarded(c.Log)
-	}
+	a := &inst.attempt
+	a.begin(limits, p.engine.config.Slice)
+	a.of(c, inst)
 	output, stop, err := inst.run(ctx, a)
 	a.log.close()
 	result := Result{
@@ -98,8 +92,9 @@ func (p *Program) Call(ctx context.Context, c Call) (Result, error) {
 		PeakMemoryBytes: uint64(len(inst.memory.buf)),
 		LogTruncated:    a.log.truncated,
 	}
+	err = cmp.Or(err, a.err)
 	p.release(inst)
-	if err = cmp.Or(err, a.err); err != nil {
+	if err != nil {
 		return Result{}, err
 	}
 	return result, nil
@@ -124,13 +119,25 @@ func (a *attempt) guarded(sink func(LogRecord)) func(LogRecord) {
 // newAttempt makes an attempt without a call: a start-up, until the caller
 // makes more of it.
 func newAttempt(limits Limits, slice uint64) *attempt {
-	a := &attempt{
-		limits: limits, slice: slice, call: &Call{},
-		deadline: time.Now().Add(limits.Timeout),
-		lookAt:   hostWorkSlice,
-	}
-	a.log.left = limits.LogBytes
+	a := new(attempt)
+	a.begin(limits, slice)
 	return a
+}
+
+// begin is newAttempt for an attempt that is all zeros.
+func (a *attempt) begin(limits Limits, slice uint64) {
+	a.limits, a.slice, a.lookAt = limits, slice, hostWorkSlice
+	a.deadline = time.Now().Add(limits.Timeout)
+	a.log.left = limits.LogBytes
+}
+
+// of makes the attempt one of c, on an instance in its fresh state.
+func (a *attempt) of(c Call, i *instance) {
+	a.call, a.command, a.memory = c, i.program.command, i.memory
+	a.clock = newGuestClock(c.Time, i.lived)
+	if c.Log != nil {
+		a.log.sink = a.guarded(c.Log)
+	}
 }
 
 // run carries out the attempt a. The instance is marked as spent unless it
@@ -249,10 +256,7 @@ func (i *instance) runReactor(ctx context.Context, a *attempt) ([]byte, *Stop, e
 	}
 	copy(i.memory.buf[at:], input)
 
-	entry := module.ExportRun
-	if a.call.Entry != "" {
-		entry += ":" + a.call.Entry
-	}
+	entry := i.program.exports[a.call.Entry]
 	packed, stop, err := i.enter(ctx, a, entry, at, uint64(len(input)))
 	if stop, err = reactorExit(a, stop, err); stop != nil || err != nil {
 		return nil, stop, err

@@ -23,10 +23,13 @@ var builds struct {
 }
 
 func TestMain(m *testing.M) {
-	code := m.Run()
-	if builds.dir != "" {
-		_ = os.RemoveAll(builds.dir)
+	dir, err := os.MkdirTemp("", "sandbox-test-*")
+	if err != nil {
+		panic(err)
 	}
+	builds.dir, builds.done = dir, map[string][]byte{}
+	code := m.Run()
+	_ = os.RemoveAll(dir)
 	os.Exit(code)
 }
 
@@ -44,13 +47,6 @@ func build(tb testing.TB, key, tool string, command func(out string) *exec.Cmd) 
 			tb.Fatalf("%s is not installed, and this is CI", tool)
 		}
 		tb.Skipf("%s is not installed", tool)
-	}
-	if builds.dir == "" {
-		dir, err := os.MkdirTemp("", "sandbox-test-*") //nolint:usetesting // outlives the test
-		if err != nil {
-			tb.Fatal(err)
-		}
-		builds.dir, builds.done = dir, map[string][]byte{}
 	}
 	out := filepath.Join(builds.dir, "out.wasm")
 	if text, err := command(out).CombinedOutput(); err != nil {

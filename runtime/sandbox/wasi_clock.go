@@ -75,6 +75,10 @@ func randomGet(c *wasiCall) errno {
 	if !found {
 		return errFault
 	}
+	if !c.seeded && !c.starting { // a start-up has randomness of its own
+		c.rng.Seed(c.call.Seed)
+		c.seeded = true
+	}
 	for len(b) > 0 {
 		piece := b[:min(len(b), hostWorkSlice)]
 		c.charge(c.ctx, uint64(len(piece)))
