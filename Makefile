@@ -75,7 +75,7 @@ fuzz: ## every fuzz target for FUZZTIME (10s)
 bench: build nodes tools ## figures as ratios, in one run
 	cd bench && go run .
 	go test -run '^$$' -bench 'Apply|Steps|Growth|Runs' ./host/stepper/...
-	go test -run '^$$' -bench . ./host/journal/sqlite ./host/capability/secret
+	go test -run '^$$' -bench . ./host/journal/sqlite ./host/capability/secret ./host/schema
 
 LANGGRAPH := bench/langgraph/node_modules/better-sqlite3/build/Release/better_sqlite3.node
 

@@ -24,7 +24,7 @@ func (b brief) Err() error {
 }
 
 func TestCheckIsGivenUp(t *testing.T) {
-	s, err := schema.Compile("test.json", []byte(`{"items":{"anyOf":[{"type":"string"},{"type":"integer"}]}}`), nil)
+	s, err := schema.Compile("test.json", []byte(`{"items":{"anyOf":[{"type":"string"},{"type":"integer"}]},"unevaluatedItems":true}`), nil)
 	if err != nil {
 		t.Fatal(err)
 	}

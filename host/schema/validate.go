@@ -53,6 +53,9 @@ func (s *Schema) ValidateContext(ctx context.Context, d document.Document) ([]fa
 	if d.IsZero() {
 		return []failure.Violation{{Keyword: "type", Message: "there must be a document; there is none"}}, nil
 	}
+	if s.walk.surely(d.Bytes()) {
+		return nil, nil
+	}
 	v, err := d.Value()
 	if err != nil {
 		return []failure.Violation{{Keyword: limitKeyword, Message: err.Error(), Found: cut(d.Bytes(), foundBytes)}}, nil
