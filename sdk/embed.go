@@ -11,5 +11,6 @@ import "embed"
 // c/chainrun.h, without tests and documentation. That for Go is a Go module of its
 // own, which cannot be embedded from here; sdk/toolchain has a copy.
 //
+//go:embed rust/Cargo.toml rust/src
 //go:embed c/chainrun.h
 var Sources embed.FS
