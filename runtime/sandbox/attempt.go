@@ -38,12 +38,13 @@ type attempt struct {
 	hostCalls int
 	answer    hostAnswer // the last answer, for node.answer
 	memory    *memory
+	extism    *extism // an Extism plug-in's; nil for others
 
 	clock  guestClock
 	rng    rand.ChaCha8
 	seeded bool
-	files fileTable
-	log   logWriter
+	files  fileTable
+	log    logWriter
 
 	stop *Stop // why the attempt was ended by the host
 	exit *uint32

@@ -191,7 +191,7 @@ func TestRefusedABI(t *testing.T) {
 	e := newEngine(t, Config{})
 	for name, source := range map[string]string{
 		"nothing":   `(module)`,
-		"both":      `(module (memory (export "memory") 1) (func (export "_start")) (func (export "chainrun_run_v1") (param i32 i32) (result i64) (i64.const 0)))`,
+		"both":      `(module (memory (export "memory") 1) (func (export "_start")) (func (export "chainrun_alloc") (param i32) (result i32) (i32.const 8)) (func (export "chainrun_run_v1") (param i32 i32) (result i64) (i64.const 0)))`,
 		"import":    `(module (import "env" "puts" (func)) (memory (export "memory") 1) (func (export "_start")))`,
 		"no memory": `(module (func (export "_start")))`,
 	} {
