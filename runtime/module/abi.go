@@ -17,15 +17,19 @@ const (
 	ABICommand ABI = iota + 1
 	// ABIReactor exports an allocator and a run function, which takes and gives pointer and length.
 	ABIReactor
+	// ABIExtism is an Extism plug-in: exported functions without parameters, which ask Extism's kernel for their input.
+	ABIExtism
 )
 
-// String gives "command" or "reactor".
+// String gives "command", "reactor" or "extism".
 func (a ABI) String() string {
 	switch a {
 	case ABICommand:
 		return "command"
 	case ABIReactor:
 		return "reactor"
+	case ABIExtism:
+		return "extism"
 	}
 	return "unknown"
 }
@@ -51,8 +55,9 @@ var (
 )
 
 // Entries gives the entries that a graph may name. For a reactor that is "" for chainrun_run_v1 and NAME for each
-// chainrun_run_v1:NAME, sorted; for a command "" alone; for anything else nothing. It does not check that the module
-// can be run; [Module.ABI] does.
+// chainrun_run_v1:NAME, sorted; for a command "" alone; for an Extism plug-in its exported functions that can be called,
+// sorted; for anything else nothing. It does not check that the module can be
+// run; [Module.ABI] does.
 func (m *Module) Entries() []string {
 	var entries []string
 	for _, e := range m.Exports {
@@ -62,7 +67,10 @@ func (m *Module) Entries() []string {
 	}
 	_, command := m.Export(ExportStart)
 	_, alloc := m.Export(ExportAlloc)
-	if command && (entries == nil || !alloc) {
+	switch {
+	case entries == nil && m.isExtism():
+		entries = m.extismEntries()
+	case command && (entries == nil || !alloc):
 		return []string{""}
 	}
 	slices.Sort(entries)
@@ -96,6 +104,8 @@ func (m *Module) ABI() (ABI, error) {
 			Found: "exports both _start and " + ExportRun + ", so it is ambiguous whether it is a command or a reactor",
 			Hint:  "build it as a reactor (Go: -buildmode=c-shared, C: -mexec-model=reactor), as a command (sdk/go: -tags chainrun_command), or leave out the " + ExportRun + " exports",
 		}
+	case !reactor && m.isExtism():
+		return ABIExtism, m.checkExtism()
 	case command:
 		return ABICommand, m.checkABI(ABICommand)
 	case reactor:
@@ -169,6 +179,9 @@ func (m *Module) offendingImports(abi ABI) (found, hints []string) {
 			if abi == ABIReactor && i.Module == HostModule && i.Name == HostCall {
 				want, offered = typeCall, true
 			}
+			if name, ok := ExtismFunction(i); abi == ABIExtism && ok {
+				want, offered = ExtismFunctions[name], true
+			}
 			switch t := m.Types[i.Type]; {
 			case !offered:
 				found = append(found, name)
@@ -189,6 +202,8 @@ func (m *Module) offendingImports(abi ABI) (found, hints []string) {
 // hintImport knows the import modules of common toolchains whose output is no node.
 func hintImport(abi ABI, i Import) string {
 	switch {
+	case abi == ABIExtism && (i.Module != WASIModule || i.Kind != KindFunction):
+		return hintExtism(i)
 	case abi == ABICommand && i.Module == HostModule:
 		return "a command reads CHAINRUN_CONFIG and stdin and has no host calls: build it as a reactor for them"
 	case i.Module == "wasi_unstable":
@@ -204,7 +219,7 @@ func hintImport(abi ABI, i Import) string {
 	case i.Module == "env" && i.Name == "abort":
 		return "AssemblyScript's abort: build with --use abort= or with a handler of your own"
 	case strings.HasPrefix(i.Module, "extism:"):
-		return "this is an Extism plug-in; these are not supported yet"
+		return "functions of Extism are for plug-ins, whose entries are exported functions () -> i32; a node of chainrun's own ABI asks " + HostModule + "." + HostCall
 	case i.Module == "env":
 		return "imports from env are symbols that the linker did not find, or functions of another host"
 	}
@@ -226,7 +241,7 @@ func (m *Module) unknownABI() error {
 	} else {
 		found += strings.Join(exports, ", ")
 	}
-	hint := "docs/abi.md describes both ways; the shortest is a program built for WASI preview 1 (Go: GOOS=wasip1 GOARCH=wasm)"
+	hint := "docs/abi.md describes both ways, docs/extism.md those of Extism; the shortest is a program built for WASI preview 1 (Go: GOOS=wasip1 GOARCH=wasm)"
 	for _, i := range m.Imports {
 		if h := hintImport(ABIReactor, i); h != "" {
 			hint = h + "; " + hint

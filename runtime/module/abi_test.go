@@ -9,9 +9,13 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
+
+	"pgregory.net/rapid"
 
 	"github.com/chainrun/chainrun/runtime/module"
 )
@@ -180,18 +184,34 @@ func TestManifest(t *testing.T) {
 
 func TestManifestRefuses(t *testing.T) {
 	tests := map[string]string{
-		"no JSON":          `{"name":`,
-		"empty":            ``,
-		"null":             `null`,
-		"array":            `[]`,
-		"wrong type":       `{"name":3}`,
-		"negative fuel":    `{"limits":{"fuel":-1}}`,
-		"timeout":          `{"limits":{"timeout":"soon"}}`,
-		"negative timeout": `{"limits":{"timeout":"-1s"}}`,
-		"too large":        fmt.Sprintf(`{"name":%q}`, strings.Repeat("x", module.MaxManifestBytes)),
-		"too deep":         `{"input":` + strings.Repeat("[", 20_000) + strings.Repeat("]", 20_000) + `}`,
+		"no JSON":                      `{"name":`,
+		"empty":                        ``,
+		"null":                         `null`,
+		"array":                        `[]`,
+		"wrong type":                   `{"name":3}`,
+		"negative fuel":                `{"limits":{"fuel":-1}}`,
+		"timeout":                      `{"limits":{"timeout":"soon"}}`,
+		"negative timeout":             `{"limits":{"timeout":"-1s"}}`,
+		"too large":                    fmt.Sprintf(`{"name":%q}`, strings.Repeat("x", module.MaxManifestBytes)),
+		"a key twice":                  `{"name":"a","input":{"type":"object","type":"array"}}`,
+		"a key twice, spelt otherwise": `{"name":"a","n\u0061me":"b"}`,
+		"a second value":               `{} {}`,
+		"no UTF-8":                     "{\"name\":\"\xff\"}",
+		"a schema":                     `{"input":5}`,
+		"an entry's schema":            `{"entries":{"a":{"output":"string"}}}`,
+		"an entry":                     `{"entries":{"a":true}}`,
+		"no entry's name":              `{"entries":{"":{}}}`,
+		"entries":                      `{"entries":[{}]}`,
+		"too many entries":             `{"entries":{` + strings.Repeat(`"%[1]d":{},`, 256) + `"last":{}}}`,
+		"too many capabilities":        `{"capabilities":[` + strings.Repeat(`"a",`, 256) + `"a"]}`,
+		"a capability":                 `{"capabilities":["llm",{}]}`,
+		"deep":                         `{"later":` + strings.Repeat("[", 512) + strings.Repeat("]", 512) + `}`,
+		"too deep":                     `{"input":` + strings.Repeat("[", 20_000) + strings.Repeat("]", 20_000) + `}`,
 	}
 	for name, text := range tests {
+		for n := 0; strings.Contains(text, "%[1]d"); n++ {
+			text = strings.Replace(text, "%[1]d", strconv.Itoa(n), 1)
+		}
 		t.Run(name, func(t *testing.T) {
 			var bad *module.FormatError
 			if _, err := mustRead(t, command(custom(module.ManifestSection, []byte(text)...))).Manifest(); !errors.As(err, &bad) {
@@ -206,7 +226,9 @@ func TestManifestRefuses(t *testing.T) {
 	if _, err := mustRead(t, command(twice, twice)).Manifest(); err == nil {
 		t.Error("two manifests are read")
 	}
-	if m, err := mustRead(t, command(custom(module.ManifestSection, []byte(`{"name":"a","later":{"x":1}}`)...))).Manifest(); err != nil || m.Name != "a" {
+	// What a later version adds, and what is spelt otherwise, is no field of this one.
+	later := `{"name":"a","Name":5,"later":{"x":1},"author":null,"entries":{"e":{"later":[],"Input":5,"config":null}}}`
+	if m, err := mustRead(t, command(custom(module.ManifestSection, []byte(later)...))).Manifest(); err != nil || m.Name != "a" || m.Entries["e"].Config != nil {
 		t.Errorf("unknown fields: %v, %v", m, err)
 	}
 	if _, err := module.WithManifest([]byte("x"), []byte(`{}`)); err == nil {
@@ -214,15 +236,104 @@ func TestManifestRefuses(t *testing.T) {
 	}
 }
 
+func TestManifestEntry(t *testing.T) {
+	m, err := module.ParseManifest([]byte(`{"description":"d","input":{"a":1},"output":{"b":1},"config":{"c":1},
+		"entries":{"own":{"description":"o","input":{"x":1},"config":false},"bare":{}}}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	whole := module.ManifestEntry{
+		Description: "d", Input: json.RawMessage(`{"a":1}`), Output: json.RawMessage(`{"b":1}`), Config: json.RawMessage(`{"c":1}`),
+	}
+	for name, want := range map[string]module.ManifestEntry{
+		"":      whole,
+		"other": whole,
+		"own":   {Description: "o", Input: json.RawMessage(`{"x":1}`), Config: json.RawMessage(`false`)},
+		"bare":  {Config: json.RawMessage(`{"c":1}`)},
+	} {
+		if got := m.Entry(name); !reflect.DeepEqual(got, want) {
+			t.Errorf("%q: got %s, want %s", name, got, want)
+		}
+	}
+	if got := (*module.Manifest)(nil).Entry("a"); !reflect.DeepEqual(got, module.ManifestEntry{}) {
+		t.Errorf("of no manifest: %s", got)
+	}
+}
+
+// What a manifest says comes back from a file as it went in, whatever the file holds.
+func TestManifestRoundTrip(t *testing.T) {
+	text := rapid.StringOfN(rapid.Rune(), 0, 20, -1).Filter(utf8.ValidString)
+	schema := rapid.Custom(func(t *rapid.T) json.RawMessage {
+		b, err := json.Marshal(map[string]any{"title": text.Draw(t, "title"), "type": rapid.SampledFrom([]any{"object", []string{"null", "string"}}).Draw(t, "type")})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return rapid.SampledFrom([]json.RawMessage{nil, json.RawMessage(`true`), b}).Draw(t, "schema")
+	})
+	entry := rapid.Custom(func(t *rapid.T) module.ManifestEntry {
+		return module.ManifestEntry{Description: text.Draw(t, "description"), Input: schema.Draw(t, "input"), Output: schema.Draw(t, "output"), Config: schema.Draw(t, "config")}
+	})
+	rapid.Check(t, func(t *rapid.T) {
+		want := &module.Manifest{
+			Name: text.Draw(t, "name"), Version: text.Draw(t, "version"), Description: text.Draw(t, "description"),
+			Author: text.Draw(t, "author"), License: text.Draw(t, "license"), Homepage: text.Draw(t, "homepage"),
+			Input: schema.Draw(t, "input"), Output: schema.Draw(t, "output"), Config: schema.Draw(t, "config"),
+			Entries:      rapid.MapOfN(text.Filter(func(s string) bool { return s != "" }), entry, -1, 4).Draw(t, "entries"),
+			Capabilities: rapid.SliceOfN(text, -1, 4).Draw(t, "capabilities"),
+			Limits: module.ManifestLimits{
+				Fuel: rapid.Uint64().Draw(t, "fuel"), MemoryBytes: rapid.Uint64().Draw(t, "memory"),
+				Timeout: time.Duration(rapid.Int64Min(0).Draw(t, "timeout")),
+			},
+		}
+		if len(want.Entries) == 0 {
+			want.Entries = nil
+		}
+		if len(want.Capabilities) == 0 {
+			want.Capabilities = nil
+		}
+		b, err := json.Marshal(want)
+		if err != nil {
+			t.Fatal(err)
+		}
+		wasm, err := module.WithManifest(rapid.SampledFrom([][]byte{header, command(), reactor(), command(custom(module.ManifestSection, '{', '}'))}).Draw(t, "file"), b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		m, err := module.Read(wasm)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := m.Manifest(); err != nil || !reflect.DeepEqual(got, want) {
+			t.Fatalf("%v\n got %+v\nwant %+v", err, got, want)
+		}
+	})
+}
+
 func FuzzManifest(f *testing.F) {
+	f.Add([]byte(`{"entries":{"a":{"input":true,"description":"\ud800"}},"capabilities":["llm"],"license":"MIT"}`))
 	f.Add([]byte(`{"name":"a","limits":{"fuel":1,"timeout":"2s"},"input":{}}`))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		wasm, err := module.WithManifest(header, text)
 		if err != nil {
 			return
 		}
-		if _, err = mustRead(t, wasm).Manifest(); err != nil {
+		m, err := mustRead(t, wasm).Manifest()
+		if err != nil {
 			t.Fatal(err)
+		}
+		for name := range m.Entries {
+			_ = m.Entry(name)
+		}
+		written, err := json.Marshal(m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		again, err := module.ParseManifest(written)
+		if err != nil {
+			t.Fatalf("%v, of what was read before and written as %s", err, written)
+		}
+		if rewritten, err := json.Marshal(again); err != nil || !bytes.Equal(rewritten, written) {
+			t.Fatalf("%v: %s, then %s", err, written, rewritten)
 		}
 	})
 }

@@ -3,18 +3,20 @@ package module
 // What a module says of itself: a custom section with JSON.
 
 import (
-	"bytes"
 	"encoding/json"
-	"errors"
-	"fmt"
 	"time"
 )
 
 // ManifestSection is the name of the custom section that holds the manifest.
 const ManifestSection = "chainrun:manifest"
 
-// MaxManifestBytes bounds the manifest's JSON.
-const MaxManifestBytes = 1 << 20
+// What bounds a manifest's JSON.
+const (
+	MaxManifestBytes        = 1 << 20
+	MaxManifestDepth        = 512
+	MaxManifestEntries      = 256
+	MaxManifestCapabilities = 256
+)
 
 // A Manifest is what the author of a module says of it. Every field may be absent. Fields that this version does not
 // know are ignored, so that a module packed by a later chainrun still runs on this one; a known field of the wrong type
@@ -66,40 +68,17 @@ type ManifestLimits struct {
 	Timeout     time.Duration
 }
 
-// The form of ManifestLimits in JSON.
-type manifestLimits struct {
-	Fuel        uint64 `json:"fuel,omitempty"`
-	MemoryBytes uint64 `json:"memory_bytes,omitempty"`
-	Timeout     string `json:"timeout,omitempty"` // as time.ParseDuration reads it, e.g. "2s"
-}
-
 // MarshalJSON writes {"fuel": 1000, "memory_bytes": 65536, "timeout": "2s"}, without what is zero.
 func (l ManifestLimits) MarshalJSON() ([]byte, error) {
-	j := manifestLimits{Fuel: l.Fuel, MemoryBytes: l.MemoryBytes}
+	j := struct {
+		Fuel        uint64 `json:"fuel,omitempty"`
+		MemoryBytes uint64 `json:"memory_bytes,omitempty"`
+		Timeout     string `json:"timeout,omitempty"`
+	}{Fuel: l.Fuel, MemoryBytes: l.MemoryBytes}
 	if l.Timeout != 0 {
 		j.Timeout = l.Timeout.String()
 	}
 	return json.Marshal(j)
-}
-
-// UnmarshalJSON reads what MarshalJSON writes.
-func (l *ManifestLimits) UnmarshalJSON(b []byte) error {
-	var j manifestLimits
-	if err := json.Unmarshal(b, &j); err != nil {
-		return err
-	}
-	*l = ManifestLimits{Fuel: j.Fuel, MemoryBytes: j.MemoryBytes}
-	if j.Timeout != "" {
-		t, err := time.ParseDuration(j.Timeout)
-		if err != nil {
-			return fmt.Errorf("reading timeout: %w", err)
-		}
-		if t < 0 {
-			return errors.New("reading timeout: it is negative")
-		}
-		l.Timeout = t
-	}
-	return nil
 }
 
 // Manifest reads the module's manifest. It gives nil, nil when the file has none. The error is a [*FormatError].
@@ -126,26 +105,6 @@ func (m *Module) Manifest() (*Manifest, error) {
 		return nil, &FormatError{Offset: found.Offset, Section: ManifestSection, Text: err.Error()}
 	}
 	return manifest, nil
-}
-
-// ParseManifest reads a manifest's JSON as [Module.Manifest] does. The error says what is wrong, for its author.
-func ParseManifest(b []byte) (*Manifest, error) {
-	if len(b) > MaxManifestBytes {
-		return nil, fmt.Errorf("the manifest has %d bytes, at most %d are read", len(b), MaxManifestBytes)
-	}
-	if t := bytes.TrimLeft(b, " \t\r\n"); len(t) == 0 || t[0] != '{' {
-		return nil, errors.New("the manifest is no JSON object")
-	}
-	var m Manifest
-	if err := json.Unmarshal(b, &m); err != nil {
-		return nil, fmt.Errorf("the manifest is not right: %w", err)
-	}
-	for _, s := range []*json.RawMessage{&m.Input, &m.Output, &m.Config} {
-		if bytes.Equal(*s, []byte("null")) {
-			*s = nil
-		}
-	}
-	return &m, nil
 }
 
 // WithManifest gives a copy of a module with the manifest set, any earlier one replaced. The manifest must be JSON that
