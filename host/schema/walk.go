@@ -8,6 +8,8 @@ package schema
 // `oneOf` and `if` can be decided, too. Both sure answers have to be the
 // authority's; tests hold them against it.
 
+import "slices"
+
 // finding is what the walk knows of one value and one part of a schema.
 type finding uint8
 
