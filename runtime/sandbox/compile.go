@@ -72,8 +72,9 @@ func (e *Engine) link(ctx context.Context, m *module.Module, abi module.ABI, rew
 		module:   m,
 		code:     rewritten,
 		tables:   tableElements,
-		exports:  exports(m),
+		exports:  exports(m, abi),
 		command:  abi == module.ABICommand,
+		extism:   abi == module.ABIExtism,
 		native:   native,
 		images:   map[imageKey]*image{},
 		runtime:  wazero.NewRuntimeWithConfig(context.Background(), config),
@@ -87,12 +88,16 @@ func (e *Engine) link(ctx context.Context, m *module.Module, abi module.ABI, rew
 }
 
 // exports gives what is called for each entry.
-func exports(m *module.Module) map[string]string {
+func exports(m *module.Module, abi module.ABI) map[string]string {
 	all := map[string]string{}
 	for _, entry := range m.Entries() {
-		all[entry] = module.ExportRun
-		if entry != "" {
-			all[entry] += ":" + entry
+		switch {
+		case abi == module.ABIExtism:
+			all[entry] = entry
+		case entry == "":
+			all[entry] = module.ExportRun
+		default:
+			all[entry] = module.ExportRun + ":" + entry
 		}
 	}
 	return all
@@ -142,6 +147,8 @@ func (p *Program) buildHost(ctx context.Context) error {
 			define(i.Module, i.Name, f, t)
 		case i.Module == module.HostModule && i.Name == module.HostCall:
 			define(i.Module, i.Name, api.GoModuleFunc(hostCall), t)
+		case p.extism && extismFunction(i) != nil:
+			define(i.Module, i.Name, extismFunction(i), t)
 		default: // ABI has let it through
 			return fmt.Errorf("linking %s.%s: not offered", i.Module, i.Name)
 		}

@@ -38,6 +38,9 @@ type instance struct {
 	guest   guestContext
 	stack   [2]uint64
 
+	extism  *extism // an Extism plug-in's state besides its memory; nil for others
+	waiting bool    // the attempt has to start it
+
 	image *image // where it is set back to; nil: nowhere
 	spent bool   // cannot be used again
 }
@@ -61,6 +64,10 @@ func (p *Program) instantiate(ctx context.Context, a *attempt) (*instance, *Stop
 		}
 		return g
 	}
+	if p.extism {
+		i.extism = newExtism(i.memory)
+		a.extism = i.extism
+	}
 	i.fuel, i.depth = global(p.code.FuelExport), global(p.code.DepthExport)
 	if p.code.RefusedExport != "" {
 		i.refused = global(p.code.RefusedExport)
@@ -81,12 +88,15 @@ func (i *instance) start(ctx context.Context, a *attempt) (*Stop, error) {
 	if start := i.program.code.StartExport; start != "" {
 		functions = append(functions, start)
 	}
-	// In a command it would be an ordinary function.
-	if !i.program.command && i.function(module.ExportInitialize) != nil {
+	switch {
+	case i.program.command: // there it would be an ordinary function
+	case i.program.extism:
+		functions = append(functions, extismStartUp(i.program.module)...)
+	case i.function(module.ExportInitialize) != nil:
 		functions = append(functions, module.ExportInitialize)
 	}
 	for _, name := range functions {
-		_, stop, err := i.enter(ctx, a, name)
+		_, stop, err := i.enter(ctx, a, name, 0, 0) // hs_init takes arguments, of which there are none
 		if stop, err = reactorExit(a, stop, err); stop != nil || err != nil {
 			return stop, err
 		}

@@ -15,6 +15,7 @@ const pageBytes = 64 << 10
 type memory struct {
 	limit    uint64 // bytes; a growth beyond is refused
 	refused  bool   // whether one was, since the attempt began
+	outside  uint64 // bytes held for the guest elsewhere, which count as well
 	shrinkTo int    // when not negative, what the next growth is answered with
 
 	buf      []byte // the current length is what the guest sees
@@ -43,7 +44,7 @@ func (m *memory) Reallocate(size uint64) []byte {
 	switch {
 	case m.shrinkTo >= 0:
 		m.buf = m.buf[:m.shrinkTo]
-	case size > m.limit:
+	case size+m.outside > m.limit:
 		m.refused = true
 		return nil
 	case m.reserved != nil && size <= uint64(len(m.reserved)):
@@ -58,6 +59,17 @@ func (m *memory) Reallocate(size uint64) []byte {
 		m.buf = grown
 	}
 	return m.buf
+}
+
+// besides says how much is held for the guest besides its linear memory; false
+// where that is more than the cap leaves.
+func (m *memory) besides(bytes uint64) bool {
+	if uint64(len(m.buf))+bytes > m.limit {
+		m.refused = true
+		return false
+	}
+	m.outside = bytes
+	return true
 }
 
 // shorten makes the memory n bytes long again through mem, the instance's

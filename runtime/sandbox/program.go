@@ -26,6 +26,7 @@ type Program struct {
 	code     *code
 	exports  map[string]string // by entry
 	command  bool
+	extism   bool
 	poolable bool   // an instance can be set back
 	tables   uint32 // the cap of tables, where the module has table.grow
 
@@ -77,6 +78,9 @@ func (p *Program) Call(ctx context.Context, c Call) (Result, error) {
 		}
 	}
 	inst, stop, err := p.acquire(ctx, limits)
+	if stop != nil && stop.Reason == startsLate {
+		inst, stop, err = p.unstarted(ctx, limits)
+	}
 	if inst == nil {
 		return Result{Stop: stop}, err
 	}
@@ -89,10 +93,13 @@ func (p *Program) Call(ctx context.Context, c Call) (Result, error) {
 	result := Result{
 		Output: output, Stop: stop,
 		Fuel:            a.used(inst.fuel),
-		PeakMemoryBytes: uint64(len(inst.memory.buf)),
+		PeakMemoryBytes: uint64(len(inst.memory.buf)) + inst.memory.outside,
 		LogTruncated:    a.log.truncated,
 	}
 	err = cmp.Or(err, a.err)
+	if inst.extism != nil {
+		inst.extism.reset()
+	}
 	p.release(inst)
 	if err != nil {
 		return Result{}, err
@@ -134,6 +141,7 @@ func (a *attempt) begin(limits Limits, slice uint64) {
 // of makes the attempt one of c, on an instance in its fresh state.
 func (a *attempt) of(c Call, i *instance) {
 	a.call, a.command, a.memory = c, i.program.command, i.memory
+	a.extism = i.extism
 	a.clock = newGuestClock(c.Time, i.lived)
 	if c.Log != nil {
 		a.log.sink = a.guarded(c.Log)
@@ -148,9 +156,13 @@ func (i *instance) run(ctx context.Context, a *attempt) (output []byte, stop *St
 	if i.refused != nil {
 		i.refused.Set(0)
 	}
-	if a.command {
+	switch {
+	case a.command:
 		output, stop, err = i.runCommand(ctx, a)
-	} else {
+	case a.extism != nil:
+		a.files = newFileTable(nil)
+		output, stop, err = i.runExtism(ctx, a)
+	default:
 		a.files = newFileTable(nil)
 		output, stop, err = i.runReactor(ctx, a)
 	}
@@ -178,7 +190,7 @@ func (p *Program) because(stop *Stop, a *attempt, i *instance) *Stop {
 		if what := p.refused(a, i); what != "" {
 			return &Stop{Reason: MemoryExceeded, Code: stop.Code, Message: what + " was refused; then: " + stop.Message}
 		}
-	case FuelExhausted, MemoryExceeded, TimedOut, Canceled, OutputTooLarge:
+	case FuelExhausted, MemoryExceeded, TimedOut, Canceled, OutputTooLarge, startsLate:
 		// Decided by the sandbox for reasons of their own.
 	}
 	return stop
