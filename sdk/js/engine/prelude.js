@@ -12,6 +12,10 @@
   const toText = String;
   const isArray = Array.isArray;
   const isError = Error.isError;
+  const bare = (method) => Function.prototype.call.bind(method);
+  const push = bare(Array.prototype.push);
+  const sourceOf = bare(Function.prototype.toString);
+  const startsWith = bare(String.prototype.startsWith);
 
   // --- errors -----------------------------------------------------------------
 
@@ -323,12 +327,12 @@
       for (const name of keys(exports)) {
         const value = exports[name];
         if (name === "manifest") continue;
-        if (typeof value !== "function" || /^class\b/.test(Function.prototype.toString.call(value))) {
-          others.push(name);
+        if (typeof value !== "function" || startsWith(sourceOf(value), "class")) {
+          push(others, name);
           continue;
         }
-        names.push(name === "default" ? "" : name);
-        functions.push(value);
+        push(names, name === "default" ? "" : name);
+        push(functions, value);
       }
       return { functions, document: stringify({ entries: names, others, manifest: exports.manifest }) };
     },

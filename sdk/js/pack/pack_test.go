@@ -54,11 +54,22 @@ func packed(tb testing.TB, sources ...string) *Node {
 // compile makes a packed node ready to be called.
 func compile(tb testing.TB, n *Node) *sandbox.Program {
 	tb.Helper()
+	return program(tb, n, sandbox.Config{CacheDir: cacheDir})
+}
+
+// interpret does so too, for a call or two: it takes less time to prepare.
+func interpret(tb testing.TB, n *Node) *sandbox.Program {
+	tb.Helper()
+	return program(tb, n, sandbox.Config{Interpreter: true})
+}
+
+func program(tb testing.TB, n *Node, c sandbox.Config) *sandbox.Program {
+	tb.Helper()
 	m, err := module.Read(n.Wasm)
 	if err != nil {
 		tb.Fatal(err)
 	}
-	e, err := sandbox.New(tb.Context(), sandbox.Config{CacheDir: cacheDir})
+	e, err := sandbox.New(tb.Context(), c)
 	if err != nil {
 		tb.Fatal(err)
 	}
