@@ -1,0 +1,104 @@
+// Package nodes has the standard nodes: each is a function from a document and a
+// config to a document, in a file of its own. Register makes them the entries of the
+// program that calls it; docs/std.md describes them.
+package nodes
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+
+	"github.com/chainrun/chainrun/sdk/go/node"
+)
+
+// maxBytes is how large a text or a document may become that a node makes: what a
+// host takes by default, several times over. Beyond it the node fails with too_large,
+// which says more than the end of its memory would.
+const maxBytes = 64 << 20
+
+// Register makes every standard node an entry, and says what they are. It is called
+// once, from an init function.
+func Register() {
+	node.HandleEntry("template", templateNode)
+	node.HandleEntry("jq", jqNode)
+	node.HandleEntry("csv", csvNode)
+	node.HandleEntry("html2text", html2textNode)
+	node.HandleEntry("split", splitNode)
+	node.HandleEntry("merge", mergeNode)
+	node.HandleEntry("validate", validateNode)
+	node.HandleEntry("prompt", promptNode)
+	node.HandleEntry("extract", extractNode)
+	node.HandleEntry("http", httpNode)
+	node.Describe(node.About{
+		Name: "std", Version: "1.0.0", Description: "chainrun's standard nodes",
+		Entries: map[string]node.AboutEntry{
+			"template":  {Description: "text, or a document, from a template and the input", Config: templateConfig{}},
+			"jq":        {Description: "what a jq query makes of the input", Config: jqConfig{}},
+			"csv":       {Description: "CSV to rows and back", Config: csvConfig{}},
+			"html2text": {Description: "the text that a reader of a web page sees", Config: htmlConfig{}},
+			"split":     {Description: "a text or a list in parts", Config: splitConfig{}},
+			"merge":     {Description: "parts put together again", Config: mergeConfig{}},
+			"validate":  {Description: "holds the input to a JSON Schema", Config: validateConfig{}},
+			"prompt":    {Description: "asks a language model", Config: promptConfig{}},
+			"extract":   {Description: "has a language model answer with JSON that a schema describes", Config: extractConfig{}},
+			"http":      {Description: "asks a web server", Config: httpConfig{}},
+		},
+	})
+}
+
+// decode reads a document with its numbers as they are written.
+func decode(doc []byte) (any, error) {
+	d := json.NewDecoder(bytes.NewReader(doc))
+	d.UseNumber()
+	var v any
+	if err := d.Decode(&v); err != nil {
+		return nil, node.Errorf("bad_input", "decoding the input: %w", err)
+	}
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		return nil, node.Errorf("bad_input", "decoding the input: there is more than one document")
+	}
+	return v, nil
+}
+
+// exactly is a document of a config, with its numbers as they are written.
+type exactly struct{ v any }
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (e *exactly) UnmarshalJSON(b []byte) (err error) {
+	e.v, err = decode(b)
+	return err
+}
+
+// MarshalJSON implements json.Marshaler.
+func (e exactly) MarshalJSON() ([]byte, error) { return json.Marshal(e.v) }
+
+// encode writes a document; "<" stays "<".
+func encode(v any) (json.RawMessage, error) {
+	b := &bounded{}
+	e := json.NewEncoder(b)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(v); err != nil {
+		return nil, err
+	}
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
+}
+
+// bounded is a buffer that refuses to grow beyond maxBytes.
+type bounded struct{ bytes.Buffer }
+
+func (b *bounded) Write(p []byte) (int, error) {
+	if b.Len()+len(p) > maxBytes {
+		return 0, errTooLarge
+	}
+	return b.Buffer.Write(p)
+}
+
+func (b *bounded) WriteString(s string) (int, error) {
+	if b.Len()+len(s) > maxBytes {
+		return 0, errTooLarge
+	}
+	return b.Buffer.WriteString(s)
+}
+
+var errTooLarge = node.Errorf("too_large", "the output has more than %d bytes", maxBytes)
