@@ -13,4 +13,5 @@ import "embed"
 //
 //go:embed rust/Cargo.toml rust/src
 //go:embed c/chainrun.h
+//go:embed zig/chainrun.zig
 var Sources embed.FS

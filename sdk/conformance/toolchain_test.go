@@ -35,6 +35,7 @@ func buildFolder(t *testing.T, lang, dir string) []byte {
 	if err != nil {
 		t.Fatal(err)
 	}
+	withLocalTools(t)
 	out := filepath.Join(t.TempDir(), "node.wasm")
 	err = l.Build(t.Context(), dir, out)
 	var missing *toolchain.MissingError
@@ -49,4 +50,15 @@ func buildFolder(t *testing.T, lang, dir string) []byte {
 		t.Fatal(err)
 	}
 	return wasm
+}
+
+// withLocalTools puts the tools that `make tools` installs below bin/ on the path,
+// behind what is there.
+func withLocalTools(t *testing.T) {
+	t.Helper()
+	zig, err := filepath.Abs(filepath.Join("..", "..", "bin", "python", "ziglang"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("PATH", os.Getenv("PATH")+string(os.PathListSeparator)+zig)
 }

@@ -20,7 +20,7 @@ var clang = &Language{
 		if err != nil {
 			return err
 		}
-		compiler, ok := cCompiler()
+		compiler, ok := cCompiler(ctx)
 		if !ok {
 			return &MissingError{
 				Language: "C", Tool: "clang with lld and a C library for wasm32-wasi",
@@ -40,7 +40,7 @@ var clang = &Language{
 }
 
 // cCompiler gives the command that compiles C for wasm32-wasi, up to the target.
-func cCompiler() (command []string, ok bool) {
+func cCompiler(ctx context.Context) (command []string, ok bool) {
 	for _, sdk := range []string{os.Getenv("WASI_SDK_PATH"), "/opt/wasi-sdk"} {
 		if clang := filepath.Join(sdk, "bin", "clang"); sdk != "" && isFile(clang) {
 			return []string{clang, "--target=wasm32-wasi"}, true
@@ -59,7 +59,7 @@ func cCompiler() (command []string, ok bool) {
 			return []string{clang, "--target=wasm32-wasi", "--sysroot=" + prefix}, true
 		}
 	}
-	if zig, ok := zigCommand(); ok {
+	if zig, ok := zigCommand(ctx); ok {
 		return append(zig, "cc", "-target", "wasm32-wasi"), true
 	}
 	return nil, false
