@@ -1,9 +1,7 @@
 package pack
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
@@ -21,9 +19,6 @@ type Options struct {
 	Script string
 	// Packages also takes in packages from node_modules that it imports.
 	Packages bool
-	// Manifest is a manifest's JSON whose keys replace those of the script's
-	// own `manifest`. Empty: none.
-	Manifest []byte
 	// Limits bound the script's evaluation; the zero value means the defaults
 	// of an attempt.
 	Limits sandbox.Limits
@@ -38,7 +33,7 @@ type Options struct {
 type Node struct {
 	Wasm     []byte
 	Entries  []string // sorted; "" is the main one
-	Manifest []byte   // as it lies in Wasm; nil: none
+	Manifest []byte   // what the script exports as `manifest`, as it lies in Wasm; nil: nothing
 	Warnings []Diagnostic
 }
 
@@ -79,10 +74,8 @@ func Pack(ctx context.Context, o Options) (*Node, error) {
 	if n.Wasm, err = module.Freeze(m, *state, []string{module.ExportMemory, module.ExportAlloc}, bindings); err != nil {
 		return nil, fmt.Errorf("packing %s: %w", o.Script, err)
 	}
-	if n.Manifest, err = overlay(e.Manifest, o.Manifest); err != nil {
-		return nil, wrong(err.Error(), "")
-	}
-	if n.Manifest != nil {
+	if len(e.Manifest) > 0 {
+		n.Manifest = e.Manifest
 		manifest, err := module.ParseManifest(n.Manifest)
 		if err != nil {
 			return nil, wrong(err.Error(), "")
@@ -98,33 +91,4 @@ func Pack(ctx context.Context, o Options) (*Node, error) {
 	}
 	slices.Sort(n.Entries)
 	return n, nil
-}
-
-// overlay lays one manifest over another, key by key; nil where there is none.
-func overlay(own, over []byte) ([]byte, error) {
-	merged := map[string]json.RawMessage{}
-	for _, m := range []struct {
-		whose string
-		text  []byte
-	}{{"the script's manifest", own}, {"the manifest", over}} {
-		if len(m.text) == 0 {
-			continue
-		}
-		if err := json.Unmarshal(m.text, &merged); err != nil {
-			return nil, fmt.Errorf("%s is no JSON object: %w", m.whose, err)
-		}
-		if merged == nil {
-			return nil, fmt.Errorf("%s is null, not an object", m.whose)
-		}
-	}
-	if len(merged) == 0 {
-		return nil, nil
-	}
-	var b bytes.Buffer
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false)
-	if err := e.Encode(merged); err != nil { // sorts the keys
-		return nil, fmt.Errorf("writing the manifest: %w", err)
-	}
-	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
 }
