@@ -4,7 +4,6 @@ package expr
 
 import (
 	"encoding/json"
-	"maps"
 	"math/big"
 	"slices"
 	"strings"
@@ -107,7 +106,12 @@ func sortedKeys(f *frame, m map[string]any) ([]string, error) {
 	if err := f.spend(len(m)); err != nil {
 		return nil, err
 	}
-	return slices.Sorted(maps.Keys(m)), nil
+	keys := make([]string, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	return keys, nil
 }
 
 // equal compares deeply. Values of different types are not equal; numbers are

@@ -14,8 +14,9 @@ import (
 // amount is a number as sum, min and max count it: an exact decimal, so that it
 // does not matter in which groups numbers are added.
 type amount struct {
-	digits   *big.Int
-	exponent int               // the value is digits × 10^exponent
+	small    int64
+	large    *big.Int          // in place of small where that is too small; never changed
+	exponent int               // the value is small or large × 10^exponent
 	written  document.Document // as it was written; absent: it was worked out
 }
 
@@ -47,9 +48,25 @@ func newAmount(d document.Document) (*amount, bool) {
 	}
 	whole, fraction, _ := bytes.Cut(mantissa, []byte{'.'})
 	a.exponent -= len(fraction)
+	digits := whole
+	if len(fraction) > 0 {
+		digits = append(append(make([]byte, 0, len(text)), whole...), fraction...)
+	}
+	var err error
+	if a.small, err = strconv.ParseInt(string(digits), 10, 64); err == nil {
+		return a, true
+	}
 	var ok bool
-	a.digits, ok = new(big.Int).SetString(string(whole)+string(fraction), 10)
+	a.large, ok = new(big.Int).SetString(string(digits), 10)
 	return a, ok
+}
+
+// digits are those of the amount, not to be changed.
+func (a *amount) digits() *big.Int {
+	if a.large != nil {
+		return a.large
+	}
+	return big.NewInt(a.small)
 }
 
 // counts reports whether a reducer works on numbers.
@@ -65,9 +82,15 @@ func add(r graph.Reduce, a, b *amount) *amount {
 	case b == nil:
 		return a
 	}
+	if r == graph.ReduceSum && a.large == nil && b.large == nil && a.exponent == b.exponent {
+		sum := a.small + b.small
+		if (sum > a.small) == (b.small > 0) { // it has not overflowed
+			return &amount{small: sum, exponent: a.exponent}
+		}
+	}
 	x, y, exponent := a.aligned(b)
 	if r == graph.ReduceSum {
-		return &amount{digits: new(big.Int).Add(x, y), exponent: exponent}
+		return &amount{large: new(big.Int).Add(x, y), exponent: exponent}
 	}
 	if order := x.Cmp(y); r == graph.ReduceMin && order > 0 || r == graph.ReduceMax && order < 0 {
 		return b
@@ -83,10 +106,10 @@ func (a *amount) aligned(b *amount) (x, y *big.Int, exponent int) {
 
 func (a *amount) shifted(exponent int) *big.Int {
 	if a.exponent == exponent {
-		return a.digits
+		return a.digits()
 	}
 	power := new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(a.exponent-exponent)), nil)
-	return power.Mul(power, a.digits)
+	return power.Mul(power, a.digits())
 }
 
 // document is the amount as JSON, in normal form where it was worked out.
@@ -94,7 +117,7 @@ func (a *amount) document() document.Document {
 	if !a.written.IsZero() {
 		return a.written
 	}
-	text := a.digits.Append(nil, 10)
+	text := a.digits().Append(nil, 10)
 	text = strconv.AppendInt(append(text, 'e'), int64(a.exponent), 10)
 	return document.Trusted(document.Trusted(text).Canonical())
 }
