@@ -111,7 +111,7 @@ func (m *Module) extismEntries() []string {
 			continue
 		}
 		switch e.Name {
-		case ExportInitialize, ExportConstructors, "hs_exit", "__wasm_call_dtors", "wizer.initialize":
+		case ExportInitialize, ExportConstructors, "hs_exit", "__wasm_call_dtors", "__main_void", "wizer.initialize":
 			continue
 		}
 		if t, _ := m.FunctionType(e.Index); t.Equal(typeEntry) || t.Equal(typeNothing) {

@@ -12,7 +12,8 @@ import (
 )
 
 // ErrNoDescribe is returned by [Program.Describe] for a module that cannot be
-// asked: it does not export [module.ExportDescribe], as no command does.
+// asked: it does not export [module.ExportDescribe], as no command does,
+// or is an Extism plug-in.
 var ErrNoDescribe = errors.New("the module does not describe itself: it exports no " + module.ExportDescribe)
 
 // Describe asks a module for its manifest, from its fresh state and outside of
@@ -29,7 +30,7 @@ func (p *Program) Describe(ctx context.Context, limits Limits) ([]byte, *Stop, e
 		return nil, nil, err
 	}
 	defer p.engine.end()
-	if e, ok := p.module.Export(module.ExportDescribe); !ok || e.Kind != module.KindFunction || p.command {
+	if e, ok := p.module.Export(module.ExportDescribe); !ok || e.Kind != module.KindFunction || p.command || p.extism {
 		return nil, nil, ErrNoDescribe
 	}
 	if limits.OutputBytes <= 0 || limits.OutputBytes > module.MaxManifestBytes {

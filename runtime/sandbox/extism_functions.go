@@ -35,15 +35,15 @@ func extismFunction(i module.Import) api.GoModuleFunction {
 		if a.starting && name != "get_log_level" {
 			a.end(&Stop{Reason: startsLate, Message: "the start-up asks Extism's kernel"})
 		}
-		f(a, caller, stack)
+		f(caller, a, stack)
 	})
 }
 
 // extismFunctions are all functions of module.ExtismFunctions.
-var extismFunctions = map[string]func(a *attempt, ctx context.Context, stack []uint64){
-	"input_length": func(a *attempt, _ context.Context, stack []uint64) { stack[0] = a.extism.kernel.input.length },
-	"input_offset": func(a *attempt, _ context.Context, stack []uint64) { stack[0] = a.extism.kernel.input.offset },
-	"input_load_u8": func(a *attempt, _ context.Context, stack []uint64) {
+var extismFunctions = map[string]func(ctx context.Context, a *attempt, stack []uint64){
+	"input_length": func(_ context.Context, a *attempt, stack []uint64) { stack[0] = a.extism.kernel.input.length },
+	"input_offset": func(_ context.Context, a *attempt, stack []uint64) { stack[0] = a.extism.kernel.input.offset },
+	"input_load_u8": func(_ context.Context, a *attempt, stack []uint64) {
 		k, at := &a.extism.kernel, stack[0]
 		if at >= k.input.length {
 			stack[0] = 0
@@ -51,7 +51,7 @@ var extismFunctions = map[string]func(a *attempt, ctx context.Context, stack []u
 		}
 		stack[0] = uint64(k.bytes[k.input.offset+at])
 	},
-	"input_load_u64": func(a *attempt, _ context.Context, stack []uint64) {
+	"input_load_u64": func(_ context.Context, a *attempt, stack []uint64) {
 		k, at := &a.extism.kernel, stack[0]
 		if at >= k.input.length || k.input.length-at < 8 {
 			stack[0] = 0
@@ -59,59 +59,59 @@ var extismFunctions = map[string]func(a *attempt, ctx context.Context, stack []u
 		}
 		stack[0] = binary.LittleEndian.Uint64(k.bytes[k.input.offset+at:])
 	},
-	"load_u8": func(a *attempt, _ context.Context, stack []uint64) {
+	"load_u8": func(_ context.Context, a *attempt, stack []uint64) {
 		stack[0] = uint64(a.kernelView("load_u8", stack[0], 1)[0])
 	},
-	"load_u64": func(a *attempt, _ context.Context, stack []uint64) {
+	"load_u64": func(_ context.Context, a *attempt, stack []uint64) {
 		stack[0] = binary.LittleEndian.Uint64(a.kernelView("load_u64", stack[0], 8))
 	},
-	"store_u8": func(a *attempt, _ context.Context, stack []uint64) {
+	"store_u8": func(_ context.Context, a *attempt, stack []uint64) {
 		a.kernelWrite("store_u8", stack[0], 1)[0] = byte(stack[1])
 	},
-	"store_u64": func(a *attempt, _ context.Context, stack []uint64) {
+	"store_u64": func(_ context.Context, a *attempt, stack []uint64) {
 		binary.LittleEndian.PutUint64(a.kernelWrite("store_u64", stack[0], 8), stack[1])
 	},
 
-	"alloc":         func(a *attempt, ctx context.Context, stack []uint64) { stack[0] = a.kernelAlloc(ctx, stack[0]) },
-	"free":          func(a *attempt, _ context.Context, stack []uint64) { a.extism.kernel.free(stack[0]) },
-	"length":        func(a *attempt, _ context.Context, stack []uint64) { stack[0] = a.extism.kernel.used(stack[0]) },
-	"length_unsafe": func(a *attempt, _ context.Context, stack []uint64) { stack[0] = a.extism.kernel.used(stack[0]) },
-	"memory_bytes":  func(a *attempt, _ context.Context, stack []uint64) { stack[0] = a.extism.kernel.length },
-	"reset": func(a *attempt, ctx context.Context, _ []uint64) {
+	"alloc":         func(ctx context.Context, a *attempt, stack []uint64) { stack[0] = a.kernelAlloc(ctx, stack[0]) },
+	"free":          func(_ context.Context, a *attempt, stack []uint64) { a.extism.kernel.free(stack[0]) },
+	"length":        func(_ context.Context, a *attempt, stack []uint64) { stack[0] = a.extism.kernel.used(stack[0]) },
+	"length_unsafe": func(_ context.Context, a *attempt, stack []uint64) { stack[0] = a.extism.kernel.used(stack[0]) },
+	"memory_bytes":  func(_ context.Context, a *attempt, stack []uint64) { stack[0] = a.extism.kernel.length },
+	"reset": func(ctx context.Context, a *attempt, _ []uint64) {
 		a.charge(ctx, a.extism.kernel.written)
-		a.extism.kernel.reset()
+		a.extism.kernel.clear()
 	},
 
-	"input_set": func(a *attempt, _ context.Context, stack []uint64) {
+	"input_set": func(_ context.Context, a *attempt, stack []uint64) {
 		a.extism.kernel.input = a.kernelSpan("input_set", stack[0], stack[1])
 	},
-	"output_set": func(a *attempt, _ context.Context, stack []uint64) {
+	"output_set": func(_ context.Context, a *attempt, stack []uint64) {
 		a.extism.kernel.output = a.kernelSpan("output_set", stack[0], stack[1])
 	},
-	"output_offset": func(a *attempt, _ context.Context, stack []uint64) { stack[0] = a.extism.kernel.output.offset },
-	"output_length": func(a *attempt, _ context.Context, stack []uint64) { stack[0] = a.extism.kernel.output.length },
-	"error_set": func(a *attempt, _ context.Context, stack []uint64) {
+	"output_offset": func(_ context.Context, a *attempt, stack []uint64) { stack[0] = a.extism.kernel.output.offset },
+	"output_length": func(_ context.Context, a *attempt, stack []uint64) { stack[0] = a.extism.kernel.output.length },
+	"error_set": func(_ context.Context, a *attempt, stack []uint64) {
 		if stack[0] != 0 {
 			a.kernelView("error_set", stack[0], 1)
 		}
 		a.extism.kernel.failed = stack[0]
 	},
-	"error_get": func(a *attempt, _ context.Context, stack []uint64) { stack[0] = a.extism.kernel.failed },
+	"error_get": func(_ context.Context, a *attempt, stack []uint64) { stack[0] = a.extism.kernel.failed },
 
-	"config_get": func(a *attempt, ctx context.Context, stack []uint64) {
+	"config_get": func(ctx context.Context, a *attempt, stack []uint64) {
 		a.charge(ctx, uint64(len(a.call.Config)+len(a.call.Feedback)))
 		value, _ := a.setting(string(a.taken(ctx, stack[0], false)))
 		stack[0] = a.kernelPut(ctx, "config_get", []byte(value))
 	},
-	"var_get": func(a *attempt, ctx context.Context, stack []uint64) {
+	"var_get": func(ctx context.Context, a *attempt, stack []uint64) {
 		value := a.extism.vars[string(a.taken(ctx, stack[0], true))]
 		stack[0] = a.kernelPut(ctx, "var_get", value)
 	},
 	"var_set": varSet,
 
 	"http_request":     httpRequest,
-	"http_status_code": func(a *attempt, _ context.Context, stack []uint64) { stack[0] = uint64(uint32(a.extism.status)) },
-	"http_headers": func(a *attempt, ctx context.Context, stack []uint64) {
+	"http_status_code": func(_ context.Context, a *attempt, stack []uint64) { stack[0] = uint64(uint32(a.extism.status)) },
+	"http_headers": func(ctx context.Context, a *attempt, stack []uint64) {
 		stack[0] = a.kernelPut(ctx, "http_headers", a.extism.headers)
 	},
 
@@ -120,10 +120,10 @@ var extismFunctions = map[string]func(a *attempt, ctx context.Context, stack []u
 	"log_info":      extismLog("info"),
 	"log_warn":      extismLog("warn"),
 	"log_error":     extismLog("error"),
-	"get_log_level": func(_ *attempt, _ context.Context, stack []uint64) { stack[0] = 0 }, // everything
+	"get_log_level": func(_ context.Context, _ *attempt, stack []uint64) { stack[0] = 0 }, // everything
 }
 
-func varSet(a *attempt, ctx context.Context, stack []uint64) {
+func varSet(ctx context.Context, a *attempt, stack []uint64) {
 	e := a.extism
 	name := string(a.taken(ctx, stack[0], true))
 	old, had := e.vars[name]
@@ -147,8 +147,8 @@ func varSet(a *attempt, ctx context.Context, stack []uint64) {
 }
 
 // extismLog takes a record of one level.
-func extismLog(level string) func(a *attempt, ctx context.Context, stack []uint64) {
-	return func(a *attempt, ctx context.Context, stack []uint64) {
+func extismLog(level string) func(ctx context.Context, a *attempt, stack []uint64) {
+	return func(ctx context.Context, a *attempt, stack []uint64) {
 		a.log.record(LogRecord{Level: level, Message: string(a.taken(ctx, stack[0], true))})
 	}
 }

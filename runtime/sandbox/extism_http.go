@@ -51,7 +51,7 @@ type fetchAnswer struct {
 
 // httpRequest implements http_request. What the capability refuses ends the
 // attempt, as it ends a plug-in's call in Extism.
-func httpRequest(a *attempt, ctx context.Context, stack []uint64) {
+func httpRequest(ctx context.Context, a *attempt, stack []uint64) {
 	a.extism.status, a.extism.headers = 0, nil
 	if a.hostCalls++; a.hostCalls > a.limits.HostCalls {
 		a.trap("more than %d host calls", a.limits.HostCalls)

@@ -48,14 +48,19 @@ type span struct{ offset, length uint64 }
 
 // reset takes the memory back to where no attempt has touched it.
 func (k *kernel) reset() {
-	b, starts := k.bytes, k.starts
-	if cap(b) > kernelKept {
-		b, starts = nil, nil
+	if cap(k.bytes) > kernelKept {
+		k.bytes, k.starts = nil, nil
 	}
-	clear(b[:min(k.written, uint64(len(b)))])
-	clear(starts[:min(k.written/64+1, uint64(len(starts)))])
+	k.clear()
 	k.memory.besides(0)
-	*k = kernel{memory: k.memory, bytes: b[:0], starts: starts}
+	k.bytes, k.length = k.bytes[:0], 0
+}
+
+// clear forgets all blocks; the memory stays as large as it is.
+func (k *kernel) clear() {
+	clear(k.bytes[:min(k.written, uint64(len(k.bytes)))])
+	clear(k.starts[:min(k.written/64+1, uint64(len(k.starts)))])
+	*k = kernel{memory: k.memory, bytes: k.bytes, starts: k.starts, length: k.length}
 }
 
 // begin makes the first page, as the kernel does when it is first asked.

@@ -28,6 +28,9 @@ func (p *Program) Snapshot(ctx context.Context, c Call) (Result, *module.State, 
 	if _, found := p.exports[c.Entry]; !found {
 		return Result{}, nil, fmt.Errorf("calling %q: %w", c.Entry, ErrNoEntry)
 	}
+	if p.extism {
+		return Result{}, nil, fmt.Errorf("taking a snapshot: %w: what an Extism plug-in has asked its host for", ErrMoreState)
+	}
 	if !p.poolable {
 		return Result{}, nil, fmt.Errorf("taking a snapshot: %w: %s", ErrMoreState, strings.Join(p.code.Irreversible, "; "))
 	}

@@ -1,0 +1,121 @@
+package sandbox
+
+// The kernel against Extism's own, the module that its SDK carries.
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/tetratelabs/wazero"
+	"github.com/tetratelabs/wazero/api"
+	"pgregory.net/rapid"
+)
+
+// TestKernelLikeExtisms does the same things with both kernels, at random.
+func TestKernelLikeExtisms(t *testing.T) {
+	dir, problem := extismSDK()
+	if problem != "" {
+		t.Skip(problem)
+	}
+	wasm, err := os.ReadFile(filepath.Join(dir, "extism-runtime.wasm"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := wazero.NewRuntimeWithConfig(t.Context(), wazero.NewRuntimeConfig())
+	t.Cleanup(func() { _ = r.Close(t.Context()) })
+	compiled, err := r.CompileModule(t.Context(), wasm)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rapid.Check(t, func(t *rapid.T) { compareKernels(t, r, compiled) })
+}
+
+func compareKernels(t *rapid.T, r wazero.Runtime, compiled wazero.CompiledModule) {
+	theirs, err := r.InstantiateModule(t.Context(), compiled, wazero.NewModuleConfig().WithName(""))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer theirs.Close(t.Context())
+	ask := func(name string, args ...uint64) uint64 {
+		out, err := theirs.ExportedFunction(name).Call(t.Context(), args...)
+		if err != nil {
+			t.Fatalf("%s%v: %v", name, args, err)
+		}
+		if len(out) == 0 {
+			return 0
+		}
+		return out[0]
+	}
+	ours := &kernel{memory: newMemory(1 << 30)}
+	same := func(what string, got, want uint64) {
+		if got != want {
+			t.Fatalf("%s is %d, and %d in Extism's kernel", what, got, want)
+		}
+	}
+	var offsets []uint64
+	offset := func() uint64 {
+		if len(offsets) == 0 || rapid.IntRange(0, 9).Draw(t, "wild") == 0 {
+			return rapid.Uint64Range(0, 200_000).Draw(t, "offset")
+		}
+		return rapid.SampledFrom(offsets).Draw(t, "offset")
+	}
+	for range rapid.IntRange(1, 60).Draw(t, "steps") {
+		switch rapid.IntRange(0, 8).Draw(t, "what") {
+		case 0, 1, 2:
+			n := rapid.OneOf(rapid.Uint64Range(0, 300), rapid.Uint64Range(0, 100_000)).Draw(t, "size")
+			got, _ := ours.alloc(n)
+			same(fmt.Sprintf("alloc(%d)", n), got, ask("alloc", n))
+			if got != 0 {
+				offsets = append(offsets, got)
+			}
+		case 3, 4:
+			at := offset()
+			ours.free(at)
+			ask("free", at)
+		case 5:
+			at := offset()
+			same(fmt.Sprintf("length(%d)", at), ours.used(at), ask("length", at))
+		case 6: // within a block, as plug-ins do
+			if len(offsets) > 0 {
+				at := rapid.SampledFrom(offsets).Draw(t, "at")
+				if n := ours.used(at); n >= 8 {
+					value := rapid.Uint64().Draw(t, "value")
+					b, _ := ours.write(at+n-8, 8)
+					binary.LittleEndian.PutUint64(b, value)
+					ask("store_u64", at+n-8, value)
+				}
+			}
+		case 7:
+			at := offset()
+			n := ours.used(at)
+			if n == 0 {
+				continue
+			}
+			ours.input = span{offset: at, length: n}
+			ask("input_set", at, n)
+		case 8:
+			if rapid.IntRange(0, 9).Draw(t, "reset") == 0 {
+				ours.clear()
+				ask("reset")
+				offsets = nil
+			}
+		}
+		same("input_length", ours.input.length, ask("input_length"))
+		same("input_offset", ours.input.offset, ask("input_offset"))
+	}
+	compareBytes(t, ours, theirs.ExportedMemory("memory"), offsets)
+}
+
+// compareBytes looks at the blocks in use.
+func compareBytes(t *rapid.T, ours *kernel, theirs api.Memory, offsets []uint64) {
+	for _, at := range offsets {
+		want, ok := theirs.Read(uint32(at), uint32(ours.used(at)))
+		if got := ours.content(at); !ok || !bytes.Equal(got, want) {
+			t.Fatalf("the block at %d holds %x, and %x in Extism's kernel", at, got, want)
+		}
+	}
+}
