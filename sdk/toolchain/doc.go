@@ -8,9 +8,10 @@
 // install. A compiler that complains is a [*ToolError], with what it said.
 //
 // A language is one file here, LANG.go, with its [Language] (listed in
-// languages.go), and one folder templates/LANG with the files of a new project.
+// language.go), and one folder templates/LANG with the files of a new project.
 // There a file NAME.tmpl becomes NAME by text/template, where {{.Name}} is the
-// project's name; every other file is copied as it is. The sources of its SDK are
-// named in Language.sources and come from package sdk. Each template has a
-// cases.toml for `chainrun node test`, a README.md and a .gitignore.
+// project's name, {{.Identifier}} the same with underscores for hyphens, and
+// {{.Language}} the name of the language; every other file is copied as it is. The
+// sources of its SDK are named in Language.sources and come from package sdk. Each
+// template has a cases.toml for `chainrun node test`, a README.md and a .gitignore.
 package toolchain

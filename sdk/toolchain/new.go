@@ -103,7 +103,7 @@ func (l *Language) files(name string) ([]txtar.File, error) {
 			}
 			target := path.Join(to, strings.TrimPrefix(strings.TrimPrefix(file, root), "/"))
 			if plain, ok := strings.CutSuffix(target, ".tmpl"); ok && render {
-				if data, err = rendered(file, data, name); err != nil {
+				if data, err = l.rendered(file, data, name); err != nil {
 					return err
 				}
 				target = plain
@@ -112,7 +112,11 @@ func (l *Language) files(name string) ([]txtar.File, error) {
 			return nil
 		})
 	}
-	if err := add(templates, "templates/"+l.Name, "", true); err != nil {
+	template := l.Name
+	if l == tinygo {
+		template = golang.Name // the same project, for another compiler
+	}
+	if err := add(templates, "templates/"+template, "", true); err != nil {
 		return nil, err
 	}
 	for _, s := range l.sources {
@@ -128,13 +132,13 @@ func (l *Language) files(name string) ([]txtar.File, error) {
 	return files, nil
 }
 
-func rendered(file string, text []byte, name string) ([]byte, error) {
+func (l *Language) rendered(file string, text []byte, name string) ([]byte, error) {
 	t, err := template.New(file).Option("missingkey=error").Parse(string(text))
 	if err != nil {
 		return nil, err
 	}
 	var b bytes.Buffer
-	if err := t.Execute(&b, struct{ Name, Identifier string }{name, strings.ReplaceAll(name, "-", "_")}); err != nil {
+	if err := t.Execute(&b, struct{ Name, Identifier, Language string }{name, strings.ReplaceAll(name, "-", "_"), l.Name}); err != nil {
 		return nil, err
 	}
 	return b.Bytes(), nil
