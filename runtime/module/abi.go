@@ -116,26 +116,27 @@ func (m *Module) ABI() (ABI, error) {
 
 // checkABI gathers what is missing, has the wrong signature, or is asked for and offered by nobody.
 func (m *Module) checkABI(abi ABI) error {
-	var found, hints []string
+	var found findings
+	var hints []string
 	function := func(name string, want FuncType, required bool) {
 		e, ok := m.Export(name)
 		switch {
 		case !ok:
 			if required {
-				found = append(found, "does not export the function "+name)
+				found.add("does not export the function %s", name)
 			}
 		case e.Kind != KindFunction:
-			found = append(found, fmt.Sprintf("exports %s as a %s, not as a function", name, e.Kind))
+			found.add("exports %s as a %s, not as a function", name, e.Kind)
 		default:
 			if t, _ := m.FunctionType(e.Index); !t.Equal(want) {
-				found = append(found, fmt.Sprintf("exports %s as %s, expected %s", name, t, want))
+				found.add("exports %s as %s, expected %s", name, t, want)
 			}
 		}
 	}
 	if e, ok := m.Export(ExportMemory); !ok {
-		found = append(found, "does not export its memory as \"memory\"")
+		found.add("does not export its memory as \"memory\"")
 	} else if e.Kind != KindMemory {
-		found = append(found, fmt.Sprintf("exports \"memory\" as a %s", e.Kind))
+		found.add("exports \"memory\" as a %s", e.Kind)
 	}
 	if abi == ABICommand {
 		function(ExportStart, typeNothing, true)
@@ -151,7 +152,7 @@ func (m *Module) checkABI(abi ABI) error {
 	}
 	imports, importHints := m.offendingImports(abi)
 	if len(imports) > 0 {
-		found = append(found, "imports what nobody offers: "+strings.Join(imports, ", "))
+		found.list = append(found.list, "imports what nobody offers: "+strings.Join(imports, ", "))
 		hints = append(hints, importHints...)
 		offer := "offered are the functions of " + WASIModule
 		if abi == ABIReactor {
@@ -159,20 +160,21 @@ func (m *Module) checkABI(abi ABI) error {
 		}
 		hints = append(hints, offer)
 	}
-	if found == nil {
+	if found.list == nil {
 		return nil
 	}
 	if len(hints) == 0 {
 		hints = []string{"docs/abi.md describes what a " + abi.String() + " exports"}
 	}
-	return &UnsupportedError{Found: strings.Join(found, "; "), Hint: strings.Join(hints, "; ")}
+	return &UnsupportedError{Found: strings.Join(found.all(), "; "), Hint: strings.Join(hints, "; ")}
 }
 
-func (m *Module) offendingImports(abi ABI) (found, hints []string) {
+func (m *Module) offendingImports(abi ABI) (all, hints []string) {
+	var found findings
 	for _, i := range m.Imports {
 		name := i.Module + "." + i.Name
 		if i.Kind != KindFunction {
-			found = append(found, i.Kind.String()+" "+name)
+			found.add("%s %s", i.Kind, name)
 		} else {
 			want, offered := WASIFunctions[i.Name]
 			offered = offered && i.Module == WASIModule
@@ -184,19 +186,51 @@ func (m *Module) offendingImports(abi ABI) (found, hints []string) {
 			}
 			switch t := m.Types[i.Type]; {
 			case !offered:
-				found = append(found, name)
+				found.add("%s", name)
 			case !t.Equal(want):
-				found = append(found, fmt.Sprintf("%s as %s (it is %s)", name, t, want))
+				found.add("%s as %s (it is %s)", name, t, want)
 				continue
 			default:
 				continue
 			}
 		}
-		if h := hintImport(abi, i); h != "" && !slices.Contains(hints, h) {
+		if h := hintImport(abi, i); h != "" && len(hints) < maxFindings && !slices.Contains(hints, h) {
 			hints = append(hints, h)
 		}
 	}
-	return found, hints
+	return found.all(), hints
+}
+
+// findings are complaints, of which a hostile file can give cause for millions: the first ones, and how many more.
+type findings struct {
+	list []string
+	more int
+}
+
+const maxFindings = 20
+
+func (f *findings) add(format string, args ...any) {
+	if len(f.list) == maxFindings {
+		f.more++
+		return
+	}
+	f.list = append(f.list, shortened(fmt.Sprintf(format, args...)))
+}
+
+func (f *findings) all() []string {
+	if f.more == 0 {
+		return f.list
+	}
+	return append(slices.Clone(f.list), fmt.Sprintf("and %d more", f.more))
+}
+
+// shortened bounds what a name of a stranger's adds to a message.
+func shortened(s string) string {
+	const most = 500
+	if len(s) <= most {
+		return s
+	}
+	return strings.ToValidUTF8(s[:most], "") + "…"
 }
 
 // hintImport knows the import modules of common toolchains whose output is no node.
@@ -233,7 +267,7 @@ func (m *Module) unknownABI() error {
 			exports = append(exports, fmt.Sprintf("and %d more", len(m.Exports)-12))
 			break
 		}
-		exports = append(exports, fmt.Sprintf("%q", e.Name))
+		exports = append(exports, shortened(fmt.Sprintf("%q", e.Name)))
 	}
 	found := "exports neither _start (a command) nor " + ExportRun + " (a reactor); it exports "
 	if len(exports) == 0 {

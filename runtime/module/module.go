@@ -92,7 +92,9 @@ type Module struct {
 
 	Names map[uint32]string // function names from the name section; best effort, may be nil
 
-	counts [4]uint32 // imports by kind
+	counts   [4]uint32      // imports by kind
+	imported []uint32       // the type index of each imported function
+	exported map[string]int // where an export lies in Exports
 }
 
 // A Section is one section as it lies in the file.
@@ -235,24 +237,14 @@ func (m *Module) FunctionType(index uint32) (FuncType, bool) {
 		}
 		return m.Types[m.Functions[index-imported]], true
 	}
-	for _, i := range m.Imports {
-		if i.Kind != KindFunction {
-			continue
-		}
-		if index == 0 {
-			return m.Types[i.Type], true
-		}
-		index--
-	}
-	return FuncType{}, false
+	return m.Types[m.imported[index]], true
 }
 
 // Export finds an export by its name.
 func (m *Module) Export(name string) (Export, bool) {
-	for _, e := range m.Exports {
-		if e.Name == name {
-			return e, true
-		}
+	i, ok := m.exported[name]
+	if !ok {
+		return Export{}, false
 	}
-	return Export{}, false
+	return m.Exports[i], true
 }

@@ -40,20 +40,28 @@ var sectionRank = [...]int{0, 1, 2, 3, 4, 5, 7, 8, 9, 10, 12, 13, 11, 6}
 //
 // The error is a [*FormatError]; for a component errors.Is(err, [ErrComponent]) holds.
 func Read(wasm []byte) (*Module, error) {
-	m, err := read(wasm)
+	m, err := Partial(wasm)
 	if err != nil {
-		return nil, err // not through the typed nil of *FormatError
+		return nil, err
 	}
-	sum := sha256.Sum256(wasm)
-	m.Digest = "sha256:" + hex.EncodeToString(sum[:])
 	return m, nil
 }
 
-func read(wasm []byte) (*Module, *FormatError) {
-	if err := checkHeader(wasm); err != nil {
-		return nil, err
+// Partial reads as [Read] does and gives, beside the error, what it found before that, for people to look at: whole
+// sections, and of the one at fault perhaps a part. Such a module is good for nothing else.
+func Partial(wasm []byte) (*Module, error) {
+	sum := sha256.Sum256(wasm)
+	m := &Module{Bytes: wasm, Digest: "sha256:" + hex.EncodeToString(sum[:])}
+	if err := m.read(wasm); err != nil {
+		return m, err // not through the typed nil of *FormatError
 	}
-	m := &Module{Bytes: wasm}
+	return m, nil
+}
+
+func (m *Module) read(wasm []byte) *FormatError {
+	if err := checkHeader(wasm); err != nil {
+		return err
+	}
 	d := &decoder{b: wasm, pos: 8}
 	rank := 0
 	for d.rest() > 0 {
@@ -61,20 +69,20 @@ func read(wasm []byte) (*Module, *FormatError) {
 		id := d.byte()
 		if int(id) >= len(sectionNames) {
 			d.failAt(at, "unknown section", "")
-			return nil, d.err
+			return d.err
 		}
 		d.section = sectionNames[id]
 		size := d.u32()
 		offset := d.pos
 		data := d.bytes(size)
 		if d.err != nil {
-			return nil, d.err
+			return d.err
 		}
 		s := &decoder{b: data, base: offset, section: sectionNames[id]}
 		if id != SectionCustom {
 			if sectionRank[id] <= rank {
 				d.failAt(at, "section is out of order or there twice", "")
-				return nil, d.err
+				return d.err
 			}
 			rank = sectionRank[id]
 		}
@@ -84,15 +92,12 @@ func read(wasm []byte) (*Module, *FormatError) {
 			s.failf("%d bytes are left over", s.rest())
 		}
 		if s.err != nil {
-			return nil, s.err
+			return s.err
 		}
 		m.Sections = append(m.Sections, section)
 		d.section = ""
 	}
-	if err := m.checkWhole(len(wasm)); err != nil {
-		return nil, err
-	}
-	return m, nil
+	return m.checkWhole(len(wasm))
 }
 
 func (m *Module) readSection(section *Section, d *decoder) {

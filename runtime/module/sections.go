@@ -109,7 +109,9 @@ func (m *Module) readImports(d *decoder) {
 			return
 		}
 		m.Imports = append(m.Imports, i)
-		m.counts[i.Kind]++
+		if m.counts[i.Kind]++; i.Kind == KindFunction {
+			m.imported = append(m.imported, i.Type)
+		}
 	}
 }
 
@@ -235,14 +237,13 @@ func (m *Module) readGlobals(d *decoder) {
 func (m *Module) readExports(d *decoder) {
 	n := d.count("exports", minExport)
 	m.Exports = make([]Export, 0, n)
-	seen := make(map[string]struct{}, n)
+	m.exported = make(map[string]int, n)
 	for range n {
 		at := d.pos
 		e := Export{Name: d.name()}
-		if _, twice := seen[e.Name]; twice && d.err == nil {
+		if _, twice := m.exported[e.Name]; twice && d.err == nil {
 			d.failAt(at, fmt.Sprintf("%q is exported twice", e.Name), "")
 		}
-		seen[e.Name] = struct{}{}
 		at = d.pos
 		e.Kind = Kind(d.byte())
 		switch e.Kind {
@@ -262,6 +263,7 @@ func (m *Module) readExports(d *decoder) {
 		if d.err != nil {
 			return
 		}
+		m.exported[e.Name] = len(m.Exports)
 		m.Exports = append(m.Exports, e)
 	}
 }
