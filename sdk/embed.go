@@ -13,5 +13,6 @@ import "embed"
 //
 //go:embed rust/Cargo.toml rust/src
 //go:embed c/chainrun.h
+//go:embed js/chainrun.d.ts
 //go:embed zig/chainrun.zig
 var Sources embed.FS
