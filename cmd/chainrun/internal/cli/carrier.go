@@ -29,6 +29,7 @@ type runFlags struct {
 	cassette string
 	store    string // "": the default one
 	wait     bool
+	keep     string // the folder of --keep-input; "": nothing is kept
 	world    worldFlags
 }
 
@@ -41,6 +42,7 @@ func (f *runFlags) add(c *cobra.Command) {
 	c.Flags().StringVar(&f.record, "record", "", "write the answers of all capabilities to this file, a cassette")
 	c.Flags().StringVar(&f.cassette, "cassette", "", "take the answers of all capabilities from this file, and ask nobody")
 	c.Flags().BoolVar(&f.wait, "wait", false, "stay while the run waits for a signal, instead of leaving with exit code 5")
+	c.Flags().StringVar(&f.keep, "keep-input", "", "write what each attempt that fails was given to a file in this folder, for chainrun node run --attempt FILE")
 	f.world.add(c)
 }
 
@@ -57,6 +59,7 @@ type carrier struct {
 	finish   func(*host.Run) error
 	end      func(*host.Run) error // says how the run ended
 	grown    chan struct{}         // has something when there are new events
+	keeper   *keeper               // nil: no attempt is kept
 }
 
 // carry has begin start a run, or carry one on, with a host whose runs are kept in
@@ -115,6 +118,9 @@ func (a *app) carry(ctx context.Context, s store, name string, f runFlags, begin
 	c.progress.close()
 	unkept := c.finish(r)
 	err = c.conclude(r, err)
+	if c.keeper != nil && !f.events {
+		c.keeper.say(a)
+	}
 	switch {
 	case unkept == nil:
 		return err
@@ -165,6 +171,13 @@ func (c *carrier) options(graph string) ([]host.RunOption, error) {
 		return nil, err
 	}
 	c.finish = finish
+	if c.flags.keep != "" {
+		if c.keeper, err = newKeeper(c.flags.keep); err != nil {
+			_ = c.finish(nil)
+			return nil, err
+		}
+		options = append(options, host.WithFailedAttempts(c.keeper.see))
+	}
 	return append(options, tapes...), nil
 }
 

@@ -9,6 +9,7 @@ import (
 	"github.com/chainrun/chainrun/host/capability/secret"
 	"github.com/chainrun/chainrun/host/cassette"
 	"github.com/chainrun/chainrun/host/graph"
+	"github.com/chainrun/chainrun/host/invoke"
 )
 
 // The exit codes, as scripts rely on them.
@@ -61,6 +62,7 @@ func codeOf(err error) int {
 	var missing *fs.PathError
 	var diverged *cassette.DivergedError
 	var closed *secret.MissingError
+	var elsewhere *invoke.DivergedError
 	switch {
 	case err == nil:
 		return exitDone
@@ -72,7 +74,7 @@ func codeOf(err error) int {
 		return exitDocument
 	case errors.Is(err, host.ErrInterrupted):
 		return exitInterrupted
-	case errors.As(err, &diverged):
+	case errors.As(err, &diverged), errors.As(err, &elsewhere):
 		return exitDiverged
 	case errors.As(err, &closed): // before the file that is missing for it
 		return exitUsage

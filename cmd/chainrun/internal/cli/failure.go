@@ -10,7 +10,13 @@ import (
 
 // explainFailure says where a run failed, why, what was found, and what to do.
 func (a *app) explainFailure(graph string, r *host.Run, f *failure.Failure) {
-	where := "the run " + string(r.Status())
+	a.explainFailed(graph, string(r.Status()), f)
+}
+
+// explainFailed is explainFailure of a run that ended with a status, or of an attempt
+// without a run.
+func (a *app) explainFailed(graph, status string, f *failure.Failure) {
+	where := "the run " + status
 	if f.Step != "" {
 		where = fmt.Sprintf("step %q failed", f.Step)
 		if f.Node != f.Step {
@@ -68,7 +74,7 @@ func advice(f *failure.Failure) string {
 	case failure.MemoryExceeded:
 		return "raise the node's `memory`, or give it less to do"
 	case failure.Trap:
-		return "this is a bug in the module: run it on the same input in its own test"
+		return "this is a bug in the module; a run with --keep-input DIR keeps what the node was given, for `chainrun node run`"
 	case failure.NodeError:
 		return `the node's author knows what this means; on = ["node_error"] routes it`
 	case failure.CapabilityDenied:
