@@ -37,6 +37,7 @@ the exit code is 3.`,
 		RunE:              func(_ *cobra.Command, args []string) error { return a.inspectNode(args[0]) },
 	})
 	c.AddCommand(a.nodeNewCommand(), a.nodeBuildCommand())
+	c.AddCommand(a.nodeRunCommand())
 	return c
 }
 
