@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/chainrun/chainrun/runtime/module"
+	"github.com/chainrun/chainrun/sdk/js/pack"
 	"github.com/chainrun/chainrun/sdk/toolchain"
 )
 
@@ -76,7 +77,7 @@ func (a *app) buildNode(ctx context.Context, dir, lang, out string) error {
 	made := filepath.Join(room, "node.wasm")
 
 	fmt.Fprintf(a.Err, "building the node with %s\n", l.Title)
-	if err := l.Build(ctx, dir, made, packing()); err != nil {
+	if err := l.Build(ctx, dir, made, a.packing()); err != nil {
 		var missing *toolchain.MissingError
 		if errors.As(err, &missing) {
 			return err
@@ -153,6 +154,14 @@ func withManifestOf(ctx context.Context, wasm []byte, name string) ([]byte, erro
 	return module.WithManifest(wasm, merged)
 }
 
-// packing is how JavaScript becomes a module: by the engine that this binary
-// carries.
-func packing() toolchain.Option { return toolchain.WithPack(nil) }
+// packing is how JavaScript and TypeScript become a module: by the engine that this
+// binary carries.
+func (a *app) packing() toolchain.Option {
+	return toolchain.WithPack(func(ctx context.Context, script string) ([]byte, error) {
+		n, err := a.pack(ctx, pack.Options{Script: script, Packages: true})
+		if err != nil {
+			return nil, err
+		}
+		return n.Wasm, nil
+	})
+}
