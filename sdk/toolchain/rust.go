@@ -77,11 +77,12 @@ func findCargo(ctx context.Context, dir string) (*cargoTool, bool) {
 			}
 		}
 		sysroot, ok := say(ctx, dir, rustc, "--print", "sysroot")
-		_, linker := find("rust-lld", "wasm-ld-22", "lld-22", "wasm-ld")
-		if ok && linker && isFile(filepath.Join(sysroot, "lib", "rustlib", "src", "rust", "library", "Cargo.lock")) {
+		linker, haveLinker := find("wasm-ld-22", "rust-lld", "wasm-ld")
+		if ok && haveLinker && isFile(filepath.Join(sysroot, "lib", "rustlib", "src", "rust", "library", "Cargo.lock")) {
 			tool.target = "wasm32-unknown-unknown"
-			// The switch for what is not stable yet: building the standard library.
-			tool.env = append(tool.env, "RUSTC_BOOTSTRAP=1")
+			// The first is the switch for what is not stable yet: building the
+			// standard library.
+			tool.env = append(tool.env, "RUSTC_BOOTSTRAP=1", "CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER="+linker)
 			tool.flags = []string{"-Zbuild-std=std,panic_abort"}
 			return &tool, true
 		}
