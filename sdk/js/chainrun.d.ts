@@ -61,15 +61,18 @@ interface Violation {
  * (`when = "error.reason == 'unknown_sku'"`). With retryable the host may try
  * again. Any other error has the code "error", and its stack goes to the log.
  */
-declare class NodeError extends Error {
-  constructor(code: string, message?: string, options?: { retryable?: boolean; cause?: unknown });
+interface NodeError extends Error {
   readonly code: string;
   readonly retryable: boolean;
 }
+interface NodeErrorConstructor {
+  new (code: string, message?: string, options?: { retryable?: boolean; cause?: unknown }): NodeError;
+  readonly prototype: NodeError;
+}
+declare var NodeError: NodeErrorConstructor;
 
 /** Why a capability did not answer. */
-declare class CallError extends Error {
-  private constructor();
+interface CallError extends Error {
   /** "capability_denied" or "capability_error". */
   readonly code: string;
   /** The capability's own code, such as "http_429"; may be empty. */
@@ -78,6 +81,10 @@ declare class CallError extends Error {
   readonly capability: string;
   readonly method: string;
 }
+interface CallErrorConstructor {
+  readonly prototype: CallError;
+}
+declare var CallError: CallErrorConstructor & ((...args: never) => unknown);
 
 /** What a script exports as `manifest`. Every field may be absent. */
 interface ChainrunManifest {
@@ -102,7 +109,10 @@ interface ChainrunManifest {
 /** The same things as a module, for whoever prefers imports to globals. */
 declare module "chainrun" {
   export const node: ChainrunNode;
-  export { NodeError, CallError };
+  export const NodeError: NodeErrorConstructor;
+  export type NodeError = NodeErrorConstructor["prototype"];
+  export const CallError: typeof globalThis.CallError;
+  export type CallError = CallErrorConstructor["prototype"];
   export type Node<Config = any> = ChainrunNode<Config>;
   export type Manifest = ChainrunManifest;
 }
