@@ -87,12 +87,7 @@ func answersDiffer(n *plan.Node, f *failure.Failure) bool {
 // decode makes a document of the bytes that a node returned.
 func (v *Invoker) decode(n *plan.Node, output []byte) (document.Document, *failure.Failure) {
 	if n.Encoding == graph.EncodingText {
-		if !utf8.Valid(output) {
-			return document.Document{}, &failure.Failure{
-				Code: failure.InvalidOutput, Message: `the node's output is no UTF-8, which encoding = "text" needs`,
-			}
-		}
-		return document.String(string(output)), nil
+		return v.decodeText(output)
 	}
 	d, err := document.Parse(output, v.documentLimits())
 	if err == nil {
@@ -109,6 +104,43 @@ func (v *Invoker) decode(n *plan.Node, output []byte) (document.Document, *failu
 	// The violation is what a corrective attempt gets as feedback.
 	f.Violations = []failure.Violation{{Keyword: "json", Message: err.Error(), Found: found}}
 	return document.Document{}, f
+}
+
+// decodeText makes a string of them.
+func (v *Invoker) decodeText(output []byte) (document.Document, *failure.Failure) {
+	if !utf8.Valid(output) {
+		at := invalidUTF8(output)
+		return document.Document{}, &failure.Failure{
+			Code:    failure.InvalidOutput,
+			Message: fmt.Sprintf(`the node's output is no UTF-8 from byte %d on, and encoding = "text" takes nothing else`, at),
+			Violations: []failure.Violation{{
+				Keyword: "utf8", Message: fmt.Sprintf("expected UTF-8 at byte %d", at), Found: excerpt(output, at),
+			}},
+		}
+	}
+	d := document.String(string(output))
+	if limit := v.documentLimits().Bytes; len(d.Bytes()) > limit {
+		return document.Document{}, &failure.Failure{
+			Code:    failure.InvalidOutput,
+			Message: fmt.Sprintf("the node's output of %d bytes is a JSON string of %d; at most %d are allowed", len(output), len(d.Bytes()), limit),
+			Violations: []failure.Violation{{
+				Keyword: "size", Message: fmt.Sprintf("expected at most %d bytes as a JSON string", limit), Found: fmt.Sprintf("%d bytes", len(d.Bytes())),
+			}},
+		}
+	}
+	return d, nil
+}
+
+// invalidUTF8 finds the first byte that is no UTF-8, the length where all are.
+func invalidUTF8(b []byte) int {
+	for at := 0; at < len(b); {
+		r, size := utf8.DecodeRune(b[at:])
+		if r == utf8.RuneError && size <= 1 {
+			return at
+		}
+		at += size
+	}
+	return len(b)
 }
 
 // validate collects the violations of all schemas; all given ones must hold.

@@ -28,6 +28,9 @@ var modules = map[string][]byte{
 	"twice.wasm":   moduletest.Say(`{"a":1,"a":2}`),
 	"deep.wasm":    moduletest.Say(strings.Repeat("[", 600) + strings.Repeat("]", 600)),
 	"latin1.wasm":  moduletest.Say("caf\xe9"),
+	"command.wasm": moduletest.Command(),
+	"plugin.wasm":  moduletest.Extism("shout", "ask"),
+	"quotes.wasm":  moduletest.Say(strings.Repeat(`"`, 30)),
 	"fail.wasm":    moduletest.Fail(`{"code":"sold_out","message":"no tickets","retryable":true}`),
 	"badfail.wasm": moduletest.Fail(`{"code":`),
 	"trap.wasm":    moduletest.Trap(),
@@ -105,6 +108,11 @@ func TestOutcomes(t *testing.T) {
 		{name: "timeout", keys: "module = 'spin.wasm'\nfuel = 1_000_000_000_000\ntimeout = '50ms'", input: `{}`, code: failure.Timeout, retryable: true},
 		{name: "text in and out", keys: "module = 'echo.wasm'\nencoding = 'text'", input: `"h\u00e9llo"`, output: `"héllo"`},
 		{name: "text from no string", keys: "module = 'echo.wasm'\nencoding = 'text'", input: `{}`, code: failure.InvalidInput},
+		{name: "text through a command", keys: "module = 'command.wasm'\nencoding = 'text'", input: `"a \"b\""`, output: `"a \"b\""`},
+		{name: "a command", keys: "module = 'command.wasm'", input: `{"a":1}`, output: `{"a":1}`},
+		{name: "a plug-in", keys: "module = 'plugin.wasm'\nentry = 'shout'", input: `{"a":1}`, output: `{"a":1}`},
+		{name: "text through a plug-in", keys: "module = 'plugin.wasm'\nentry = 'shout'\nencoding = 'text'", input: `"\n"`, output: `"\n"`},
+		{name: "a plug-in without a grant", keys: "module = 'plugin.wasm'\nentry = 'ask'", input: `{"url":"http://a.example/"}`, code: failure.CapabilityDenied, reason: "not_granted"},
 		{name: "text that is none", keys: "module = 'latin1.wasm'\nencoding = 'text'", input: `""`, code: failure.InvalidOutput},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -139,7 +147,7 @@ func TestOutcomes(t *testing.T) {
 				t.Errorf("output kept: %v, want %v", !o.Output.IsZero(), c.kept)
 			}
 			invalid := f.Code == failure.InvalidInput || f.Code == failure.InvalidOutput
-			if invalid != (len(f.Violations) > 0) && c.name != "text that is none" {
+			if invalid != (len(f.Violations) > 0) {
 				t.Errorf("violations: %v", f.Violations)
 			}
 			if c.pointer != "" && f.Violations[0].Pointer != c.pointer {
@@ -166,6 +174,9 @@ func TestCapsOfTheHost(t *testing.T) {
 	}
 	if o := try(t, v, p, `[1,2,3,4,5,6]`); o.Failure == nil || o.Failure.Code != failure.InvalidInput {
 		t.Errorf("a document larger than its cap: %v", o.Failure)
+	}
+	if o := try(t, newInvoker(t, invoke.Limits{DocumentBytes: 50}), link(t, "module = 'quotes.wasm'\nencoding = 'text'"), `""`); o.Failure == nil || o.Failure.Code != failure.InvalidOutput {
+		t.Errorf("a text that is larger than its cap as a JSON string: %v", o.Failure)
 	}
 	if o := try(t, v, link(t, "module = 'answer.wasm'"), `1`); o.Failure == nil || o.Failure.Code != failure.InvalidOutput {
 		t.Errorf("an output larger than its cap: %v", o.Failure)

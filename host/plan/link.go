@@ -55,9 +55,7 @@ func (l *linker) plan(g *graph.Graph, folder string) *Plan {
 		switch n.Kind {
 		case graph.KindModule:
 			linked := l.link(n, folder)
-			if granted := w.grants(n); linked.ABI != module.ABICommand { // which can ask for nothing
-				linked.Granted = granted
-			}
+			linked.Granted = slices.DeleteFunc(w.grants(n), func(g *Grant) bool { return !linked.asks(g.Capability) })
 			p.Nodes[n.Index] = linked
 		case graph.KindGraph, graph.KindWait:
 			p.Nodes[n.Index] = l.without(n, folder)
@@ -148,6 +146,9 @@ func (l *linker) link(n *graph.Node, folder string) *Node {
 	if p.Entry == "" && slices.Contains(m.module.Entries(), ref.entry()) {
 		p.Entry = ref.entry()
 	}
+	if p.Entry == "" && p.ABI == module.ABIExtism {
+		p.Entry = onlyEntry(m.module)
+	}
 	if !l.checkEntry(p, m) {
 		return p
 	}
@@ -157,6 +158,7 @@ func (l *linker) link(n *graph.Node, folder string) *Node {
 		return p
 	}
 	l.bindSchemas(p, e)
+	l.checkSettings(p)
 	return p
 }
 

@@ -34,6 +34,9 @@ func (v *prover) capabilities(n *Node) {
 		case n.ABI == module.ABICommand:
 			v.complain(graph.Warning, g.At, CodeSuperfluousGrant,
 				fmt.Sprintf("%s: %q is a command, and a command cannot ask for capabilities", owner, n.Module), "build the node as a reactor, or remove the grant")
+		case n.ABI == module.ABIExtism && !n.asks(g.Capability):
+			v.complain(graph.Warning, g.At, CodeSuperfluousGrant,
+				fmt.Sprintf("%s: %q is an Extism plug-in that cannot ask for it", owner, n.Module), "remove the grant; a plug-in that imports http_request asks for fetch")
 		case len(needed) > 0 && !slices.ContainsFunc(needed, func(need string) bool {
 			name, _, _ := strings.Cut(need, ".")
 			return name == g.Capability
@@ -56,6 +59,8 @@ func (v *prover) need(n *Node, need string) {
 	switch {
 	case n.ABI == module.ABICommand:
 		missing("but is a command, which cannot ask for any", "build it as a reactor")
+	case n.ABI == module.ABIExtism && !n.asks(name):
+		missing("but is an Extism plug-in that cannot ask for it", "correct its manifest: a plug-in that imports http_request can ask for fetch, and no other for anything")
 	case g == nil && v.offer(name) == nil:
 		missing("which is not granted to the node, and which this host does not offer",
 			"run the graph with a host that offers it, and write "+n.GrantLines(name, nil))
