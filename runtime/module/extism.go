@@ -170,7 +170,7 @@ func (m *Module) nearEntries() string {
 	var near []string
 	for _, e := range m.Exports {
 		if t, _ := m.FunctionType(e.Index); e.Kind == KindFunction && len(near) < 4 {
-			near = append(near, fmt.Sprintf("%q as %s", e.Name, t))
+			near = append(near, shortened(fmt.Sprintf("%q as %s", e.Name, t)))
 		}
 	}
 	return strings.Join(near, ", ")
@@ -180,9 +180,9 @@ func (m *Module) nearEntries() string {
 func hintExtism(i Import) string {
 	switch {
 	case i.Module == ExtismModule, i.Module == extismOldModule && strings.HasPrefix(i.Name, extismOldPrefix):
-		return fmt.Sprintf("%s.%s is no function of Extism's that this version knows", i.Module, i.Name)
-	case strings.HasPrefix(i.Module, "extism:"), strings.HasPrefix(i.Module, "dylibso"):
-		return fmt.Sprintf("%s.%s is a function of the program for which the plug-in was written (a host function); only that program has it", i.Module, i.Name)
+		return "what is not offered of Extism's own functions this version does not know"
+	case i.Module == ExtismUserModule:
+		return "the functions of " + i.Module + " are those of the program for which the plug-in was written (host functions); only that program has them"
 	}
-	return fmt.Sprintf("%s.%s comes from another module or from the program for which the plug-in was written; a node is one module that needs Extism's own functions alone", i.Module, i.Name)
+	return "what comes from " + shortened(i.Module) + " is in another module, or in the program for which the plug-in was written; a node is one module"
 }
