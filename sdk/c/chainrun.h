@@ -703,7 +703,8 @@ static inline int cr_shortest_(uint64_t bits, char digits[18], int *point) {
     bool below = low < 0 || (low == 0 && even), above = high > 0 || (high == 0 && even);
     if (below && above) {
       cr_big_mul_(&r, 2, 0);
-      above = cr_big_compare_(&r, &s) >= 0;
+      int c = cr_big_compare_(&r, &s);
+      above = c > 0 || (c == 0 && digit % 2 == 1);
     }
     last = below || above;
     digits[n++] = (char)(digit + (above ? 1 : 0));
