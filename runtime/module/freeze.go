@@ -100,6 +100,13 @@ func (f *freezer) check() error {
 	}
 	if n := len(f.state.Memory); n%(64<<10) != 0 || n>>16 > math.MaxUint16+1 {
 		return fmt.Errorf("freezing a module: a memory of %d bytes is no number of pages", n)
+	} else if most := m.Memories[0]; most.HasMax && n>>16 > int(most.Max) {
+		return fmt.Errorf("freezing a module: its memory has at most %d pages, the state %d", most.Max, n>>16)
+	}
+	for _, i := range m.Imports {
+		if i.Kind != KindFunction {
+			return fmt.Errorf("freezing a module: it imports a %s", i.Kind)
+		}
 	}
 	mutable := 0
 	for _, g := range m.Globals {
@@ -112,11 +119,6 @@ func (f *freezer) check() error {
 	}
 	if mutable != len(f.state.Globals) {
 		return fmt.Errorf("freezing a module: it has %d mutable globals, the state %d", mutable, len(f.state.Globals))
-	}
-	for _, i := range m.Imports {
-		if i.Kind != KindFunction {
-			return fmt.Errorf("freezing a module: it imports a %s", i.Kind)
-		}
 	}
 	for _, d := range m.Data {
 		if d.Mode != Active {
@@ -135,7 +137,13 @@ func (f *freezer) bind(keep []string, bindings []Binding) error {
 		}
 		f.exports = append(f.exports, e)
 	}
+	if len(bindings) > 0 && len(f.m.Functions) == 0 {
+		return errors.New("freezing a module: it has no functions of its own to bind")
+	}
 	for _, b := range bindings {
+		if slices.ContainsFunc(f.exports, func(e Export) bool { return e.Name == b.Export }) {
+			return fmt.Errorf("freezing a module: %q is exported twice", b.Export)
+		}
 		to, found := f.m.Export(b.To)
 		if !found || to.Kind != KindFunction {
 			return fmt.Errorf("freezing a module: it does not export the function %q", b.To)
