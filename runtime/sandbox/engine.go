@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 
 	"github.com/chainrun/chainrun/runtime/module"
 )
@@ -65,6 +66,8 @@ type Engine struct {
 	programs map[programKey]*pending
 	closed   bool
 	running  sync.WaitGroup // calls and compilations; added to under mu
+
+	sweeping atomic.Bool // a sweep will come
 }
 
 // A programKey is what a program was made from. The cap of tables is compiled

@@ -10,7 +10,6 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"runtime"
 	"sync"
 )
 
@@ -37,12 +36,10 @@ type image struct {
 	globals []uint64
 	lived   uint64
 
-	mu   sync.Mutex
-	idle []*instance
+	mu     sync.Mutex
+	idle   []*instance
+	unused int // how many of them nobody has needed since the last sweep
 }
-
-// idleMax bounds the instances that wait in an image.
-func idleMax() int { return 2 * runtime.GOMAXPROCS(0) }
 
 // acquire gives an instance in the fresh state. Without one there is a stop or
 // an error.
@@ -159,7 +156,9 @@ func (p *Program) release(i *instance) {
 	i.attempt, i.guest = attempt{}, guestContext{}
 	if i.spent || i.image == nil || i.image.full() || !i.image.setBack(i) || !i.image.push(i) {
 		i.close()
+		return
 	}
+	p.engine.idled()
 }
 
 // take makes the image from an instance that has just started.
@@ -215,36 +214,6 @@ func (img *image) setBack(i *instance) bool {
 		g.Set(img.globals[k])
 	}
 	i.lived = img.lived
-	return true
-}
-
-// full tells whether there is no room for another idle instance.
-func (img *image) full() bool {
-	img.mu.Lock()
-	defer img.mu.Unlock()
-	return len(img.idle) >= idleMax()
-}
-
-func (img *image) pop() *instance {
-	img.mu.Lock()
-	defer img.mu.Unlock()
-	if len(img.idle) == 0 {
-		return nil
-	}
-	last := len(img.idle) - 1
-	i := img.idle[last]
-	img.idle[last] = nil
-	img.idle = img.idle[:last]
-	return i
-}
-
-func (img *image) push(i *instance) bool {
-	img.mu.Lock()
-	defer img.mu.Unlock()
-	if len(img.idle) >= idleMax() {
-		return false
-	}
-	img.idle = append(img.idle, i)
 	return true
 }
 

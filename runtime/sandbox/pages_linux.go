@@ -23,7 +23,8 @@ type pages struct {
 	pagemap  int // /proc/self/pagemap; -1 where it is not used
 	uffd     int // the userfaultfd of all memories; -1 likewise
 
-	scans sync.Pool // of *pageScan
+	sampleEvery uint      // see there
+	scans       sync.Pool // of *pageScan
 }
 
 // openPages opens what the wanted strategy needs, or what one of those after
@@ -34,7 +35,7 @@ func openPages(want ImageStrategy) *pages {
 		if from = from || s == want; !from {
 			continue
 		}
-		p := &pages{strategy: s, size: os.Getpagesize(), pagemap: -1, uffd: -1}
+		p := &pages{strategy: s, size: os.Getpagesize(), sampleEvery: sampleEvery, pagemap: -1, uffd: -1}
 		p.scans.New = func() any { return new(pageScan) }
 		if s == ImagesCopy || p.open() && p.works() {
 			return p
@@ -123,7 +124,7 @@ func (p *pages) restore(m *memory, img *image, written int) bool {
 	defer p.scans.Put(scan)
 	m.resets++
 	scan.pages, scan.memory, scan.image = p, m, img
-	scan.left, scan.sample = hotBytes, m.resets%sampleEvery == 0
+	scan.left, scan.sample = hotBytes, m.resets%p.sampleEvery == 0
 	defer func() { scan.memory, scan.image = nil, nil }()
 	if m.armed {
 		return scan.written(written)

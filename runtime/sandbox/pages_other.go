@@ -5,7 +5,10 @@ package sandbox
 // Setting memories back elsewhere than on Linux: by copying alone.
 
 // pages is empty here.
-type pages struct{ strategy ImageStrategy }
+type pages struct {
+	strategy    ImageStrategy
+	sampleEvery uint
+}
 
 func openPages(ImageStrategy) *pages { return &pages{strategy: ImagesCopy} }
 

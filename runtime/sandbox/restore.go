@@ -11,7 +11,7 @@ const (
 	hotBytes = 4 << 20
 	// sampleEvery is after how many resets the hot pages are looked at again:
 	// those that the last attempt did not write are given back.
-	sampleEvery = 64
+	sampleEvery uint = 64
 	// copyBytes is the piece in which memory is compared where nobody says
 	// which pages were written.
 	copyBytes = 4 << 10
