@@ -212,7 +212,7 @@ func TestCanceled(t *testing.T) {
 	var err error
 	for after := time.Millisecond; r.Fuel == 0 && after < time.Minute; after *= 2 { // until it has begun by then
 		var cancel context.CancelCauseFunc
-		ctx, cancel = context.WithCancelCause(t.Context())
+		ctx, cancel = context.WithCancelCause(t.Context()) //nolint:fatcontext // of the test's, not of the last one
 		time.AfterFunc(after, func() { cancel(why) })
 		r, err = p.Call(ctx, Call{Limits: Limits{Fuel: 1 << 60, Timeout: time.Hour}})
 	}
