@@ -17,7 +17,12 @@ import (
 	"text/template"
 )
 
-var functions = template.FuncMap{
+// functions are all but the builtin ones; an underscore at the end: not for authors.
+var functions = map[string]any{
+	"text_": written,
+	"url_":  urlPart,
+	"raw":   func(v any) any { return rawValue{v} },
+
 	// Comparisons take numbers for numbers, and anything that is equal as JSON for equal.
 	"eq": func(a any, more ...any) (bool, error) {
 		if len(more) == 0 {
@@ -141,6 +146,12 @@ var functions = template.FuncMap{
 		s, err := printed(v, " ")
 		return s + "\n", err
 	},
+}
+
+// builtins are the functions of text/template that stay what they are.
+var builtins = map[string]any{
+	"and": true, "call": true, "html": true, "index": true, "js": true, "len": true, "not": true, "or": true,
+	"printf": true, "slice": true, "urlquery": true,
 }
 
 func printed(values []any, between string) (string, error) {

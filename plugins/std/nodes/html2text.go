@@ -45,6 +45,7 @@ type page struct {
 	pre      int  // open pre elements
 	code     int  // open code elements outside of these
 	quotes   int
+	last     int // quotes around what was written last
 	cells    int // of the row so far
 	lists    []list
 	lost     int // open lists beyond maxLists
@@ -318,14 +319,14 @@ func (p *page) write(s string) {
 	case !p.begun:
 		p.out.WriteString(quote)
 	case p.newlines > 0:
-		for range p.newlines - 1 {
-			p.out.WriteString("\n" + strings.TrimSuffix(quote, " "))
+		for range p.newlines - 1 { // an empty line belongs to what both lines do
+			p.out.WriteString("\n" + strings.TrimSuffix(strings.Repeat("> ", min(p.quotes, p.last)), " "))
 		}
 		p.out.WriteString("\n" + quote)
 	case p.space:
 		p.out.WriteByte(' ')
 	}
-	p.begun, p.newlines, p.space = true, 0, false
+	p.begun, p.newlines, p.space, p.last = true, 0, false, p.quotes
 	if quote != "" {
 		s = strings.ReplaceAll(s, "\n", "\n"+quote)
 	}

@@ -8,7 +8,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"net/url"
 	"strings"
 
 	"github.com/chainrun/chainrun/sdk/go/node"
@@ -87,7 +86,7 @@ func (c httpConfig) request(input json.RawMessage) (fetchRequest, error) {
 		return r, err
 	}
 	plain := rendering{missing: c.Missing}
-	if r.URL, err = render("url", c.URL, data, rendering{missing: c.Missing, escape: escapeURL}); err != nil {
+	if r.URL, err = render("url", c.URL, data, rendering{missing: c.Missing, url: true}); err != nil {
 		return r, err
 	}
 	if len(c.Query) > 0 {
@@ -122,12 +121,6 @@ func (c httpConfig) request(input json.RawMessage) (fetchRequest, error) {
 		r.JSON = input
 	}
 	return r, err
-}
-
-// escapeURL keeps what comes from the input within its place in a URL: it can neither
-// end a segment nor begin a query.
-func escapeURL(s string) string {
-	return strings.ReplaceAll(url.QueryEscape(s), "+", "%20")
 }
 
 // beginning is how a body begins, for people.

@@ -6,8 +6,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"maps"
-	"slices"
 
 	"github.com/itchyny/gojq"
 
@@ -29,20 +27,11 @@ func jqNode(ctx context.Context, input json.RawMessage) (json.RawMessage, error)
 	if err != nil {
 		return nil, err
 	}
-	query, err := gojq.Parse(conf.Query)
+	iter, err := runQuery(conf.Query, conf.Variables, data)
 	if err != nil {
-		return nil, node.Errorf("bad_query", "%s: %w", place(conf.Query, err), err)
+		return nil, err
 	}
-	names := slices.Sorted(maps.Keys(conf.Variables))
-	values := make([]any, len(names))
-	for i, name := range names {
-		values[i], names[i] = conf.Variables[name].v, "$"+name
-	}
-	code, err := gojq.Compile(query, gojq.WithVariables(names))
-	if err != nil {
-		return nil, node.Errorf("bad_query", "the query: %w", err)
-	}
-	results, err := collect(code.RunWithContext(ctx, data, values...), conf.Results)
+	results, err := collect(iter, conf.Results)
 	if err != nil {
 		return nil, err
 	}
@@ -55,6 +44,24 @@ func jqNode(ctx context.Context, input json.RawMessage) (json.RawMessage, error)
 		return nil, node.Errorf("many_results", "the query has more than one result; results = \"all\" makes them a list, \"first\" takes the first one")
 	}
 	return marshal(results[0])
+}
+
+// runQuery begins a query.
+func runQuery(text string, variables map[string]exactly, data any) (gojq.Iter, error) {
+	query, err := gojq.Parse(text)
+	if err != nil {
+		return nil, node.Errorf("bad_query", "%s: %w", place(text, err), err)
+	}
+	names := sorted(variables)
+	values := make([]any, len(names))
+	for i, name := range names {
+		values[i], names[i] = variables[name].v, "$"+name
+	}
+	code, err := gojq.Compile(query, gojq.WithVariables(names))
+	if err != nil {
+		return nil, node.Errorf("bad_query", "the query: %w", err)
+	}
+	return code.Run(data, values...), nil
 }
 
 // collect takes as many results as are wanted, or one more.

@@ -20,6 +20,7 @@ const maxBytes = 64 << 20
 // Register makes every standard node an entry, and says what they are. It is called
 // once, from an init function.
 func Register() {
+	warmUp()
 	node.HandleEntry("template", templateNode)
 	node.HandleEntry("jq", jqNode)
 	node.HandleEntry("csv", csvNode)
@@ -45,6 +46,26 @@ func Register() {
 			"http":      {Description: "asks a web server", Config: httpConfig{}},
 		},
 	})
+}
+
+// warmUp goes once through what every attempt goes through, so that what the libraries
+// learn on the way (of types, of their own tables) is in the state that attempts start
+// from, and costs none of them anything.
+func warmUp() {
+	page := json.RawMessage(`{"a":[1,2.5,"x",null,true],"b":{"c":""}}`)
+	data, _ := templateData(page)
+	_, _ = render("warm", `{{range $i, $v := .a}}{{if eq $i 0}}{{$v}}{{else}}{{$v | json}}{{end}}{{end}}{{.b.c}}{{len .a}}{{with .b}}{{.c}}{{end}}`, data, rendering{})
+	_, _ = render("warm", `{{.b.c}}/{{.b.c}}`, data, rendering{url: true})
+	for _, query := range []string{`.a | map(select(. != null)) | {n: length, s: (map(tostring) | join(","))}`, `[.a[] | numbers] | add`, `.b | to_entries | from_entries | with_entries(.value |= 1) | keys | sort_by(.) | first`} {
+		_, _ = runQuery(query, nil, data)
+	}
+	_, _ = parseCSV(csvConfig{Types: csvTypes{auto: true}}, "a,b\n1,\"x\"\n")
+	_, _ = writeCSV(csvConfig{}, json.RawMessage(`[{"a":1,"b":"x"}]`))
+	_, _ = pageText(htmlConfig{Format: "markdown", Links: "list"}, `<p>a &amp; <a href="/x">b</a><ul><li>c</ul>`)
+	if s, err := compileSchema(jsonSchema(`{"type":"object","properties":{"a":{"type":"array","items":{"type":["number","string"],"minimum":2}}},"required":["d"]}`)); err == nil {
+		_ = violationsOf(s, data)
+	}
+	_, _ = extractConfig{Schema: jsonSchema(`{}`)}.conversation(page)
 }
 
 // decode reads a document with its numbers as they are written.

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"net/url"
 	"strconv"
 	"strings"
 	"text/template"
@@ -54,37 +55,33 @@ func wholeJSON(text []byte) error {
 
 // rendering is how a template becomes text.
 type rendering struct {
-	missing string              // "empty": what is not there gives nothing; else it is an error
-	escape  func(string) string // of what comes from the input, but at the very beginning; nil: as it is
+	missing string // "empty": what is not there gives nothing; else it is an error
+	url     bool   // what comes from the input is escaped for a URL, but at its very beginning
 }
 
 // render compiles a template and carries it out. name is what it is called in errors.
 func render(name, text string, data any, r rendering) (string, error) {
-	t := template.New(name).Funcs(functions).Funcs(template.FuncMap{
-		"text_":   func(v any) (string, error) { return written(v) },
-		"escape_": func(v any) (string, error) { return r.escaped(v) },
-		"raw":     func(v any) any { return rawValue{v} },
-	})
-	option := "missingkey=error"
-	if r.missing == "empty" {
-		option = "missingkey=zero"
-	}
-	t, err := t.Option(option).Parse(text)
+	trees, err := parse.Parse(name, text, "", "", functions, builtins)
 	if err != nil {
 		return "", node.Errorf("bad_template", "%w", plainer(err))
 	}
-	for _, one := range t.Templates() {
-		if one.Tree != nil && one.Root != nil {
-			first := one.Name() == name
-			for i, n := range one.Root.Nodes {
-				function := "text_"
-				if r.escape != nil && (i > 0 || !first) {
-					function = "escape_"
-				}
-				r.finish(n, function)
-			}
+	t := template.New(name).Option("missingkey=error")
+	if r.missing == "empty" {
+		t.Option("missingkey=zero")
+	}
+	// Only the functions that are used: to prepare them all costs more than most
+	// templates do.
+	used := finisher{url: r.url, functions: template.FuncMap{}}
+	for _, one := range sorted(trees) {
+		tree := trees[one]
+		for i, n := range tree.Root.Nodes {
+			used.node(n, r.url && (i > 0 || one != name))
+		}
+		if t, err = t.AddParseTree(one, tree); err != nil {
+			return "", node.Errorf("bad_template", "%w", plainer(err))
 		}
 	}
+	t = t.Lookup(name).Funcs(used.functions)
 	var out bounded
 	if err := t.Execute(&out, data); err != nil {
 		switch {
@@ -103,54 +100,76 @@ func plainer(err error) error {
 	return errors.New(strings.TrimPrefix(err.Error(), "template: "))
 }
 
-// finish puts the function that writes values at the end of every pipeline that
-// writes one, as html/template does.
-func (r rendering) finish(n parse.Node, function string) {
-	list := func(l *parse.ListNode) {
-		if l == nil {
-			return
-		}
-		inside := function
-		if r.escape != nil {
-			inside = "escape_" // only what stands at the very beginning is as it is
-		}
-		for _, n := range l.Nodes {
-			r.finish(n, inside)
-		}
-	}
+// finisher walks through a template: it puts the function that writes values at the end
+// of every pipeline that writes one, as html/template does, and finds the functions that
+// are called.
+type finisher struct {
+	url       bool
+	functions template.FuncMap
+}
+
+// node takes a node; escape: what it writes is a part of a URL.
+func (f finisher) node(n parse.Node, escape bool) {
 	switch n := n.(type) {
 	case *parse.ActionNode:
 		if len(n.Pipe.Decl) == 0 {
+			function := "text_"
+			if escape {
+				function = "url_"
+			}
 			n.Pipe.Cmds = append(n.Pipe.Cmds, &parse.CommandNode{
 				NodeType: parse.NodeCommand, Args: []parse.Node{parse.NewIdentifier(function).SetPos(n.Pos)}, Pos: n.Pos,
 			})
 		}
-	case *parse.ListNode:
-		list(n)
+		f.node(n.Pipe, escape)
 	case *parse.IfNode:
-		list(n.List)
-		list(n.ElseList)
+		f.branch(&n.BranchNode)
 	case *parse.RangeNode:
-		list(n.List)
-		list(n.ElseList)
+		f.branch(&n.BranchNode)
 	case *parse.WithNode:
-		list(n.List)
-		list(n.ElseList)
+		f.branch(&n.BranchNode)
+	case *parse.TemplateNode:
+		if n.Pipe != nil {
+			f.node(n.Pipe, escape)
+		}
+	case *parse.PipeNode:
+		for _, c := range n.Cmds {
+			for _, a := range c.Args {
+				f.node(a, escape)
+			}
+		}
+	case *parse.ChainNode:
+		f.node(n.Node, escape)
+	case *parse.IdentifierNode:
+		if function := functions[n.Ident]; function != nil {
+			f.functions[n.Ident] = function
+		}
+	}
+}
+
+// branch takes what stands in an if, a range or a with: of that nothing is the very
+// beginning.
+func (f finisher) branch(n *parse.BranchNode) {
+	f.node(n.Pipe, f.url)
+	for _, l := range []*parse.ListNode{n.List, n.ElseList} {
+		if l != nil {
+			for _, n := range l.Nodes {
+				f.node(n, f.url)
+			}
+		}
 	}
 }
 
 // rawValue is what a template wants to be written without escaping.
 type rawValue struct{ v any }
 
-func (r rendering) escaped(v any) (string, error) {
-	if raw, ok := v.(rawValue); ok {
-		return written(raw.v)
-	}
+// urlPart is a value within a URL: it can neither end a segment nor begin a query.
+func urlPart(v any) (string, error) {
 	s, err := written(v)
-	if err != nil || r.escape == nil {
+	if _, raw := v.(rawValue); raw || err != nil {
 		return s, err
 	}
-	return r.escape(s), nil
+	return strings.ReplaceAll(url.QueryEscape(s), "+", "%20"), nil
 }
 
 // written is a value as text.

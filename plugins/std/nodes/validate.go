@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/santhosh-tekuri/jsonschema/v5"
@@ -21,7 +22,6 @@ import (
 type validateConfig struct {
 	Schema jsonSchema `json:"schema" jsonschema_description:"a JSON Schema, of draft 2020-12 where it does not say"`
 	As     string     `json:"as,omitempty" jsonschema:"enum=report,enum=document,default=report" jsonschema_description:"the output is a report; or the input itself, and a document that breaks the schema is a failure"`
-	Format bool       `json:"format,omitempty" jsonschema_description:"format is held to, not only noted"`
 }
 
 // jsonSchema is a schema as the graph wrote it.
@@ -66,13 +66,16 @@ func validateNode(ctx context.Context, input json.RawMessage) (json.RawMessage, 
 	if err != nil {
 		return nil, err
 	}
-	schema, err := compileSchema(conf.Schema, conf.Format)
+	schema, err := compileSchema(conf.Schema)
 	if err != nil {
 		return nil, err
 	}
 	data, err := decode(input)
 	if err != nil {
 		return nil, err
+	}
+	if n := tooGreat(data); n != "" {
+		return nil, node.Errorf("bad_input", "the number %s is too long to be compared", shortly(json.Number(n)))
 	}
 	found := violationsOf(schema, data)
 	if conf.As != "document" {
@@ -82,6 +85,38 @@ func validateNode(ctx context.Context, input json.RawMessage) (json.RawMessage, 
 		return nil, node.Errorf("invalid_document", "%s", complaint(found))
 	}
 	return input, nil
+}
+
+// tooGreat finds a number that nobody can compute with; "" where there is none.
+func tooGreat(v any) string {
+	switch v := v.(type) {
+	case json.Number:
+		if huge(v.String()) {
+			return v.String()
+		}
+	case []any:
+		for _, e := range v {
+			if n := tooGreat(e); n != "" {
+				return n
+			}
+		}
+	case map[string]any:
+		for _, k := range sorted(v) {
+			if n := tooGreat(v[k]); n != "" {
+				return n
+			}
+		}
+	}
+	return ""
+}
+
+// huge tells a number of more digits, or with a greater exponent, than a host computes
+// with.
+func huge(n string) bool {
+	const most = 1_000
+	digits, exponent, _ := strings.Cut(strings.ToLower(n), "e")
+	e, err := strconv.Atoi(cmp.Or(exponent, "0"))
+	return len(digits) > most || err != nil || e > most || e < -most
 }
 
 // complaint says what is wrong with a document in a line.
@@ -96,9 +131,9 @@ func complaint(found []violation) string {
 	return strings.Join(lines, "; ")
 }
 
-func compileSchema(source jsonSchema, format bool) (*jsonschema.Schema, error) {
+func compileSchema(source jsonSchema) (*jsonschema.Schema, error) {
 	c := jsonschema.NewCompiler()
-	c.Draft, c.AssertFormat = jsonschema.Draft2020, format
+	c.Draft, c.AssertFormat = jsonschema.Draft2020, true
 	c.LoadURL = func(address string) (io.ReadCloser, error) {
 		return nil, fmt.Errorf("%s: a schema cannot name another file here", strings.TrimPrefix(address, schemaAddress))
 	}
