@@ -177,8 +177,7 @@ func (f *fields) read(key string, into any) {
 		return
 	}
 	err := json.Unmarshal(text, into)
-	var wrong *json.UnmarshalTypeError
-	if errors.As(err, &wrong) {
+	if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
 		err = fmt.Errorf("it cannot be a %s", wrong.Value)
 	}
 	if err != nil {

@@ -1,9 +1,8 @@
 package cli
 
 import (
+	"bytes"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 
@@ -16,44 +15,44 @@ const maxModuleBytes = plan.MaxModuleBytes
 
 // inspection is what `node inspect --json` prints.
 type inspection struct {
-	SizeBytes      int              `json:"size_bytes"`
-	Digest         string           `json:"digest"`
-	ABI            string           `json:"abi,omitempty"`
-	Entries        []string         `json:"entries,omitempty"` // "" is the default entry
-	Functions      int              `json:"functions"`
-	Memories       []string         `json:"memories,omitempty"`
+	Kind      string       `json:"kind"` // module, component, text, or other
+	SizeBytes int          `json:"size_bytes"`
+	Digest    string       `json:"digest"`
+	ABI       string       `json:"abi,omitempty"`
+	Entries   []entryFacts `json:"entries,omitempty"`
+	Functions int          `json:"functions"`
+	Memories  []string     `json:"memories,omitempty"`
+	// Needs is what it cannot start or work without.
+	Needs          needs            `json:"needs"`
 	Imports        []string         `json:"imports,omitempty"`
 	Exports        []string         `json:"exports,omitempty"`
 	CustomSections []string         `json:"custom_sections,omitempty"`
+	CoreModules    int              `json:"core_modules,omitempty"` // of a component
 	Manifest       *module.Manifest `json:"manifest,omitempty"`
+	Describes      bool             `json:"describes_itself"` // it can say a manifest
 	Runs           bool             `json:"runs"`
 	Problem        string           `json:"problem,omitempty"` // why it will not run
 	Hint           string           `json:"hint,omitempty"`
 }
 
+// entryFacts are those of one entry, with what the manifest says of it.
+type entryFacts struct {
+	Name string `json:"name"` // "" is the default entry
+	module.ManifestEntry
+}
+
+type needs struct {
+	MemoryBytes  uint64   `json:"memory_bytes"` // to start
+	Capabilities []string `json:"capabilities"` // as the manifest says
+	Modules      []string `json:"import_modules"`
+}
+
 // inspectModule says all that can be said of a file, also of one that will not
 // run: it stops at the first reason, and keeps what was found before.
 func inspectModule(wasm []byte) *inspection {
-	sum := sha256.Sum256(wasm)
-	i := &inspection{SizeBytes: len(wasm), Digest: "sha256:" + hex.EncodeToString(sum[:])}
-	m, err := module.Read(wasm)
-	if err != nil {
-		return i.problem(err)
-	}
-	i.describe(m)
-	abi, err := m.ABI()
-	if err != nil {
-		return i.problem(err)
-	}
-	i.ABI = abi.String()
-	for _, e := range m.Entries() {
-		if e == "" {
-			e = "(default)"
-		}
-		i.Entries = append(i.Entries, e)
-	}
-	if i.Manifest, err = m.Manifest(); err != nil {
-		return i.problem(err)
+	i, m := readFacts(wasm)
+	if m == nil {
+		return i
 	}
 	ctx := context.Background()
 	engine, err := sandbox.New(ctx, sandbox.Config{CacheDir: cacheDir()})
@@ -66,6 +65,60 @@ func inspectModule(wasm []byte) *inspection {
 	}
 	i.Runs = true
 	return i
+}
+
+// readFacts is inspectModule as far as it goes without compiling anything. The
+// module is nil where there is a problem.
+func readFacts(wasm []byte) (*inspection, *module.Module) {
+	m, err := module.Partial(wasm)
+	i := &inspection{Kind: kindOf(wasm), SizeBytes: len(wasm), Digest: m.Digest, Needs: needs{Capabilities: []string{}, Modules: []string{}}}
+	i.describe(m)
+	if c := module.ReadComponent(wasm); c != nil {
+		i.CoreModules = c.CoreModules
+		for _, name := range c.Imports {
+			i.Imports = listed(i.Imports, name)
+			i.Needs.Modules = listed(i.Needs.Modules, name)
+		}
+		for _, name := range c.Exports {
+			i.Exports = listed(i.Exports, name)
+		}
+	}
+	if err != nil {
+		return i.problem(err), nil
+	}
+	i.Manifest, err = m.Manifest()
+	if i.Manifest != nil {
+		i.Needs.Capabilities = append(i.Needs.Capabilities, i.Manifest.Capabilities...)
+	}
+	abi, refused := m.ABI()
+	if abi != 0 {
+		i.ABI = abi.String()
+	}
+	for _, name := range m.Entries() {
+		if len(i.Entries) < maxListed {
+			i.Entries = append(i.Entries, entryFacts{name, i.Manifest.Entry(name)})
+		}
+	}
+	if refused != nil {
+		return i.problem(refused), nil
+	}
+	if err != nil {
+		return i.problem(err), nil
+	}
+	return i, m
+}
+
+// kindOf tells what a file is, by its beginning.
+func kindOf(b []byte) string {
+	switch {
+	case module.ReadComponent(b) != nil:
+		return "component"
+	case bytes.HasPrefix(b, []byte("\x00asm")):
+		return "module"
+	case bytes.HasPrefix(bytes.TrimLeft(b, " \t\r\n"), []byte("(")), bytes.HasPrefix(bytes.TrimLeft(b, " \t\r\n"), []byte(";;")):
+		return "text"
+	}
+	return "other"
 }
 
 func (i *inspection) problem(err error) *inspection {
@@ -88,12 +141,21 @@ func (i *inspection) problem(err error) *inspection {
 const maxListed = 1000
 
 func (i *inspection) describe(m *module.Module) {
-	i.Functions = len(m.Code)
+	i.Functions, i.Needs.MemoryBytes = len(m.Functions), leastMemory(m)
+	_, i.Describes = m.Export(module.ExportDescribe)
+	seen := map[string]bool{}
 	for _, memory := range m.Memories {
-		i.Memories = append(i.Memories, describeLimits(memory))
+		i.Memories = listed(i.Memories, describeLimits(memory))
 	}
 	for _, x := range m.Imports {
 		i.Imports = listed(i.Imports, x.Module+"."+x.Name)
+		if !seen[x.Module] {
+			seen[x.Module] = true
+			i.Needs.Modules = listed(i.Needs.Modules, x.Module)
+		}
+		if x.Kind == module.KindMemory {
+			i.Memories = listed(i.Memories, describeLimits(x.Memory)+", imported")
+		}
 	}
 	for _, x := range m.Exports {
 		i.Exports = listed(i.Exports, x.Name)
