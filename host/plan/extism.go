@@ -49,7 +49,7 @@ func (l *linker) checkSettings(n *Node) {
 	if n.ABI != module.ABIExtism || n.Config.IsZero() || n.Config.Kind() == document.KindObject {
 		return
 	}
-	l.report(graph.Error, keyOf(n.Node, "config"), CodeInvalidConfig,
+	l.report(graph.Error, n.ConfigPlaces.Find("", keyOf(n.Node, "config")), CodeInvalidConfig,
 		fmt.Sprintf("node %q: config: %q is an Extism plug-in, whose config is a table of settings; found %s", n.Name, n.Module, n.Config.Kind()),
 		"write config = { name = \"value\" }; values that are no strings are handed over as JSON")
 }
