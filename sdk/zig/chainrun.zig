@@ -248,7 +248,8 @@ const Reader = struct {
         var pointer: std.Io.Writer.Allocating = .init(self.call.arena);
         place.write(&pointer.writer) catch return error.OutOfMemory;
         return self.call.fail(self.code, "\"{s}\" must be {s}, found {s}{s}", .{
-            pointer.written(), must, found, if (found.len < text.len) "…" else "",
+            pointer.written(), must, found,
+            if (found.len < text.len) "…" else "",
         });
     }
 
@@ -312,11 +313,12 @@ const Reader = struct {
                 else => @compileError("chainrun cannot read a " ++ @typeName(T)),
             },
             .array => |a| {
-                const must = std.fmt.comptimePrint("a list of {d}", .{a.len});
-                if (kind != .array_begin) return self.refuse(place, must);
-                const list = try self.read([]const a.child, place);
-                if (list.len != a.len) return self.refuseText(place, must, "another number of elements");
-                return list[0..a.len].*;
+                const is_text = a.child == u8; // as std.json writes it
+                const must = std.fmt.comptimePrint(if (is_text) "a string of {d} bytes" else "a list of {d}", .{a.len});
+                if (kind != if (is_text) .string else .array_begin) return self.refuse(place, must);
+                const items = try self.read([]const a.child, place);
+                if (items.len != a.len) return self.refuseText(place, must, try self.call.print("{d}", .{items.len}));
+                return items[0..a.len].*;
             },
             .@"struct" => return self.readStruct(T, kind, place),
             else => @compileError("chainrun cannot read a " ++ @typeName(T) ++ ": use chainrun.Raw"),
@@ -391,85 +393,79 @@ pub const About = struct {
     capabilities: []const []const u8 = &.{},
 };
 
-/// The JSON Schema of a type.
+/// The JSON Schema of a type, at comptime.
 pub fn schema(comptime T: type) []const u8 {
-    comptime {
-        @setEvalBranchQuota(100_000);
-        if (T == Raw or T == void) return "{}";
-        switch (@typeInfo(T)) {
-            .bool => return "{\"type\":\"boolean\"}",
-            .int => |i| {
-                if (i.bits > 53) return if (i.signedness == .unsigned) "{\"type\":\"integer\",\"minimum\":0}" else "{\"type\":\"integer\"}";
-                return std.fmt.comptimePrint("{{\"type\":\"integer\",\"minimum\":{d},\"maximum\":{d}}}", .{ std.math.minInt(T), std.math.maxInt(T) });
-            },
-            .float => return "{\"type\":\"number\"}",
-            .optional => |o| return "{\"anyOf\":[" ++ schema(o.child) ++ ",{\"type\":\"null\"}]}",
-            .@"enum" => |e| {
-                var names: []const u8 = "";
-                for (e.field_names, 0..) |name, i| names = names ++ (if (i > 0) "," else "") ++ quoted(name);
-                return "{\"enum\":[" ++ names ++ "]}";
-            },
-            .pointer => |p| {
-                if (p.size == .one) return "{}"; // perhaps the type itself
-                if (p.child == u8) return "{\"type\":\"string\"}";
-                return "{\"type\":\"array\",\"items\":" ++ schema(p.child) ++ "}";
-            },
-            .array => |a| return std.fmt.comptimePrint("{{\"type\":\"array\",\"items\":{s},\"minItems\":{d},\"maxItems\":{d}}}", .{ schema(a.child), a.len, a.len }),
-            .@"struct" => |s| {
-                var properties: []const u8 = "";
-                var required: []const u8 = "";
-                for (s.field_names, s.field_types, s.field_attrs, 0..) |name, Field, attrs, i| {
-                    properties = properties ++ (if (i > 0) "," else "") ++ quoted(name) ++ ":" ++ schema(Field);
-                    if (attrs.defaultValue(Field) == null and @typeInfo(Field) != .optional) {
-                        required = required ++ (if (required.len > 0) "," else "") ++ quoted(name);
-                    }
+    @setEvalBranchQuota(100_000);
+    if (T == Raw or T == void) return "{}";
+    switch (@typeInfo(T)) {
+        .bool => return "{\"type\":\"boolean\"}",
+        .int => |i| {
+            if (i.bits > 53) return if (i.signedness == .unsigned) "{\"type\":\"integer\",\"minimum\":0}" else "{\"type\":\"integer\"}";
+            return std.fmt.comptimePrint("{{\"type\":\"integer\",\"minimum\":{d},\"maximum\":{d}}}", .{ std.math.minInt(T), std.math.maxInt(T) });
+        },
+        .float => return "{\"type\":\"number\"}",
+        .optional => |o| return "{\"anyOf\":[" ++ schema(o.child) ++ ",{\"type\":\"null\"}]}",
+        .@"enum" => |e| {
+            var names: []const u8 = "";
+            for (e.field_names, 0..) |name, i| names = names ++ (if (i > 0) "," else "") ++ quoted(name);
+            return "{\"enum\":[" ++ names ++ "]}";
+        },
+        .pointer => |p| {
+            if (p.size == .one) return "{}"; // perhaps the type itself
+            if (p.child == u8) return "{\"type\":\"string\"}";
+            return "{\"type\":\"array\",\"items\":" ++ schema(p.child) ++ "}";
+        },
+        .array => |a| return if (a.child == u8) "{\"type\":\"string\"}" else std.fmt.comptimePrint("{{\"type\":\"array\",\"items\":{s},\"minItems\":{d},\"maxItems\":{d}}}", .{ schema(a.child), a.len, a.len }),
+        .@"struct" => |s| {
+            var properties: []const u8 = "";
+            var required: []const u8 = "";
+            for (s.field_names, s.field_types, s.field_attrs, 0..) |name, Field, attrs, i| {
+                properties = properties ++ (if (i > 0) "," else "") ++ quoted(name) ++ ":" ++ schema(Field);
+                if (attrs.defaultValue(Field) == null and @typeInfo(Field) != .optional) {
+                    required = required ++ (if (required.len > 0) "," else "") ++ quoted(name);
                 }
-                return "{\"type\":\"object\",\"properties\":{" ++ properties ++ "}" ++
-                    (if (required.len > 0) ",\"required\":[" ++ required ++ "]" else "") ++ "}";
-            },
-            else => return "{}",
-        }
+            }
+            return "{\"type\":\"object\",\"properties\":{" ++ properties ++ "}" ++
+                (if (required.len > 0) ",\"required\":[" ++ required ++ "]" else "") ++ "}";
+        },
+        else => return "{}",
     }
 }
 
-/// The manifest of a module with these entries.
+/// The manifest of a module with these entries, at comptime.
 pub fn manifest(comptime about: About, comptime entries: anytype) []const u8 {
-    comptime {
-        var fields: []const u8 = "";
-        for (.{ "name", "version", "description", "author", "license", "homepage" }) |name| {
-            const text = @field(about, name);
-            if (text.len > 0) fields = fields ++ "," ++ quoted(name) ++ ":" ++ quoted(text);
-        }
-        if (about.config != void) fields = fields ++ ",\"config\":" ++ schema(about.config);
-        if (about.capabilities.len > 0) {
-            var names: []const u8 = "";
-            for (about.capabilities, 0..) |name, i| names = names ++ (if (i > 0) "," else "") ++ quoted(name);
-            fields = fields ++ ",\"capabilities\":[" ++ names ++ "]";
-        }
-        var further: []const u8 = "";
-        for (@typeInfo(@TypeOf(entries)).@"struct".field_names) |name| {
-            const f = @field(entries, name);
-            const schemas = "\"input\":" ++ schema(InputOf(f)) ++ ",\"output\":" ++ schema(OutputOf(f));
-            if (std.mem.eql(u8, name, "main")) fields = fields ++ "," ++ schemas else {
-                further = further ++ (if (further.len > 0) "," else "") ++ quoted(name) ++ ":{" ++ schemas ++ "}";
-            }
-        }
-        if (further.len > 0) fields = fields ++ ",\"entries\":{" ++ further ++ "}";
-        return "{" ++ (if (fields.len > 0) fields[1..] else "") ++ "}";
+    var fields: []const u8 = "";
+    for (.{ "name", "version", "description", "author", "license", "homepage" }) |name| {
+        const text = @field(about, name);
+        if (text.len > 0) fields = fields ++ "," ++ quoted(name) ++ ":" ++ quoted(text);
     }
+    if (about.config != void) fields = fields ++ ",\"config\":" ++ schema(about.config);
+    if (about.capabilities.len > 0) {
+        var names: []const u8 = "";
+        for (about.capabilities, 0..) |name, i| names = names ++ (if (i > 0) "," else "") ++ quoted(name);
+        fields = fields ++ ",\"capabilities\":[" ++ names ++ "]";
+    }
+    var further: []const u8 = "";
+    for (@typeInfo(@TypeOf(entries)).@"struct".field_names) |name| {
+        const f = @field(entries, name);
+        const schemas = "\"input\":" ++ schema(InputOf(f)) ++ ",\"output\":" ++ schema(OutputOf(f));
+        if (std.mem.eql(u8, name, "main")) fields = fields ++ "," ++ schemas else {
+            further = further ++ (if (further.len > 0) "," else "") ++ quoted(name) ++ ":{" ++ schemas ++ "}";
+        }
+    }
+    if (further.len > 0) fields = fields ++ ",\"entries\":{" ++ further ++ "}";
+    return "{" ++ (if (fields.len > 0) fields[1..] else "") ++ "}";
 }
 
 /// A JSON string.
 fn quoted(comptime text: []const u8) []const u8 {
-    comptime {
-        var json: []const u8 = "\"";
-        for (text) |c| json = json ++ switch (c) {
-            '"', '\\' => "\\" ++ [_]u8{c},
-            0...0x1f => std.fmt.comptimePrint("\\u{x:0>4}", .{c}),
-            else => &[_]u8{c},
-        };
-        return json ++ "\"";
-    }
+    var json: []const u8 = "\"";
+    for (text) |c| json = json ++ switch (c) {
+        '"', '\\' => "\\" ++ [_]u8{c},
+        0...0x1f => std.fmt.comptimePrint("\\u{x:0>4}", .{c}),
+        else => &[_]u8{c},
+    };
+    return json ++ "\"";
 }
 
 fn InputOf(comptime f: anytype) type {
