@@ -4,6 +4,7 @@ package sandbox
 // this machine.
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -44,6 +45,10 @@ func ImageStrategies() []ImageStrategy {
 // where [Config].Images does not.
 const EnvImages = "CHAINRUN_IMAGES"
 
+// ErrNoStrategy is wrapped by [New] when Config.Images or the environment names
+// a strategy that does not exist: set it to one that does, or to nothing.
+var ErrNoStrategy = errors.New("no such image strategy")
+
 // ImageStrategy tells how instances are set back to their image. Single
 // instances may be set back by copying where the system has no more mappings.
 func (e *Engine) ImageStrategy() ImageStrategy { return e.pages.strategy }
@@ -64,7 +69,7 @@ func wantedStrategy(config ImageStrategy) (ImageStrategy, error) {
 		for i, s := range all {
 			names[i] = string(s)
 		}
-		return "", fmt.Errorf("%s: no image strategy %q; there are %s", from, want, strings.Join(names, ", "))
+		return "", fmt.Errorf("%s: %w: %q; there are %s", from, ErrNoStrategy, want, strings.Join(names, ", "))
 	}
 	return want, nil
 }

@@ -2,6 +2,7 @@ package sandbox
 
 import (
 	"bytes"
+	"errors"
 	"strings"
 	"sync"
 	"testing"
@@ -20,7 +21,7 @@ func TestStrategiesWork(t *testing.T) {
 }
 
 func TestStrategyChosen(t *testing.T) {
-	if _, err := New(t.Context(), Config{Images: "magic"}); err == nil || !strings.Contains(err.Error(), `Config.Images: no image strategy "magic"; there are userfaultfd, pagemap, madvise, copy`) {
+	if _, err := New(t.Context(), Config{Images: "magic"}); !errors.Is(err, ErrNoStrategy) || !strings.Contains(err.Error(), `Config.Images: no such image strategy: "magic"; there are userfaultfd, pagemap, madvise, copy`) {
 		t.Errorf("%v", err)
 	}
 	t.Setenv(EnvImages, "copy")

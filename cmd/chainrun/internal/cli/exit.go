@@ -10,6 +10,7 @@ import (
 	"github.com/chainrun/chainrun/host/cassette"
 	"github.com/chainrun/chainrun/host/graph"
 	"github.com/chainrun/chainrun/host/invoke"
+	"github.com/chainrun/chainrun/runtime/sandbox"
 )
 
 // The exit codes, as scripts rely on them.
@@ -76,7 +77,7 @@ func codeOf(err error) int {
 		return exitInterrupted
 	case errors.As(err, &diverged), errors.As(err, &elsewhere):
 		return exitDiverged
-	case errors.As(err, &closed): // before the file that is missing for it
+	case errors.As(err, &closed), errors.Is(err, sandbox.ErrNoStrategy): // before the file that is missing for it
 		return exitUsage
 	case errors.As(err, &missing):
 		return exitInvalid

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"fmt"
 	"runtime"
 	"runtime/debug"
@@ -8,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/chainrun/chainrun/runtime/meter"
+	"github.com/chainrun/chainrun/runtime/sandbox"
 )
 
 // versions is what `version --json` prints.
@@ -18,23 +20,51 @@ type versions struct {
 	Platform string `json:"platform"`
 	Wazero   string `json:"wazero"`
 	FuelRule int    `json:"fuel_rule"`
+
+	// With --verbose, of this machine:
+	Engine string                `json:"engine,omitempty"` // what runs modules
+	Images sandbox.ImageStrategy `json:"images,omitempty"` // how instances are set back
 }
 
 func (a *app) versionCommand() *cobra.Command {
-	return &cobra.Command{
+	verbose := false
+	c := &cobra.Command{
 		Use:   "version",
 		Short: "Print the version, and what decides how modules run",
 		Args:  noArguments,
-		RunE: func(*cobra.Command, []string) error {
+		RunE: func(c *cobra.Command, _ []string) error {
 			v := a.versions()
+			if verbose {
+				if err := v.ofMachine(c.Context()); err != nil {
+					return err
+				}
+			}
 			if a.json {
 				a.printJSON(v)
 				return nil
 			}
 			fmt.Fprintf(a.Out, "chainrun %s (%s, %s, wazero %s, fuel rule %d)\n", v.Version, v.Go, v.Platform, v.Wazero, v.FuelRule)
+			if verbose {
+				fmt.Fprintf(a.Out, "engine: %s\nimages: %s\n", v.Engine, v.Images)
+			}
 			return nil
 		},
 	}
+	c.Flags().BoolVarP(&verbose, "verbose", "v", false, "also what was chosen on this machine: the engine, and how instances are set back")
+	return c
+}
+
+// ofMachine adds what is chosen where chainrun starts.
+func (v *versions) ofMachine(ctx context.Context) error {
+	engine, err := sandbox.New(ctx, sandbox.Config{})
+	if err != nil {
+		return fmt.Errorf("opening the sandbox: %w", err)
+	}
+	v.Engine, v.Images = engine.Name(), engine.ImageStrategy()
+	if err := engine.Close(ctx); err != nil {
+		return fmt.Errorf("closing the sandbox: %w", err)
+	}
+	return nil
 }
 
 func (a *app) versions() versions {
