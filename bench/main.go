@@ -43,6 +43,7 @@ var tables = []table{
 	{"fuel", "What counting fuel costs: time against the same module and engine without it", fuelTable},
 	{"rewrite", "What metering costs before the first call: rewriting, compiling, size", rewriteTable},
 	{"calls", "What it costs a node to ask a capability", callsTable},
+	{"extism", "An Extism plug-in here and in Extism's Go SDK", extismTable},
 	{"waiting", "What a node holds that waits for a slow model", waitingTable},
 	{"durable", "A step that is on the disk before the next one begins", durableTable},
 	{"langgraph", "The same chain in LangGraph.js", langgraphTable},
