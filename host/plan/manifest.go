@@ -68,6 +68,7 @@ func (l *linker) bindSchemas(p *Node, m *entrySchemas) {
 	if m.config == nil {
 		return
 	}
+	l.bindOutputConfig(p, m)
 	config := p.Config
 	if config.IsZero() {
 		config = emptyConfig

@@ -15,13 +15,21 @@ import (
 )
 
 type extractConfig struct {
-	Schema   jsonSchema       `json:"schema,omitempty" jsonschema_description:"the JSON Schema of the answer, which is the node's output; where it is missing it is the node's output_schema"`
+	Schema   outputSchema     `json:"schema,omitzero" jsonschema_description:"the JSON Schema of the answer, which is the node's output; where it is missing it is the node's output_schema"`
 	System   string           `json:"system,omitempty" jsonschema_description:"a template: what the model is to do"`
 	Prompt   string           `json:"prompt,omitempty" jsonschema_description:"a template: what the user says; without it the input, as it is"`
 	Examples []extractExample `json:"examples,omitempty" jsonschema_description:"answers that are right"`
 	Name     string           `json:"name,omitempty" jsonschema:"default=answer" jsonschema_description:"what the schema is called"`
 	Show     *bool            `json:"show_schema,omitempty" jsonschema:"default=true" jsonschema_description:"the model reads the schema; false where the server holds it to the schema by itself"`
 	modelConfig
+}
+
+// outputSchema is a schema of which the host knows that the output holds to it.
+type outputSchema struct{ jsonSchema }
+
+// JSONSchema implements node.Schemer.
+func (outputSchema) JSONSchema() json.RawMessage {
+	return json.RawMessage(`{"type":["object","boolean"],"chainrun:output_schema":true}`)
 }
 
 type extractExample struct {
@@ -34,7 +42,7 @@ func extractNode(ctx context.Context, input json.RawMessage) (json.RawMessage, e
 	if err != nil {
 		return nil, err
 	}
-	if len(conf.Schema) == 0 {
+	if len(conf.Schema.jsonSchema) == 0 {
 		return nil, node.Errorf("bad_config", "there is no schema: write one in the config, or as the node's output_schema")
 	}
 	messages, err := conf.conversation(input)
@@ -42,7 +50,7 @@ func extractNode(ctx context.Context, input json.RawMessage) (json.RawMessage, e
 		return nil, err
 	}
 	answer, err := conf.ask(ctx, chatRequest{
-		Messages: complain(messages, node.Feedback(ctx)), Schema: conf.Schema, Name: cmp.Or(conf.Name, "answer"),
+		Messages: complain(messages, node.Feedback(ctx)), Schema: conf.Schema.jsonSchema, Name: cmp.Or(conf.Name, "answer"),
 	})
 	if err != nil {
 		return nil, err
@@ -68,7 +76,7 @@ func (c extractConfig) conversation(input json.RawMessage) ([]chatMessage, error
 		return nil, err
 	}
 	if c.Show == nil || *c.Show {
-		system = strings.TrimSpace(system + "\n\nAnswer with one JSON document and nothing else. It must be valid by this JSON Schema:\n" + string(c.Schema))
+		system = strings.TrimSpace(system + "\n\nAnswer with one JSON document and nothing else. It must be valid by this JSON Schema:\n" + string(c.Schema.jsonSchema))
 	}
 	var list []chatMessage
 	if system != "" {

@@ -65,7 +65,7 @@ func warmUp() {
 	if s, err := compileSchema(jsonSchema(`{"type":"object","properties":{"a":{"type":"array","items":{"type":["number","string"],"minimum":2}}},"required":["d"]}`)); err == nil {
 		_ = violationsOf(s, data)
 	}
-	_, _ = extractConfig{Schema: jsonSchema(`{}`)}.conversation(page)
+	_, _ = extractConfig{Schema: outputSchema{jsonSchema(`{}`)}}.conversation(page)
 }
 
 // decode reads a document with its numbers as they are written.
