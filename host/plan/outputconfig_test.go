@@ -48,7 +48,7 @@ func TestOutputSchemaInConfig(t *testing.T) {
 	for lines, want := range map[string]string{
 		"config.schema.type = 'nothing'":                ":4:",
 		"config.schema.'$ref' = 'x.json'":               ":4:",
-		"config.schema = 1":                             "invalid_config",
+		"config.schema = 1":                             "a schema must be an object",
 		"config = 1\noutput_schema = { type = 'null' }": "type",
 	} {
 		if p, found := link(lines); p != nil || !strings.Contains(found, want) {
