@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"time"
 
@@ -79,21 +80,21 @@ what the call before left. Without a timeout nothing ends a call of go-sdk; with
 
 // extismRounds times a call in each lane: ours, then four of theirs.
 func extismRounds(ctx context.Context, rounds int, wasm []byte, entry string, input []byte) (best [5]time.Duration, err error) {
-	var lanes [5]extismLane
 	ours, done, err := ourPlugin(ctx, wasm, entry)
 	if err != nil {
 		return best, err
 	}
 	defer done()
-	lanes[0] = ours
-	for i, timeout := range []uint64{0, 30_000} {
-		fresh, reused, done, err := theirPlugin(ctx, wasm, entry, timeout)
+	var fresh, reused []extismLane
+	for _, timeout := range []uint64{0, 30_000} {
+		one, other, done, err := theirPlugin(ctx, wasm, entry, timeout)
 		if err != nil {
 			return best, err
 		}
 		defer done()
-		lanes[1+i], lanes[3+i] = fresh, reused
+		fresh, reused = append(fresh, one), append(reused, other)
 	}
+	lanes := slices.Concat([]extismLane{ours}, fresh, reused)
 	want, err := lanes[0](ctx, input)
 	if err != nil {
 		return best, err
