@@ -18,6 +18,6 @@ func (a *app) nodeCommand() *cobra.Command {
 	}
 	c.AddCommand(a.nodeInspectCommand(), a.nodeDocCommand(), a.nodeManifestCommand())
 	c.AddCommand(a.nodeNewCommand(), a.nodeBuildCommand(), a.nodePackCommand())
-	c.AddCommand(a.nodeRunCommand(), a.nodeTestCommand())
+	c.AddCommand(a.nodeRunCommand(), a.nodeTestCommand(), a.nodeBenchCommand())
 	return c
 }
