@@ -33,6 +33,9 @@ func TestDetect(t *testing.T) {
 		{[]string{"node.zig", "chainrun.zig"}, "zig"},
 		{[]string{"a.zig", "b.c"}, "zig"},
 		{[]string{"node.c"}, "c"},
+		{[]string{"main.js"}, "js"},
+		{[]string{"main.ts", "tool.js"}, "ts"},
+		{[]string{"main.mjs", "chainrun.d.ts"}, "js"},
 		{[]string{"README.md"}, ""},
 		{nil, ""},
 	} {

@@ -18,7 +18,8 @@ var javascript = &Language{
 	detect: func(_ string, files []string) bool {
 		return len(withEnding(files, ".js")) > 0 || len(withEnding(files, ".mjs")) > 0
 	},
-	build: func(ctx context.Context, p *project) error { return p.packScript(ctx, ".js", ".mjs") },
+	sources: []source{{"js/chainrun.d.ts", "chainrun.d.ts"}},
+	build:   func(ctx context.Context, p *project) error { return p.packScript(ctx, ".js", ".mjs") },
 }
 
 var typescript = &Language{
@@ -27,7 +28,8 @@ var typescript = &Language{
 	detect: func(_ string, files []string) bool {
 		return len(scripts(files, ".ts")) > 0
 	},
-	build: func(ctx context.Context, p *project) error { return p.packScript(ctx, ".ts", ".mts") },
+	sources: []source{{"js/chainrun.d.ts", "chainrun.d.ts"}},
+	build:   func(ctx context.Context, p *project) error { return p.packScript(ctx, ".ts", ".mts") },
 }
 
 // scripts gives the files with the ending that are no declarations and no tests.

@@ -39,7 +39,7 @@ var ErrUnknown = errors.New("unknown language")
 func Languages() []*Language { return append([]*Language(nil), languages...) }
 
 // The order is that of detection: what is surest by its files comes first.
-var languages = []*Language{tinygo, golang, rust, zig, clang}
+var languages = []*Language{tinygo, golang, rust, assemblyscript, zig, clang, typescript, javascript}
 
 // Names returns the names of all languages, in the order of [Languages].
 func Names() []string {
