@@ -11,6 +11,7 @@ import "embed"
 // c/chainrun.h, without tests and documentation. That for Go is a Go module of its
 // own, which cannot be embedded from here; sdk/toolchain has a copy.
 //
+//go:embed assemblyscript/chainrun.ts assemblyscript/transform.mjs
 //go:embed rust/Cargo.toml rust/src
 //go:embed c/chainrun.h
 //go:embed js/chainrun.d.ts
