@@ -71,6 +71,8 @@ static JSValue set_source_map;
 static char *input; /* the document, followed by a zero byte */
 static uint32_t input_len;
 
+#include "json.c"
+
 static JSValue rejected; /* promises that were rejected and have no handler */
 
 /* --- results ------------------------------------------------------------- */
@@ -131,41 +133,43 @@ static uint64_t fail_as(const char *code, const char *doing) {
 
 /* --- what the prelude is given --------------------------------------------- */
 
-/* call(capability, method, payload text or undefined) -> the answer's text, or
- * undefined where it is empty; a failure is thrown as its document's text. */
+/* call(capability, method, payload or undefined) -> the answer, null where it is
+ * empty; a failure is thrown as its document's text. */
 static JSValue host_call(JSContext *c, JSValueConst self, int argc, JSValueConst *argv) {
   size_t cap_len, method_len, payload_len = 0;
-  const char *payload = NULL;
+  char *payload = NULL;
   if (packing) return JS_ThrowTypeError(c, "nothing can be asked while the node is packed: ask inside the exported function");
+  if (!JS_IsUndefined(argv[2]) && (payload = json_stringify(argv[2], 256, &payload_len)) == NULL) {
+    return JS_HasException(c) ? JS_EXCEPTION : JS_ThrowTypeError(c, "the payload is nothing that JSON has");
+  }
   const char *cap = JS_ToCStringLen(c, &cap_len, argv[0]);
   const char *method = JS_ToCStringLen(c, &method_len, argv[1]);
   if (cap == NULL || method == NULL) return JS_EXCEPTION;
-  if (!JS_IsUndefined(argv[2]) && (payload = JS_ToCStringLen(c, &payload_len, argv[2])) == NULL) return JS_EXCEPTION;
 
   char small[1024], *answer = small;
-  uint64_t packed = chainrun_call(cap, cap_len, method, method_len, payload, payload_len, small, sizeof small);
+  uint64_t packed = chainrun_call(cap, cap_len, method, method_len, payload, payload_len, small, sizeof small - 1);
   uint32_t len = (uint32_t)packed;
-  if (len > sizeof small) {
-    if ((answer = js_malloc(c, len)) == NULL) return JS_EXCEPTION;
-    packed = chainrun_call("node", 4, "answer", 6, NULL, 0, answer, len);
-  }
-  JSValue text = len == 0 ? JS_UNDEFINED : JS_NewStringLen(c, answer, len);
-  if (answer != small) js_free(c, answer);
+  free(payload);
   JS_FreeCString(c, cap);
   JS_FreeCString(c, method);
-  if (payload) JS_FreeCString(c, payload);
-  if (packed >> 32 != 0 && !JS_IsException(text)) return JS_Throw(c, text);
-  return text;
+  if (len > sizeof small - 1) {
+    if ((answer = js_malloc(c, (size_t)len + 1)) == NULL) return JS_EXCEPTION;
+    packed = chainrun_call("node", 4, "answer", 6, NULL, 0, answer, len);
+  }
+  answer[len] = 0;
+  bool failed = packed >> 32 != 0;
+  JSValue v = failed ? JS_NewStringLen(c, answer, len) : len == 0 ? JS_NULL : json_parse(answer, len, "answer");
+  if (answer != small) js_free(c, answer);
+  return failed && !JS_IsException(v) ? JS_Throw(c, v) : v;
 }
 
-/* log(record text): also while packing. */
+/* log(record): also while packing. */
 static JSValue host_log(JSContext *c, JSValueConst self, int argc, JSValueConst *argv) {
   size_t len;
-  const char *record = JS_ToCStringLen(c, &len, argv[0]);
-  if (record == NULL) return JS_EXCEPTION;
-  char answer[1];
+  char *record = json_stringify(argv[0], 256, &len), answer[1];
+  if (record == NULL) return JS_HasException(c) ? JS_EXCEPTION : JS_UNDEFINED;
   chainrun_call("node", 4, "log", 3, record, len, answer, 0);
-  JS_FreeCString(c, record);
+  free(record);
   return JS_UNDEFINED;
 }
 
@@ -336,7 +340,7 @@ EXPORT("chainrun_js_run") uint64_t chainrun_js_run(uint32_t entry, char *text, u
   input_len = len;
   text[len] = 0;
   if (entry >= entry_count) return FAILED("{\"code\":\"error\",\"message\":\"no such entry\",\"retryable\":false}");
-  arguments[0] = JS_ParseJSON(ctx, text, len, "input");
+  arguments[0] = json_parse(text, len, "input");
   if (JS_IsException(arguments[0])) return fail_as("bad_input", "reading the input");
   arguments[1] = node_object;
 
@@ -346,11 +350,11 @@ EXPORT("chainrun_js_run") uint64_t chainrun_js_run(uint32_t entry, char *text, u
   JSValue reason = unhandled();
   if (!JS_IsUninitialized(reason)) return fail_with(reason);
 
-  JSValue output = JS_JSONStringify(ctx, value, JS_UNDEFINED, JS_UNDEFINED);
-  if (JS_IsException(output)) return fail_as("bad_output", "writing the output as JSON");
-  if (!JS_IsString(output))
-    return fail("bad_output", JS_NewString(ctx, "the function returned nothing that JSON has: return a value, or null"));
-  return text_result(output, false);
+  size_t size;
+  char *output = json_stringify(value, len + 256, &size);
+  if (output != NULL && size <= INT32_MAX) return result(output, size, false);
+  if (JS_HasException(ctx)) return fail_as("bad_output", "writing the output as JSON");
+  return fail("bad_output", JS_NewString(ctx, "the function returned nothing that JSON has: return a value, or null"));
 }
 
 /* --- packing ----------------------------------------------------------------- */

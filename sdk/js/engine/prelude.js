@@ -136,15 +136,13 @@
 
   function log(level, message, attrs) {
     message = typeof message === "string" ? message : show(message, 0);
-    let text;
     try {
       if (attrs !== undefined && (attrs === null || typeof attrs !== "object" || isArray(attrs))) attrs = { value: attrs };
       else if (isError(attrs)) attrs = { error: toText(attrs), stack: stackOf(attrs) };
-      text = stringify({ level, message, attrs });
+      host.log({ level, message, attrs });
     } catch (e) {
-      text = stringify({ level, message, attrs: { unwritable: toText(e) } });
+      host.log({ level, message, attrs: { unwritable: toText(e) } });
     }
-    host.log(text);
   }
 
   // show writes a value as console does, roughly: for people, bounded.
@@ -186,18 +184,13 @@
 
   // --- the node -------------------------------------------------------------------
 
-  function ask(capability, method, payload) {
+  function call(capability, method, payload) {
     try {
-      return host.call(capability, method, payload === undefined ? undefined : stringify(payload));
+      return host.call(toText(capability), toText(method), payload);
     } catch (failure) {
-      if (typeof failure === "string") throw new CallError(capability, method, parse(failure));
+      if (typeof failure === "string") throw new CallError(toText(capability), toText(method), parse(failure));
       throw failure;
     }
-  }
-
-  function call(capability, method, payload) {
-    const answer = ask(toText(capability), toText(method), payload);
-    return answer === undefined ? null : parse(answer);
   }
 
   let config, feedback; // undefined until they are asked for
