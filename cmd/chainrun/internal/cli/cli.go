@@ -6,6 +6,7 @@
 package cli
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -124,12 +125,16 @@ func notNil(ds graph.Diagnostics) graph.Diagnostics {
 	return ds
 }
 
-// printJSON writes one value to stdout. Text is not escaped for HTML.
+// printJSON writes one value to stdout. Text is not escaped for HTML; what of it
+// could steer a terminal is.
 func (a *app) printJSON(v any) {
-	e := json.NewEncoder(a.Out)
+	var text bytes.Buffer
+	e := json.NewEncoder(&text)
 	e.SetEscapeHTML(false)
 	e.SetIndent("", "  ")
-	_ = e.Encode(v) // an error of the writer is kept by it; the values can always be encoded
+	if err := e.Encode(v); err == nil { // the values can always be encoded
+		_, _ = a.Out.Write(visibleJSON(text.Bytes())) // an error of the writer is kept by it
+	}
 }
 
 // later are the commands that the design has and this version has not, so that

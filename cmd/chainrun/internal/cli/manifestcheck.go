@@ -52,16 +52,13 @@ func (c *manifestCheck) run() graph.Diagnostics {
 	for _, v := range rules.Validate(doc) {
 		c.violation(v, doc)
 	}
+	c.schemas(doc)
+	c.capabilities(doc)
 	manifest, err := module.ParseManifest(c.text)
-	if err != nil {
-		if len(c.found) == 0 {
-			c.complain(graph.Error, "", strings.TrimPrefix(err.Error(), "the manifest is not right: "), "")
-		}
-		return c.found
-	}
-	c.schemas(manifest)
-	c.capabilities(manifest)
-	if c.of != nil {
+	switch {
+	case err != nil && !c.found.Failed():
+		c.complain(graph.Error, "", strings.TrimPrefix(err.Error(), "the manifest is not right: "), "")
+	case err == nil && c.of != nil:
 		c.module(manifest)
 	}
 	if c.lined {
@@ -77,8 +74,13 @@ func (c *manifestCheck) complain(severity graph.Severity, pointer, text, hint st
 		if c.places == nil {
 			c.places = valuePlaces(c.text)
 		}
-		if offset, ok := c.places[pointer]; ok {
-			at = c.position(offset)
+		near := pointer // what a reference leads to has no place of its own
+		for {
+			if offset, ok := c.places[near]; ok {
+				at = c.position(offset)
+				break
+			}
+			near = near[:strings.LastIndexByte(near, '/')]
 		}
 	}
 	if pointer != "" {
@@ -98,6 +100,9 @@ func (c *manifestCheck) position(offset int) graph.Position {
 
 // violation says what the manifest's schema has against it.
 func (c *manifestCheck) violation(v failure.Violation, doc document.Document) {
+	if v.Keyword == "type" && v.Found == "null" {
+		return // as if it were not there
+	}
 	if v.Keyword != "additionalProperties" {
 		hint := ""
 		if v.Keyword == "pattern" || v.Keyword == "type" {
@@ -142,35 +147,39 @@ var manifestHints = map[string]string{
 }
 
 // schemas compiles every schema, as a graph that uses its entry would.
-func (c *manifestCheck) schemas(m *module.Manifest) {
-	c.entrySchemas("", module.ManifestEntry{Input: m.Input, Output: m.Output, Config: m.Config})
-	for _, name := range sortedNames(m.Entries) {
-		c.entrySchemas("/entries/"+escapedKey(name), m.Entries[name])
+func (c *manifestCheck) schemas(doc document.Document) {
+	c.entrySchemas("", doc)
+	entries, _ := at(doc, "/entries")
+	for _, f := range entries.Fields() {
+		c.entrySchemas("/entries/"+escapedKey(f.Key), f.Value)
 	}
 }
 
-func (c *manifestCheck) entrySchemas(prefix string, e module.ManifestEntry) {
-	for _, s := range []struct {
-		key    string
-		source json.RawMessage
-	}{{"input", e.Input}, {"output", e.Output}, {"config", e.Config}} {
-		if len(s.source) == 0 {
+func (c *manifestCheck) entrySchemas(prefix string, entry document.Document) {
+	for _, key := range []string{"input", "output", "config"} {
+		source, ok := at(entry, "/"+key)
+		if !ok || source.Kind() != document.KindObject {
 			continue
 		}
-		_, err := schema.Compile(s.key, s.source, nil)
+		_, err := schema.Compile(key, source.Bytes(), nil)
 		var wrong *schema.CompileError
 		switch {
 		case errors.As(err, &wrong):
-			c.complain(graph.Error, prefix+"/"+s.key+wrong.Pointer, wrong.Text, wrong.Hint)
+			c.complain(graph.Error, prefix+"/"+key+wrong.Pointer, wrong.Text, wrong.Hint)
 		case err != nil:
-			c.complain(graph.Error, prefix+"/"+s.key, err.Error(), "")
+			c.complain(graph.Error, prefix+"/"+key, err.Error(), "")
 		}
 	}
 }
 
-func (c *manifestCheck) capabilities(m *module.Manifest) {
-	for i, name := range m.Capabilities {
+func (c *manifestCheck) capabilities(doc document.Document) {
+	list, _ := at(doc, "/capabilities")
+	for i, item := range list.Items() {
 		pointer := "/capabilities/" + strconv.Itoa(i)
+		if item.Kind() != document.KindString {
+			continue // said by the manifest's schema
+		}
+		name := textIn(item)
 		capability, method, named := strings.Cut(name, ".")
 		switch {
 		case capability == "" || named && method == "":

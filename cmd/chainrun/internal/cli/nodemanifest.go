@@ -31,6 +31,7 @@ func (a *app) nodeManifestCommand() *cobra.Command {
 		},
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
+	c.SuggestionsMinimumDistance = 2
 	c.AddCommand(a.manifestSetCommand(), a.manifestShowCommand(), a.manifestValidateCommand())
 	return c
 }

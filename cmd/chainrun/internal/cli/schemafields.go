@@ -185,7 +185,7 @@ func (k keywords) typeText(null bool) string {
 			if v.Kind() == document.KindString && rule.key != "const" {
 				value = cellCode(textIn(v))
 			} else if v.Kind() == document.KindNumber {
-				value = markdown(shortJSON(v))
+				value = shortJSON(v)
 			}
 			add(rule.sign + value)
 		}
