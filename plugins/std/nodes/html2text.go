@@ -286,8 +286,10 @@ func (p *page) item() {
 	p.write(mark)
 }
 
-// text writes text as a browser shows it: white space is one space, but in pre.
+// text writes text as a browser shows it: white space is one space, but in pre. A
+// space that keeps words on one line is one like others here, where lines have no end.
 func (p *page) text(s string) {
+	s = strings.ReplaceAll(s, "\u00a0", " ")
 	if p.pre > 0 {
 		p.write(s)
 		return

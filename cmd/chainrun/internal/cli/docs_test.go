@@ -18,6 +18,7 @@ import (
 	"github.com/chainrun/chainrun/host/graph"
 	"github.com/chainrun/chainrun/host/journal/memory"
 	"github.com/chainrun/chainrun/host/plan"
+	"github.com/chainrun/chainrun/plugins"
 	"github.com/chainrun/chainrun/runtime/module/moduletest"
 )
 
@@ -78,7 +79,9 @@ func TestGraphBlocks(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h, err := host.New(append(options, recordIn(inMemory{memory.New()})...)...)
+	// What the configs of the standard nodes may be, plugins/docs_test.go sees to.
+	std := host.WithModules("std", plugins.Names(), func(string) ([]byte, error) { return moduletest.Echo(), nil })
+	h, err := host.New(append(append(options, std), recordIn(inMemory{memory.New()})...)...)
 	if err != nil {
 		t.Fatal(err)
 	}
