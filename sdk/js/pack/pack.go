@@ -37,6 +37,12 @@ type Node struct {
 	Warnings []Diagnostic
 }
 
+// The most entries of a node, and the longest name of one.
+const (
+	entriesMax = 1000
+	entryBytes = 256
+)
+
 // Pack makes a node of a script. A script that cannot become one is a
 // [*ScriptError]; other errors mean that a file could not be read, that
 // chainrun could not do its work, or that ctx ended.
@@ -57,14 +63,20 @@ func Pack(ctx context.Context, o Options) (*Node, error) {
 	}
 	if len(e.Entries) == 0 {
 		text := "the script exports no function"
-		if len(e.Others) > 0 {
-			text += fmt.Sprintf(" (%s is none)", strings.Join(e.Others, ", "))
+		if others := e.Others[:min(len(e.Others), 5)]; len(others) > 0 {
+			text += fmt.Sprintf(" (%.200s is none)", strings.Join(others, ", "))
 		}
 		return nil, wrong(text, "a node is `export default function (input, node) { … }`")
 	}
 	n := &Node{Entries: e.Entries, Warnings: b.warnings}
 	var bindings []module.Binding
+	if len(e.Entries) > entriesMax {
+		return nil, wrong(fmt.Sprintf("the script exports %d functions, a node has at most %d entries", len(e.Entries), entriesMax), "")
+	}
 	for number, entry := range e.Entries {
+		if len(entry) > entryBytes {
+			return nil, wrong(fmt.Sprintf("the name of the exported function %.40s… has %d bytes, at most %d are an entry's", entry, len(entry), entryBytes), "")
+		}
 		export := module.ExportRun
 		if entry != "" {
 			export += ":" + entry

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -188,6 +189,10 @@ func TestComplaints(t *testing.T) {
 	if err := os.WriteFile(outside, []byte(`"secret"`), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	many := "const f = () => 1;\n"
+	for n := range 1001 {
+		many += fmt.Sprintf("export { f as f%d };\n", n)
+	}
 	for _, c := range []struct {
 		name, script string
 		line, column int
@@ -213,6 +218,8 @@ func TestComplaints(t *testing.T) {
 		{"regexp", `/(a*)*b/.test("a".repeat(100)); export default () => 1;`, 0, 0, "used up"},
 		{"memory", `const a = []; for (;;) a.push(new Uint8Array(1 << 20)); export default () => 1;`, 0, 0, "a growth beyond the cap of 67108864 bytes was refused"},
 		{"recursion", `(function f() { f(); })(); export default () => 1;`, 0, 0, "RangeError: Maximum call stack size exceeded"},
+		{"many exports", many, 0, 0, "the script exports 1001 functions, a node has at most 1000 entries"},
+		{"long name", "const f = () => 1; export { f as " + strings.Repeat("f", 300) + " };", 0, 0, "… has 300 bytes"},
 		{"manifest", `export const manifest = [1]; export default () => 1;`, 0, 0, "the manifest is no JSON object"},
 		{"manifest's type", `export const manifest = { name: 5 }; export default () => 1;`, 0, 0, "name"},
 		{"manifest's entry", `export const manifest = { entries: { other: {} } }; export default () => 1;`, 0, 0, `the manifest describes an entry "other", and no function of this name is exported`},
