@@ -38,8 +38,7 @@ func buildFolder(t *testing.T, lang, dir string) []byte {
 	withLocalTools(t)
 	out := filepath.Join(t.TempDir(), "node.wasm")
 	err = l.Build(t.Context(), dir, out)
-	var missing *toolchain.MissingError
-	if errors.As(err, &missing) {
+	if missing, ok := errors.AsType[*toolchain.MissingError](err); ok {
 		t.Skip(missing)
 	}
 	if err != nil {

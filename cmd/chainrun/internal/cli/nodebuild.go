@@ -78,8 +78,7 @@ func (a *app) buildNode(ctx context.Context, dir, lang, out string) error {
 
 	fmt.Fprintf(a.Err, "building the node with %s\n", l.Title)
 	if err := l.Build(ctx, dir, made, a.packing()); err != nil {
-		var missing *toolchain.MissingError
-		if errors.As(err, &missing) {
+		if _, missing := errors.AsType[*toolchain.MissingError](err); missing {
 			return err
 		}
 		return &exitError{code: exitInvalid, err: err}
