@@ -1,4 +1,4 @@
-// sdk/rust: its six entries.
+// sdk/rust: its six entries, its own tests, its page of docs/.
 
 package conformance
 
@@ -14,17 +14,23 @@ import (
 var _ = register("rust", func(t *testing.T) []byte {
 	t.Helper()
 	dir := filepath.Join("nodes", "rust")
-	readAll(t, "nodes/rust/Cargo.*", "nodes/rust/src/*", "../rust/Cargo.toml", "../rust/src/*")
-	fetchCrates(t, dir)
+	readAll(t, "nodes/rust/Cargo.*", "nodes/rust/src/*", "../rust/Cargo.*", "../rust/src/*")
+	withCrates(t, dir)
 	return buildFolder(t, "rust", dir)
 })
 
-// fetchCrates skips a test where the crates that a lock file names cannot be had.
-func fetchCrates(t *testing.T, dir string) {
+// withCrates has cargo build below sdk/rust/target, once for all tests, and skips
+// the test where the crates that dir's lock file names cannot be had.
+func withCrates(t *testing.T, dir string) {
 	t.Helper()
+	target, err := filepath.Abs(filepath.Join("..", "rust", "target"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("CARGO_TARGET_DIR", target)
 	cargo, err := exec.LookPath("cargo")
 	if err != nil {
-		return // buildFolder names what is missing
+		return // whoever needs it says what is missing
 	}
 	fetch := exec.CommandContext(context.Background(), cargo, "fetch", "--locked")
 	fetch.Dir = dir
@@ -34,6 +40,45 @@ func fetchCrates(t *testing.T, dir string) {
 		}
 		t.Skipf("the crates of %s/Cargo.lock cannot be had from crates.io: %.500s", dir, out)
 	}
+}
+
+// The SDK's own tests, on this machine.
+func TestRustSDK(t *testing.T) {
+	readAll(t, "../rust/Cargo.*", "../rust/src/*")
+	dir := filepath.Join("..", "rust")
+	withCrates(t, dir)
+	cargoTest(t, dir)
+}
+
+// cargoTest runs the tests of the crate in dir.
+func cargoTest(t *testing.T, dir string) {
+	t.Helper()
+	if _, err := exec.LookPath("cargo"); err != nil {
+		t.Skip("cargo is not here; install it by: https://rustup.rs, or: apt-get install cargo-web")
+	}
+	c := exec.CommandContext(context.Background(), "cargo", "test", "--quiet")
+	c.Dir = dir
+	out, err := c.CombinedOutput()
+	if err != nil || !strings.Contains(string(out), "test result: ok.") {
+		t.Errorf("%v\n%s", err, out)
+	}
+}
+
+func TestTheFirstNodeInRust(t *testing.T) {
+	const page = "nodes-rust.md"
+	readAll(t, "../rust/Cargo.*", "../rust/src/*")
+	dir := followed(t, page, "rust", filepath.Join("src", "lib.rs"))
+	lock, err := os.ReadFile(filepath.Join("nodes", "rust", "Cargo.lock"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	withCrates(t, filepath.Join("nodes", "rust"))
+	// The versions that are here; cargo puts the name right.
+	if err := os.WriteFile(filepath.Join(dir, "Cargo.lock"), lock, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	discounts(t, page, buildFolder(t, "rust", dir))
+	cargoTest(t, dir)
 }
 
 // readAll reads what a build will read, so that `go test` does not answer from

@@ -88,7 +88,8 @@ impl Context {
         Q: Serialize + ?Sized,
         A: DeserializeOwned,
     {
-        let payload = serde_json::to_vec(request).map_err(|err| CallError::local("bad_request", err).of(capability, method))?;
+        let payload =
+            serde_json::to_vec(request).map_err(|err| CallError::local("bad_request", err).of(capability, method))?;
         let answer = self.ask(capability, method, &payload)?;
         decode(if answer.is_empty() { b"null" } else { &answer }).map_err(|err| err.of(capability, method))
     }

@@ -84,7 +84,8 @@ mod tests {
 
     #[test]
     fn feedback() {
-        let seen = Violation { pointer: "/a".into(), keyword: "type".into(), message: "m".into(), found: Some(json!(3)) };
+        let seen =
+            Violation { pointer: "/a".into(), keyword: "type".into(), message: "m".into(), found: Some(json!(3)) };
         assert_eq!(TestHost::new().feedback(vec![seen.clone()]).context().feedback(), [seen]);
         assert_eq!(TestHost::new().context().feedback(), []);
     }

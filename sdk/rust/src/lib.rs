@@ -37,6 +37,9 @@
 //! Documents are decoded and encoded by serde_json; [`Raw`] passes one on as it
 //! is. A node that panics logs the message and ends by a trap.
 
+// A CallError is large and rare; a Box would be in the way of whoever matches it.
+#![allow(clippy::result_large_err)]
+
 mod call;
 mod context;
 mod error;
