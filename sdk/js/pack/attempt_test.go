@@ -185,8 +185,11 @@ export function fresh() { list.push(count++); globalThis.kept = (globalThis.kept
 		{"call", sandbox.HostAnswer{Result: []byte(`{"b":2}`)}, `{"answer":{"b":2}}`},
 		{"call", sandbox.HostAnswer{Result: []byte(long)}, `{"answer":` + long + `}`},
 		{"call", sandbox.HostAnswer{}, `{"answer":null}`},
-		{"call", sandbox.HostAnswer{Failure: &sandbox.HostFailure{Code: "capability_error", Reason: "http_429", Message: "slow down", Retryable: true}},
-			`{"name":"CallError","code":"capability_error","reason":"http_429","message":"calling clerk.ask: slow down","retryable":true,"is":true,"capability":"clerk","method":"ask"}`},
+		{
+			"call",
+			sandbox.HostAnswer{Failure: &sandbox.HostFailure{Code: "capability_error", Reason: "http_429", Message: "slow down", Retryable: true}},
+			`{"name":"CallError","code":"capability_error","reason":"http_429","message":"calling clerk.ask: slow down","retryable":true,"is":true,"capability":"clerk","method":"ask"}`,
+		},
 		{"batch", sandbox.HostAnswer{Result: []byte(`[{"answer":5},{"failure":{"code":"capability_denied","reason":"","message":"no"}}]`)}, `[5,"calling c.d: no"]`},
 	} {
 		if got := gives(t, p, sandbox.Call{Entry: c.entry, Input: []byte(`{"q":1}`), Host: answer(c.answer)}); string(got) != c.want {

@@ -166,7 +166,7 @@ func projectOnly(root string, packages bool) api.Plugin {
 			if err != nil {
 				return api.OnLoadResult{}, err
 			}
-			if in, err := filepath.Rel(root, real); err != nil || in == ".." || strings.HasPrefix(in, ".."+string(filepath.Separator)) {
+			if !within(root, real) {
 				return api.OnLoadResult{Errors: []api.Message{refuse(
 					fmt.Sprintf("%s lies outside of the project %s", args.Path, root), "a script takes in only files of its own project")}}, nil
 			}
@@ -183,6 +183,13 @@ func projectOnly(root string, packages bool) api.Plugin {
 			return api.OnLoadResult{}, nil // esbuild reads it
 		})
 	}}
+}
+
+// within tells whether a file lies in a folder; both names are whole and free of
+// links.
+func within(folder, file string) bool {
+	way, err := filepath.Rel(folder, file)
+	return err == nil && way != ".." && !strings.HasPrefix(way, ".."+string(filepath.Separator))
 }
 
 // isNodeBuiltin knows the modules of Node.js that packages ask for most.
