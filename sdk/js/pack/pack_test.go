@@ -214,7 +214,7 @@ func TestComplaints(t *testing.T) {
 		{"waits", `await new Promise(() => {}); export default () => 1;`, 0, 0, "the script's top-level await never settles"},
 		{"calls", `node.call("a", "b"); import { node } from "chainrun"; export default () => 1;`, 0, 0, "nothing can be asked while the node is packed: ask inside the exported function (main.js:1:6)"},
 		{"config", `import { node } from "chainrun"; const { a } = node.config; export default () => a;`, 0, 0, "nothing can be asked while the node is packed"},
-		{"endless", `for (;;); export default () => 1;`, 0, 0, "used up; what stands outside of functions runs when the node is packed; is there a loop without an end?"},
+		{"endless", `for (;;); export default () => 1;`, 0, 0, "what stands outside of functions runs when the node is packed; is there a loop without an end?"},
 		{"regexp", `/(a*)*b/.test("a".repeat(100)); export default () => 1;`, 0, 0, "used up"},
 		{"memory", `const a = []; for (;;) a.push(new Uint8Array(1 << 20)); export default () => 1;`, 0, 0, "a growth beyond the cap of 67108864 bytes was refused"},
 		{"recursion", `(function f() { f(); })(); export default () => 1;`, 0, 0, "RangeError: Maximum call stack size exceeded"},
