@@ -20,24 +20,29 @@ import (
 	"github.com/chainrun/chainrun/plugins"
 )
 
-// newHost is a host with the standard nodes; the test is skipped where they are not
-// built.
-func newHost(t *testing.T) *host.Host {
-	t.Helper()
+// standard is one host with the standard nodes for all tests, so that they are compiled
+// once; it ends with the process.
+var standard = sync.OnceValues(func() (*host.Host, error) {
 	if _, err := plugins.Open("jq"); err != nil {
-		if os.Getenv("CI") != "" {
-			t.Fatal(err)
-		}
-		t.Skip(err, ": make nodes")
+		return nil, err
 	}
-	h, err := host.New(
+	return host.New(
 		host.WithModules("std", plugins.Names(), plugins.Open),
 		host.WithCapability("llm", llm.New(llm.Options{})), host.WithCapability("fetch", fetch.New(fetch.Options{})),
 	)
-	if err != nil {
+})
+
+// standardHost gives the host; the test is skipped where the nodes are not built.
+func standardHost(t *testing.T) *host.Host {
+	t.Helper()
+	h, err := standard()
+	var unbuilt interface{ Hint() string }
+	switch {
+	case errors.As(err, &unbuilt) && os.Getenv("CI") == "":
+		t.Skip(err, "("+unbuilt.Hint()+")")
+	case err != nil:
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = h.Close() })
 	return h
 }
 
@@ -47,7 +52,7 @@ func TestDocumentation(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := newHost(t)
+	h := standardHost(t)
 	examples := examplesIn(t, string(text))
 	if len(examples) < len(plugins.Names()) {
 		t.Fatalf("%d examples", len(examples))

@@ -142,17 +142,18 @@ func unitsOf(by, text string) []int {
 }
 
 // splitCharacters cuts after size characters, or at the last good place before that.
+// Both ends of a part only move forward: what parts share is counted once.
 func splitCharacters(conf splitConfig, text string) ([]span, error) {
 	var parts []span
-	size := 0
-	for from := 0; from < len(text); {
-		to, count := from, 0
-		for to < len(text) && count < conf.Size {
+	from, to, count, size := 0, 0, 0, 0 // count: of the characters from from to to
+	for from < len(text) {
+		for ; to < len(text) && count < conf.Size; count++ {
 			_, n := utf8.DecodeRuneInString(text[to:])
-			to, count = to+n, count+1
+			to += n
 		}
-		if to < len(text) {
-			to = goodEnd(conf, text, from, to)
+		if end := goodEnd(conf, text, from, to); end < to {
+			count -= utf8.RuneCountInString(text[end:to])
+			to = end
 		}
 		parts = append(parts, span{from, to})
 		if size += to - from; size > maxBytes {
@@ -161,12 +162,10 @@ func splitCharacters(conf splitConfig, text string) ([]span, error) {
 		if to == len(text) {
 			break
 		}
-		next := to
-		for range conf.Overlap {
-			_, n := utf8.DecodeLastRuneInString(text[from:next])
-			next -= n
+		for ; count > conf.Overlap; count-- {
+			_, n := utf8.DecodeRuneInString(text[from:])
+			from += n
 		}
-		from = next
 	}
 	return parts, nil
 }
@@ -174,10 +173,8 @@ func splitCharacters(conf splitConfig, text string) ([]span, error) {
 // goodEnd is the last end of a paragraph, line or word in a part, as far as it leaves
 // the part longer than its overlap; else the part is cut where it is full.
 func goodEnd(conf splitConfig, text string, from, to int) int {
-	least := from
-	for range conf.Overlap + 1 {
-		_, n := utf8.DecodeRuneInString(text[least:])
-		least += n
+	if to == len(text) {
+		return to
 	}
 	good := 0
 	switch part := text[from:to]; conf.At {
@@ -201,7 +198,7 @@ func goodEnd(conf splitConfig, text string, from, to int) int {
 			good = i + n
 		}
 	}
-	if from+good < least || good <= 0 {
+	if good <= 0 || conf.Overlap > 0 && utf8.RuneCountInString(text[from:from+good]) <= conf.Overlap {
 		return to
 	}
 	return from + good
