@@ -206,7 +206,11 @@ func decode[T any](doc []byte) (T, error) {
 	case *json.RawMessage:
 		*raw = doc
 	default:
-		return v, json.Unmarshal(doc, &v)
+		// Not in the return statement: whether v is read before or after the call is
+		// open there, and TinyGo reads it before.
+		if err := json.Unmarshal(doc, &v); err != nil {
+			return v, err
+		}
 	}
 	return v, nil
 }
