@@ -8,6 +8,9 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/chainrun/chainrun/runtime/module"
+	"github.com/chainrun/chainrun/sdk/toolchain"
 )
 
 func TestTheFirstNodeInGo(t *testing.T) {
@@ -15,28 +18,13 @@ func TestTheFirstNodeInGo(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var sources []string
-	for _, block := range strings.Split(string(doc), "\n```go\n")[1:] {
-		source, _, _ := strings.Cut(block, "\n```\n")
-		sources = append(sources, source+"\n")
-	}
+	sources := blocks(t, "nodes-go.md", "go")
 	if len(sources) != 2 {
 		t.Fatalf("docs/nodes-go.md has %d Go sources, want the node and its test", len(sources))
 	}
-	sdk, err := filepath.Abs(filepath.Join("..", "go"))
-	if err != nil {
+	dir := followed(t, "nodes-go.md", "go", "main.go")
+	if err := os.WriteFile(filepath.Join(dir, "main_test.go"), []byte(sources[1]), 0o600); err != nil {
 		t.Fatal(err)
-	}
-	dir := t.TempDir()
-	for name, text := range map[string]string{
-		"main.go":      sources[0],
-		"main_test.go": sources[1],
-		"go.mod": "module example.com/discount\n\ngo 1.24\n\nrequire github.com/chainrun/chainrun/sdk/go v0.0.0\n\n" +
-			"replace github.com/chainrun/chainrun/sdk/go => " + sdk + "\n",
-	} {
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
 	}
 	command := func(env []string, stdin string, args ...string) string {
 		t.Helper()
@@ -71,5 +59,45 @@ func TestTheFirstNodeInGo(t *testing.T) {
 	}
 	if len(w.logs) != 1 || !strings.Contains(w.logs[0], `"attrs":{"customer":"Ada","percent":10}`) {
 		t.Errorf("the node logged %q", w.logs)
+	}
+	discounts(t, "nodes-go.md", wasm)
+	said := described(t, wasm).Config
+	if !strings.Contains(string(said), `"percent":{"type":"integer","minimum":0,"maximum":100,"description":"What regular customers save"}`) {
+		t.Errorf("the config's schema is %s", said)
+	}
+}
+
+// described gives what a module says of itself.
+func described(t *testing.T, wasm []byte) *module.Manifest {
+	t.Helper()
+	return manifest(t, load(t, wasm))
+}
+
+func TestFurtherEntriesInGo(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "text")
+	if err := toolchain.New("go", dir, "text"); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "main.go"), []byte(blocks(t, "nodes-go.md", "go entries")[0]), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	l, err := toolchain.Find("go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := filepath.Join(t.TempDir(), "text.wasm")
+	if err := l.Build(t.Context(), dir, out); err != nil {
+		t.Fatal(err)
+	}
+	wasm, err := os.ReadFile(out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := &node{load(t, wasm)}
+	n.gives(t, ask("count", `{"text": "one two  three"}`), `{"n": 3}`)
+	n.gives(t, ask("shout", `{"text": "quiet"}`), `{"text": "QUIET"}`)
+	m := described(t, wasm)
+	if m.Name != "text" || m.Entries["count"].Description != "Counts words." || !strings.Contains(string(m.Entries["count"].Output), `"minimum":0`) || m.Input != nil {
+		t.Errorf("%+v", m)
 	}
 }
