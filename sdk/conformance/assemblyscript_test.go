@@ -1,12 +1,15 @@
-// sdk/assemblyscript: its six entries.
+// sdk/assemblyscript: its six entries, its types, its page of docs/.
 
 package conformance
 
 import (
+	"context"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
+	"github.com/chainrun/chainrun/runtime/sandbox"
 	"github.com/chainrun/chainrun/sdk/toolchain"
 )
 
@@ -17,6 +20,71 @@ var _ = register("assemblyscript", func(t *testing.T) []byte {
 		"asconfig.json": "nodes/assemblyscript/asconfig.json",
 	})
 })
+
+// What asc cannot go on with ends the attempt by a trap, after its message went
+// to the log.
+func TestAssemblyScriptAbort(t *testing.T) {
+	n := &node{load(t, built(t, "assemblyscript"))}
+	var log []string
+	c := ask("abort_", `{"a": 1}`)
+	c.Log = func(r sandbox.LogRecord) { log = append(log, r.Level+" "+r.Message) }
+	if got := n.call(t, c); got.Stop == nil || got.Stop.Reason != sandbox.Trap {
+		t.Errorf("an assertion that fails: got %s, %+v", got.Output, got.Stop)
+	}
+	if len(log) != 1 || !strings.HasPrefix(log[0], `error ouch: {"a":1} at index.ts:`) {
+		t.Errorf("an assertion that fails logged %q", log)
+	}
+	n.gives(t, ask("echo", `1`), `1`)
+}
+
+func TestAssemblyScriptTypes(t *testing.T) {
+	n := &node{load(t, built(t, "assemblyscript"))}
+	// least is a document with all that is required; more goes into it.
+	least := func(more string) string {
+		return `{"flag":true,"small":255,"signed":-32768,"exact":9007199254740993,"half":0.5,"real":-2.5e-3,"rest":[{"x":null}]` + more + `}`
+	}
+	full := func(more, note string) string {
+		return `{"flag":true,"small":255,"signed":-32768,"exact":9007199254740993,"half":0.5,"real":-0.0025,` + more + `"note":"` + note + `","rest":[{"x":null}]`
+	}
+	end := `,"next":null}`
+	n.gives(t, ask("wide", least("")), full(`"name":null,"rows":[],`, "none")+end)
+	n.gives(t, ask("wide", least(`,"name":"é","note":"x","rows":[[1,2.5],[]],"later":1`)), full(`"name":"é","rows":[[1.0,2.5],[]],`, "x")+end)
+	n.gives(t, ask("wide", least(`,"next":`+least(`,"name":null`))), full(`"name":null,"rows":[],`, "none")+`,"next":`+full(`"name":null,"rows":[],`, "none")+end+`}`)
+	if got := n.call(t, ask("wide", least(""))); !strings.Contains(string(got.Output), `"exact":9007199254740993,`) {
+		t.Errorf("an integer beyond 2^53: %s", got.Output)
+	}
+	for more, want := range map[string]string{
+		`,"small":256`:             `the input at /small must be an integer of type u8, found 256`,
+		`,"small":-1`:              `the input at /small must be an integer of type u8, found -1`,
+		`,"signed":32768`:          `the input at /signed must be an integer of type i16, found 32768`,
+		`,"exact":1e300`:           `the input at /exact must be an integer, found 1e300`,
+		`,"flag":0`:                `the input at /flag must be true or false, found 0`,
+		`,"real":"1"`:              `the input at /real must be a number, found "1"`,
+		`,"name":5`:                `the input at /name must be a string, found 5`,
+		`,"rows":[[1],[2,"3"]]`:    `the input at /rows/1/1 must be a number, found "3"`,
+		`,"next":{"flag":true}`:    `the input at /next/small must be an integer, found nothing`,
+		`,"next":[]`:               `the input at /next must be an object, found an array`,
+		`,"next":` + least("")[1:]: ``, // no JSON
+	} {
+		if stop := n.fails(t, ask("wide", least(more))); stop.Code != "bad_input" || want != "" && stop.Message != want {
+			t.Errorf("%s: got %+v, want %s", more, stop, want)
+		}
+	}
+}
+
+func TestAssemblyScriptBatch(t *testing.T) {
+	n := &node{load(t, built(t, "assemblyscript"))}
+	c := ask("both", `["a", "b\n", "c"]`)
+	c.Host = func(_ context.Context, call sandbox.HostCall) (sandbox.HostAnswer, error) {
+		const want = `[{"capability":"kv","method":"get","payload":"a"},{"capability":"kv","method":"get","payload":"b\n"},{"capability":"kv","method":"get","payload":"c"}]`
+		if call.Capability != "node" || call.Method != "batch" || string(call.Payload) != want {
+			t.Errorf("asked %s.%s %s", call.Capability, call.Method, call.Payload)
+		}
+		return sandbox.HostAnswer{Result: []byte(`[{"answer":{"key":"a"}},{"failure":{"code":"capability_error","reason":"gone","message":"no such key","retryable":false}},{"answer":null}]`)}, nil
+	}
+	n.gives(t, c, `[{"key": "a"}, "calling kv.get: no such key", null]`)
+	n.gives(t, ask("both", `[]`), `[]`)
+}
 
 // buildAssemblyScript makes a project of files, given by where they are to be, and
 // builds it with the compiler of nodes/assemblyscript. Without that it skips.

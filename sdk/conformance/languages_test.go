@@ -66,6 +66,16 @@ func register(name string, build func(t *testing.T) []byte) bool {
 	return true
 }
 
+// built gives a language's module.
+func built(t *testing.T, name string) []byte {
+	t.Helper()
+	i := slices.IndexFunc(languages, func(l language) bool { return l.name == name })
+	if i < 0 {
+		t.Fatalf("no language %q", name)
+	}
+	return languages[i].build(t)
+}
+
 func TestLanguages(t *testing.T) {
 	for _, l := range languages {
 		t.Run(l.name, func(t *testing.T) {

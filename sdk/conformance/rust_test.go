@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/chainrun/chainrun/runtime/sandbox"
 )
 
 var _ = register("rust", func(t *testing.T) []byte {
@@ -40,6 +42,22 @@ func withCrates(t *testing.T, dir string) {
 		}
 		t.Skipf("the crates of %s/Cargo.lock cannot be had from crates.io: %.500s", dir, out)
 	}
+}
+
+// A panic ends the attempt by a trap, after its message went to the log; the next
+// attempt finds nothing of it.
+func TestRustPanic(t *testing.T) {
+	n := &node{load(t, built(t, "rust"))}
+	var log []string
+	c := ask("panic", `{"a": 1}`)
+	c.Log = func(r sandbox.LogRecord) { log = append(log, r.Level+" "+r.Message) }
+	if got := n.call(t, c); got.Stop == nil || got.Stop.Reason != sandbox.Trap {
+		t.Errorf("a panic: got %s, %+v", got.Output, got.Stop)
+	}
+	if len(log) != 1 || !strings.HasPrefix(log[0], "error ") || !strings.Contains(log[0], "src/lib.rs") || !strings.Contains(log[0], `ouch: {"a": 1}`) {
+		t.Errorf("a panic logged %q", log)
+	}
+	n.gives(t, ask("echo", `1`), `1`)
 }
 
 // The SDK's own tests, on this machine.

@@ -110,3 +110,43 @@ export function log(n: Lines): Lines {
   }
   return n;
 }
+
+// What AssemblyScript's test asks for beside the six.
+export function abort_(document: chainrun.Json): chainrun.Json {
+  assert(document.isNull(), "ouch: " + document.toString());
+  return document;
+}
+
+@document
+class Wide {
+  flag: bool = false;
+  small: u8 = 0;
+  signed: i16 = 0;
+  exact: u64 = 0;
+  half: f32 = 0;
+  real: f64 = 0;
+  name: string | null = null;
+  @optional
+  note: string = "none";
+  @optional
+  rows: f64[][] = [];
+  next: Wide | null = null;
+  rest: chainrun.Json = chainrun.Json.nothing();
+}
+
+// Every type of field, read and written.
+export function wide(document: Wide): Wide {
+  return document;
+}
+
+// Two calls at once.
+export function both(keys: string[]): chainrun.Json {
+  const batch = new chainrun.Batch();
+  for (let i = 0; i < keys.length; i++) batch.add<string>("kv", "get", keys[i]);
+  const list = chainrun.Json.array(), answers = batch.send();
+  for (let i = 0; i < answers.length; i++) {
+    const failure = answers[i].failure;
+    list.push(failure !== null ? chainrun.Json.string(failure.message) : answers[i].value);
+  }
+  return list;
+}

@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 chainrun::node! {
-    entries: { echo, total, fail, feedback, ask, log },
+    entries: { echo, total, fail, feedback, ask, log, panic },
     config: Config,
 }
 
@@ -97,4 +97,9 @@ fn log(ctx: &Context, n: Lines) -> Result<Lines> {
         chainrun::info!(ctx, "line {i}"; i = i);
     }
     Ok(n)
+}
+
+/// What Rust's test asks for beside the six.
+fn panic(_: &Context, document: Raw) -> Result<Raw> {
+    panic!("ouch: {document}")
 }
