@@ -5,15 +5,42 @@ package sandbox
 import (
 	"bytes"
 	"encoding/binary"
+	"encoding/json"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"strings"
+	"sync"
 	"testing"
 
 	"github.com/tetratelabs/wazero"
 	"github.com/tetratelabs/wazero/api"
 	"pgregory.net/rapid"
 )
+
+// extismSDK is the folder of Extism's Go SDK, BSD 3-clause.
+var extismSDK = sync.OnceValues(func() (string, string) {
+	return goModule("github.com/extism/go-sdk@v1.7.1")
+})
+
+// goModule downloads a Go module as data and gives its folder, or why there is none.
+func goModule(name string) (dir, problem string) {
+	var out, complaint bytes.Buffer
+	c := exec.Command("go", "mod", "download", "-json", name)
+	c.Dir, c.Stdout, c.Stderr = os.TempDir(), &out, &complaint // no go.mod there: nothing of ours is asked or changed
+	c.Env = append(os.Environ(), "GOFLAGS=-mod=mod", "GOWORK=off")
+	err := c.Run()
+	var info struct{ Dir, Error string }
+	if json.Unmarshal(out.Bytes(), &info) != nil || info.Dir == "" {
+		problem = "go mod download " + name + ": " + info.Error + strings.TrimSpace(complaint.String())
+		if err != nil {
+			problem += ": " + err.Error()
+		}
+		return "", problem
+	}
+	return info.Dir, ""
+}
 
 // TestKernelLikeExtisms does the same things with both kernels, at random.
 func TestKernelLikeExtisms(t *testing.T) {
