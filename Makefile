@@ -14,7 +14,7 @@ GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.9.0
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 MODULES := . sdk/go graphs plugins/std plugins/sql
 
-.PHONY: help run record-triage build nodes std test race providers lint vet vuln fuzz examples bench bench-langgraph tools generate clean
+.PHONY: help run record-triage build nodes std test race soak node-table providers lint vet vuln fuzz examples bench bench-langgraph tools generate clean
 
 help: ## what there is to make
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -47,6 +47,12 @@ race: nodes ## the tests that have goroutines, under the race detector
 	go test -race $$(go list ./host/... | grep -v /simulate) ./runtime/sandbox/... ./cmd/...
 	go test -race ./host/stepper/simulate -seeds 300
 	cd plugins/sql && go test -race -short ./database
+
+soak: nodes ## 100,000 attempts that scribble over their state, for every way to set it back
+	go test ./runtime/sandbox -run 'TestSoak$$' -timeout 1h -soak 100000
+
+node-table: tools nodes ## size and speed of the same node in every language
+	cd sdk/conformance && go test -count=1 -run '^TestNodeTable$$' -table
 
 providers: ## the provider in JavaScript, where node and npm are there
 	CHAINRUN_TEST_NPM=1 go test -count=1 -v ./plugins/intl
