@@ -45,14 +45,14 @@ func Open(name string) ([]byte, error) {
 var read = sync.OnceValues(func() ([]byte, error) {
 	wasm, err := modules.ReadFile(file)
 	if err != nil {
-		return nil, notBuilt{}
+		return nil, unbuiltError{}
 	}
 	return wasm, nil
 })
 
-type notBuilt struct{}
+type unbuiltError struct{}
 
-func (notBuilt) Error() string { return "this chainrun was built without its standard nodes" }
+func (unbuiltError) Error() string { return "this chainrun was built without its standard nodes" }
 
 // Hint says what to do about it.
-func (notBuilt) Hint() string { return "`make build` makes them" }
+func (unbuiltError) Hint() string { return "`make build` makes them" }

@@ -129,7 +129,7 @@ func parseCSV(conf csvConfig, text string) (json.RawMessage, error) {
 	}
 	width := len(columns)
 	out := &bounded{}
-	out.WriteByte('[')
+	out.put('[')
 	for rows := 0; ; rows++ {
 		record, err := r.Read()
 		if errors.Is(err, io.EOF) {
@@ -146,7 +146,7 @@ func parseCSV(conf csvConfig, text string) (json.RawMessage, error) {
 			return nil, node.Errorf("bad_csv", "line %d, column 1: the row has %d values, expected %d", line, len(record), width)
 		}
 		if rows > 0 {
-			out.WriteByte(',')
+			out.put(',')
 		}
 		if err := csvRow(conf, r, record, columns, keys, out); err != nil {
 			return nil, err
@@ -155,7 +155,7 @@ func parseCSV(conf csvConfig, text string) (json.RawMessage, error) {
 			return nil, errTooLarge
 		}
 	}
-	out.WriteByte(']')
+	out.put(']')
 	return out.Bytes(), nil
 }
 
@@ -165,10 +165,10 @@ func csvRow(conf csvConfig, r *csv.Reader, record, columns []string, keys [][]by
 	if columns != nil {
 		open, end = '{', '}'
 	}
-	out.WriteByte(open)
+	out.put(open)
 	for i, cell := range record {
 		if i > 0 {
-			out.WriteByte(',')
+			out.put(',')
 		}
 		if conf.Trim {
 			cell = strings.TrimSpace(cell)
@@ -179,7 +179,7 @@ func csvRow(conf csvConfig, r *csv.Reader, record, columns []string, keys [][]by
 			if _, err := out.Write(keys[i]); err != nil {
 				return err
 			}
-			out.WriteByte(':')
+			out.put(':')
 		}
 		kind := conf.Types.of(column)
 		value, ok := csvValue(kind, cell)
@@ -191,7 +191,7 @@ func csvRow(conf csvConfig, r *csv.Reader, record, columns []string, keys [][]by
 			return err
 		}
 	}
-	out.WriteByte(end)
+	out.put(end)
 	return nil
 }
 

@@ -43,7 +43,6 @@ type page struct {
 	space    bool // or a space
 	begun    bool // something is written
 	pre      int  // open pre elements
-	code     int  // open code elements outside of these
 	quotes   int
 	last     int // quotes around what was written last
 	cells    int // of the row so far
@@ -123,6 +122,7 @@ func (p *page) token(z *html.Tokenizer, kind html.TokenType) {
 				p.skipped = 0
 			}
 		}
+	default: // comments and the like
 	}
 }
 
@@ -135,6 +135,7 @@ func hidden(t html.Token) bool {
 		return true
 	case 0: // an element that HTML does not know has no atom to find its end by
 		return false
+	default:
 	}
 	for _, a := range t.Attr {
 		if a.Key == "hidden" || a.Key == "aria-hidden" && a.Val == "true" {
@@ -244,6 +245,7 @@ func (p *page) inline(a atom.Atom, opens bool) {
 		mark = "*"
 	case atom.Code, atom.Kbd, atom.Samp:
 		mark = "`"
+	default:
 	}
 	if mark == "" || !p.markdown || p.pre > 0 {
 		return
@@ -262,8 +264,9 @@ func margin(a atom.Atom) int {
 		return 2
 	case atom.Div, atom.Dt, atom.Dd, atom.Address, atom.Body, atom.Caption, atom.Figcaption, atom.Summary, atom.Details, atom.Title, atom.Option, atom.Thead, atom.Tbody, atom.Tfoot, atom.Legend:
 		return 1
+	default:
+		return 0
 	}
-	return 0
 }
 
 func (p *page) block(lines int) {
@@ -371,13 +374,15 @@ func (p *page) address(href string) string {
 func (p *page) end() string {
 	p.leave()
 	text := strings.TrimRight(p.out.String(), " \n\t")
-	for i, l := range p.links {
-		if i == 0 {
-			text += "\n"
-		}
-		text += fmt.Sprintf("\n[%d] %s", i+1, l)
+	if len(p.links) == 0 {
+		return text
 	}
-	return text
+	var b strings.Builder
+	b.WriteString(text + "\n")
+	for i, l := range p.links {
+		fmt.Fprintf(&b, "\n[%d] %s", i+1, l)
+	}
+	return b.String()
 }
 
 func attribute(t html.Token, key string) string {

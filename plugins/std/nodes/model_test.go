@@ -105,8 +105,10 @@ func TestFound(t *testing.T) {
 
 func TestHTTP(t *testing.T) {
 	for _, c := range []struct{ config, input, request string }{
-		{`{"url":"https://x.org/{{.id}}?q={{.q}}","query":{"n":"{{.n}}","l":["{{.q}}",2]},"headers":{"X-A":"{{.q}}"}}`, `{"id":"../a?b","q":"c d&e","n":1.50}`,
-			`{"url":"https://x.org/..%2Fa%3Fb?q=c%20d%26e","query":{"l":["c d&e",2],"n":"1.5"},"headers":{"X-A":"c d&e"}}`},
+		{
+			`{"url":"https://x.org/{{.id}}?q={{.q}}","query":{"n":"{{.n}}","l":["{{.q}}",2]},"headers":{"X-A":"{{.q}}"}}`, `{"id":"../a?b","q":"c d&e","n":1.50}`,
+			`{"url":"https://x.org/..%2Fa%3Fb?q=c%20d%26e","query":{"l":["c d&e",2],"n":"1.5"},"headers":{"X-A":"c d&e"}}`,
+		},
 		{`{"url":"{{.url}}/{{.a}}"}`, `{"url":"https://x.org/b?c","a":"/"}`, `{"url":"https://x.org/b?c/%2F"}`},
 		{`{"url":"https://x.org/{{raw .a}}{{if .a}}{{.a}}{{end}}"}`, `{"a":"b/c"}`, `{"url":"https://x.org/b/cb%2Fc"}`},
 		{`{"url":"{{if .a}}{{.a}}{{end}}"}`, `{"a":"b/c"}`, `{"url":"b%2Fc"}`},

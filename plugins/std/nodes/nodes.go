@@ -108,6 +108,7 @@ func encode(v any) (json.RawMessage, error) {
 // bounded is a buffer that refuses to grow beyond maxBytes.
 type bounded struct{ bytes.Buffer }
 
+// Write implements io.Writer.
 func (b *bounded) Write(p []byte) (int, error) {
 	if b.Len()+len(p) > maxBytes {
 		return 0, errTooLarge
@@ -115,11 +116,15 @@ func (b *bounded) Write(p []byte) (int, error) {
 	return b.Buffer.Write(p)
 }
 
+// WriteString implements io.StringWriter.
 func (b *bounded) WriteString(s string) (int, error) {
 	if b.Len()+len(s) > maxBytes {
 		return 0, errTooLarge
 	}
 	return b.Buffer.WriteString(s)
 }
+
+// put writes a byte of JSON's own; a document is not made of these alone.
+func (b *bounded) put(c byte) { b.WriteByte(c) } //nolint:gosec // it returns nil, always
 
 var errTooLarge = node.Errorf("too_large", "the output has more than %d bytes", maxBytes)

@@ -49,8 +49,10 @@ func TestTemplateIsBounded(t *testing.T) {
 	of := func(text string) string { return `{"template":` + quoted(text) + `}` }
 	checkAll(t, "template", []check{
 		{of(`{{define "x"}}{{template "x" .}}{{end}}{{template "x" .}}`), `1`, `template_error: …`},
-		{of(`{{define "x"}}{{.}}{{.}}{{end}}{{range $i, $e := .}}{{range $}}{{range $}}{{range $}}{{template "x" $}}{{end}}{{end}}{{end}}{{end}}`),
-			`["` + strings.Repeat("x", 1<<20) + `","b","c","d","e"]`, `too_large: …`},
+		{
+			of(`{{define "x"}}{{.}}{{.}}{{end}}{{range $i, $e := .}}{{range $}}{{range $}}{{range $}}{{template "x" $}}{{end}}{{end}}{{end}}{{end}}`),
+			`["` + strings.Repeat("x", 1<<20) + `","b","c","d","e"]`, `too_large: …`,
+		},
 		{of(`{{$x := "aaaaaaaaaaaaaaaaaaaa"}}{{range $i := .}}{{$x = replace "a" "aaaaaaaaaa" $x}}{{end}}`), `[1,2,3,4,5,6,7,8,9]`, `too_large: …`},
 		{of(`{{$x := 3}}{{range $i := .}}{{$x = mul $x $x}}{{end}}{{$x}}`), `[1,2,3,4,5,6,7,8,9,10,11,12,13,14,15]`, `template_error: …`},
 		{of(strings.Repeat("{{if true}}", 20_000)), `1`, `bad_template: …`},

@@ -14,7 +14,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/santhosh-tekuri/jsonschema/v5"
+	"github.com/santhosh-tekuri/jsonschema/v5" //nolint:depguard // a module of its own, which cannot have host/schema inside
 
 	"github.com/chainrun/chainrun/sdk/go/node"
 )

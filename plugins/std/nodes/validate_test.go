@@ -32,7 +32,9 @@ func TestValidateIsBounded(t *testing.T) {
 		{`{"schema":{"maximum":5}}`, `1e999999999`, `bad_input: the number 1e999999999 is too long to be compared`},
 		{`{"schema":{"multipleOf":3}}`, `1e999999999`, `bad_input: the number 1e999999999 is too long to be compared`},
 		{`{"schema":{"items":{"type":"string"}}}`, "[" + strings.Repeat("1,", 100_000) + "1]", `{"valid":false,…`},
-		{`{"schema":{"$defs":{"n":{"anyOf":[{"items":{"$ref":"#/$defs/n"},"type":"array"},{"items":{"$ref":"#/$defs/n"},"type":"array"}]}},"$ref":"#/$defs/n"}}`,
-			strings.Repeat("[", 10) + "1" + strings.Repeat("]", 10), `{"valid":false,…`},
+		{
+			`{"schema":{"$defs":{"n":{"anyOf":[{"items":{"$ref":"#/$defs/n"},"type":"array"},{"items":{"$ref":"#/$defs/n"},"type":"array"}]}},"$ref":"#/$defs/n"}}`,
+			strings.Repeat("[", 10) + "1" + strings.Repeat("]", 10), `{"valid":false,…`,
+		},
 	})
 }

@@ -26,7 +26,7 @@ func pack(args []string) error {
 	if len(args) != 1 {
 		return fmt.Errorf("expected one file, got %d", len(args))
 	}
-	wasm, err := os.ReadFile(args[0])
+	wasm, err := os.ReadFile(args[0]) //nolint:gosec // the file that it is asked to pack
 	if err != nil {
 		return err
 	}
