@@ -60,5 +60,5 @@ func Example() {
 	}
 	// Output:
 	// {"n":1} for 15 of fuel
-	// fuel_exhausted: fuel of 1000000 used up
+	// fuel_exhausted: fuel of 1000000 used up in function "chainrun_run_v1"
 }

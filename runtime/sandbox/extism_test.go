@@ -112,7 +112,7 @@ func TestExtismPlugin(t *testing.T) {
 		{name: "exit 0", body: `(call $say (call $put (i32.const 16) (i32.const 8))) (call $proc_exit (i32.const 0)) (unreachable)`, output: "CHAINRUN"},
 		{
 			name: "an error and a trap", body: `(call $error_set (call $put (i32.const 16) (i32.const 8))) (unreachable)`,
-			stop: &Stop{Reason: Trap, Message: `unreachable in function 27; the plug-in's error: CHAINRUN`},
+			stop: &Stop{Reason: Trap, Message: `unreachable in function "run"; the plug-in's error: CHAINRUN`},
 		},
 
 		{name: "load at 0", body: `(call $load_u8 (i64.const 0))`, stop: outside("load_u8", 1, 0, 0)},
@@ -145,7 +145,7 @@ func TestExtismPlugin(t *testing.T) {
 		{name: "an output beyond the cap", body: `(call $say (call $alloc (i64.const 101)))` + ok, call: Call{Limits: Limits{OutputBytes: 100}}, stop: outputTooLarge(100)},
 		{
 			name: "loads for ever", body: `(drop (call $alloc (i64.const 1))) (loop $more (drop (call $load_u8 (i64.const 77))) (br $more)) (unreachable)`, call: Call{Limits: Limits{Fuel: 3_000_000}},
-			stop: &Stop{Reason: FuelExhausted, Message: "fuel of 3000000 used up"},
+			stop: &Stop{Reason: FuelExhausted, Message: `fuel of 3000000 used up in function "run"`},
 		},
 		{
 			name: "lengths for ever", body: `(loop $more (drop (call $length (i64.const 77))) (br $more)) (unreachable)`, call: Call{Limits: Limits{Timeout: 20 * time.Millisecond}},
@@ -153,7 +153,7 @@ func TestExtismPlugin(t *testing.T) {
 		},
 		{
 			name: "logs for ever", body: `(loop $more (call $log_warn (call $put (i32.const 16) (i32.const 8))) (br $more)) (unreachable)`, call: Call{Limits: Limits{Fuel: 3_000_000}},
-			stop: &Stop{Reason: FuelExhausted, Message: "fuel of 3000000 used up"},
+			stop: &Stop{Reason: FuelExhausted, Message: `fuel of 3000000 used up in function "put", called by "run"`},
 		},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -143,11 +143,11 @@ func (i *instance) enter(ctx context.Context, a *attempt, name string, args ...u
 	copy(i.stack[:], args)
 	i.guest = guestContext{Context: ctx, attempt: a}
 	if err := f.CallWithStack(&i.guest, i.stack[:]); err != nil {
-		stop, err := i.program.explain(a, err)
+		stop, failed := i.program.explain(a, err)
 		if stop != nil && stop.Reason == Trap && a.stop == nil && int32(i.depth.Get()) < 0 {
-			stop = &Stop{Reason: Trap, Message: fmt.Sprintf("call depth %d exceeded", a.limits.CallDepth)}
+			stop = i.program.tooDeep(a.limits, err)
 		}
-		return 0, stop, err
+		return 0, stop, failed
 	}
 	return i.stack[0], nil, nil
 }

@@ -54,7 +54,7 @@ func (w *logWriter) write(stream int, p []byte) {
 }
 
 // goTrace is how the dump of goroutines begins that Go writes after the reason of
-// a panic. It explains nothing to whoever reads a failure; it is in the log.
+// a panic. All of it is in the log; a failure has the functions of the author's.
 var goTrace = regexp.MustCompile(`(?m)^(?:goroutine \d|runtime stack:)`)
 
 // remember keeps the end of stderr. It is called for every piece of a flood:
@@ -104,9 +104,13 @@ func (w *logWriter) close() {
 // lastWords gives the end of stderr as text.
 func (w *logWriter) lastWords() string {
 	words := w.tail[max(0, len(w.tail)-keptBytes):]
+	stack := ""
 	if at := goTrace.FindIndex(words); at != nil {
+		if stack = goStack(strings.ToValidUTF8(string(words[at[0]:]), "")); stack != "" {
+			stack = "; at " + stack
+		}
 		words = words[:at[0]]
 	}
 	words = words[max(0, len(words)-tailBytes):]
-	return strings.TrimSpace(strings.ToValidUTF8(string(words), ""))
+	return strings.TrimSpace(strings.ToValidUTF8(string(words), "")) + stack
 }

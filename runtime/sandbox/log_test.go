@@ -12,8 +12,8 @@ func TestLastWords(t *testing.T) {
 	for name, c := range map[string]struct{ text, want string }{
 		"line":         {"it broke\n", "it broke"},
 		"end of much":  {strings.Repeat("x", 5000) + "\nthe end\n", "the end"},
-		"panic":        {trace, "panic: no such film"},
-		"long panic":   {trace + strings.Repeat("goroutine 2 [select]:\n", 500), "panic: no such film"},
+		"panic":        {trace, "panic: no such film; at main.main (main.go:7)"},
+		"long panic":   {trace + strings.Repeat("goroutine 2 [select]:\n", 500), "panic: no such film; at main.main (main.go:7)"},
 		"talk of some": {"a goroutine 7 is fine\n", "a goroutine 7 is fine"},
 		"fatal":        {"fatal error: all goroutines are asleep\n\nruntime stack:\nx()\n", "fatal error: all goroutines are asleep"},
 	} {
