@@ -87,7 +87,7 @@ func TestAssemblyScriptBatch(t *testing.T) {
 }
 
 // buildAssemblyScript makes a project of files, given by where they are to be, and
-// builds it with the compiler of nodes/assemblyscript. Without that it skips.
+// builds it.
 func buildAssemblyScript(t *testing.T, files map[string]string) []byte {
 	t.Helper()
 	dir := t.TempDir()
@@ -110,6 +110,14 @@ func buildAssemblyScript(t *testing.T, files map[string]string) []byte {
 			t.Fatal(err)
 		}
 	}
+	withCompiler(t, dir)
+	return buildFolder(t, "assemblyscript", dir)
+}
+
+// withCompiler gives the project in dir the compiler of nodes/assemblyscript, and
+// skips the test where it is not installed.
+func withCompiler(t *testing.T, dir string) {
+	t.Helper()
 	packages, err := filepath.Abs(filepath.Join("nodes", "assemblyscript", "node_modules"))
 	if err != nil {
 		t.Fatal(err)
@@ -123,5 +131,35 @@ func buildAssemblyScript(t *testing.T, files map[string]string) []byte {
 	if err := os.Symlink(packages, filepath.Join(dir, "node_modules")); err != nil {
 		t.Fatal(err)
 	}
-	return buildFolder(t, "assemblyscript", dir)
+}
+
+func TestTheFirstNodeInAssemblyScript(t *testing.T) {
+	const page = "nodes-assemblyscript.md"
+	if commands := blocks(t, page, "sh"); !strings.Contains(commands[0], "chainrun node new --lang assemblyscript discount\n") {
+		t.Errorf("docs/%s begins by %q", page, commands[0])
+	}
+	dir := filepath.Join(t.TempDir(), "discount")
+	if err := toolchain.New("assemblyscript", dir, "discount"); err != nil {
+		t.Fatal(err)
+	}
+	withCompiler(t, dir)
+	n := &node{load(t, buildFolder(t, "assemblyscript", dir))} // the template
+	n.gives(t, ask("", `{"name": "Ada"}`), `{"text": "Hello, Ada!"}`)
+
+	if err := os.WriteFile(filepath.Join(dir, "index.ts"), []byte(blocks(t, page, "ts")[0]), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	discounts(t, page, buildFolder(t, "assemblyscript", dir))
+	for _, command := range blocks(t, page, "sh") {
+		if strings.HasPrefix(command, "npx asc ") {
+			shell(t, dir, strings.Replace(command, "npx asc", filepath.Join("node_modules", "assemblyscript", "bin", "asc.js"), 1))
+			wasm, err := os.ReadFile(filepath.Join(dir, "discount.wasm"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			discounts(t, page, wasm)
+			return
+		}
+	}
+	t.Error("the page has no command for the build by hand")
 }
