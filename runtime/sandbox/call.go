@@ -16,7 +16,8 @@ var ErrNoEntry = errors.New("no such entry")
 // [Program.Call] has returned.
 type Call struct {
 	// Entry is the entry to call, one of the module's Entries; "" is the
-	// only one of a command and the main one of a reactor.
+	// only one of a command and the main one of a reactor. An Extism
+	// plug-in has none by that name, but its functions.
 	Entry string
 	// Input is the input document, Config and Feedback what the node can ask
 	// for. Empty means none. The sandbox does not look into them.
@@ -79,7 +80,8 @@ type Result struct {
 	// proc_exit, by its fuel, by its time or in a host call; after a trap it
 	// may lack the instructions since the last call or loop turn.
 	Fuel uint64
-	// PeakMemoryBytes is the size of the linear memory at the end.
+	// PeakMemoryBytes is the size of the linear memory at the end, with what an
+	// Extism plug-in shares with its host.
 	PeakMemoryBytes uint64
 	// LogTruncated is set when the log was cut at its cap.
 	LogTruncated bool

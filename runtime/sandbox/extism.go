@@ -92,23 +92,24 @@ func (i *instance) runExtism(ctx context.Context, a *attempt) ([]byte, *Stop, er
 	if err != nil {
 		return nil, nil, err
 	}
-	words := cut(string(k.content(k.failed)), messageBytes)
+	words := k.content(k.failed)
+	said := cut(string(words[:min(len(words), messageBytes)]), messageBytes)
 	switch {
 	case a.exit != nil && *a.exit != 0:
 		i.spent = false
 		a.log.close()
-		if words == "" {
-			words = a.log.lastWords()
+		if said == "" {
+			said = a.log.lastWords()
 		}
-		return nil, extismFailure(fmt.Sprintf("exit_%d", *a.exit), words, fmt.Sprintf("exit code %d", *a.exit)), nil
+		return nil, extismFailure(fmt.Sprintf("exit_%d", *a.exit), said, fmt.Sprintf("exit code %d", *a.exit)), nil
 	case a.exit == nil && stop != nil:
-		if words != "" && stop.Reason == Trap {
-			stop = &Stop{Reason: Trap, Message: stop.Message + "; the plug-in's error: " + words}
+		if said != "" && stop.Reason == Trap {
+			stop = &Stop{Reason: Trap, Message: stop.Message + "; the plug-in's error: " + said}
 		}
 		return nil, stop, nil
-	case k.failed != 0 && words != "":
+	case k.failed != 0 && said != "":
 		i.spent = false
-		return nil, extismFailure(extismError, words, ""), nil
+		return nil, extismFailure(extismError, said, ""), nil
 	case a.exit == nil && uint32(code) != 0:
 		i.spent = false
 		return nil, extismFailure(extismError, "", fmt.Sprintf("%s returned %d and set no error", a.call.Entry, int32(code))), nil

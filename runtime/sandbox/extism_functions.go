@@ -100,11 +100,11 @@ var extismFunctions = map[string]func(ctx context.Context, a *attempt, stack []u
 
 	"config_get": func(ctx context.Context, a *attempt, stack []uint64) {
 		a.charge(ctx, uint64(len(a.call.Config)+len(a.call.Feedback)))
-		value, _ := a.setting(string(a.taken(ctx, stack[0], false)))
+		value, _ := a.setting(string(a.name(ctx, stack[0], false)))
 		stack[0] = a.kernelPut(ctx, "config_get", []byte(value))
 	},
 	"var_get": func(ctx context.Context, a *attempt, stack []uint64) {
-		value := a.extism.vars[string(a.taken(ctx, stack[0], true))]
+		value := a.extism.vars[string(a.name(ctx, stack[0], true))]
 		stack[0] = a.kernelPut(ctx, "var_get", value)
 	},
 	"var_set": varSet,
@@ -125,7 +125,7 @@ var extismFunctions = map[string]func(ctx context.Context, a *attempt, stack []u
 
 func varSet(ctx context.Context, a *attempt, stack []uint64) {
 	e := a.extism
-	name := string(a.taken(ctx, stack[0], true))
+	name := string(a.name(ctx, stack[0], true))
 	old, had := e.vars[name]
 	if had {
 		e.varred -= uint64(len(name)+len(old)) + varBytes
@@ -149,7 +149,9 @@ func varSet(ctx context.Context, a *attempt, stack []uint64) {
 // extismLog takes a record of one level.
 func extismLog(level string) func(ctx context.Context, a *attempt, stack []uint64) {
 	return func(ctx context.Context, a *attempt, stack []uint64) {
-		a.log.record(LogRecord{Level: level, Message: string(a.taken(ctx, stack[0], true))})
+		message := a.taken(ctx, stack[0], true)
+		message = message[:min(len(message), max(a.log.left, 0)+1)] // a byte too many is cut, and said to be
+		a.log.record(LogRecord{Level: level, Message: string(message)})
 	}
 }
 
@@ -197,6 +199,15 @@ func (a *attempt) kernelPut(ctx context.Context, what string, b []byte) uint64 {
 	}
 	copy(room, b)
 	return offset
+}
+
+// name is taken for the name of a setting or a variable.
+func (a *attempt) name(ctx context.Context, offset uint64, freed bool) []byte {
+	b := a.taken(ctx, offset, freed)
+	if len(b) >= varsBytes {
+		a.trap("a name of %d bytes; the most is %d", len(b), varsBytes-1)
+	}
+	return b
 }
 
 // taken gives the bytes of a block that the guest hands over, and frees it where

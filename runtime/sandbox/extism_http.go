@@ -74,6 +74,9 @@ func httpRequest(ctx context.Context, a *attempt, stack []uint64) {
 
 // fetchPayload reads the request and the body, 0 for none, and frees them.
 func (a *attempt) fetchPayload(ctx context.Context, request, body uint64) []byte {
+	if size := a.extism.kernel.used(request) + a.extism.kernel.used(body); size > uint64(a.limits.OutputBytes) {
+		a.trap("http_request: a request of %d bytes, the cap is %d", size, a.limits.OutputBytes)
+	}
 	var q extismRequest
 	if err := json.Unmarshal(a.taken(ctx, request, true), &q); err != nil {
 		a.trap("http_request: the request cannot be read: %v", err)

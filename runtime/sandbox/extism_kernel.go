@@ -86,7 +86,7 @@ func (k *kernel) grow(pages uint64) bool {
 	if size <= uint64(cap(k.bytes)) {
 		k.bytes = k.bytes[:size] // never written, or cleared
 	} else {
-		b := make([]byte, size, max(size, min(2*have, have+1<<24)))
+		b := make([]byte, size, max(size, min(2*have, have+1<<24, k.memory.limit)))
 		copy(b, k.bytes)
 		k.bytes = b
 	}

@@ -37,12 +37,12 @@ const (
 // under the same limits, counted separately.
 type Limits struct {
 	Fuel          uint64        // executed instructions
-	MemoryBytes   uint64        // linear memory, rounded down to pages of 64 KiB
+	MemoryBytes   uint64        // linear memory, with what an Extism plug-in shares with its host; rounded down to pages of 64 KiB
 	TableElements uint32        // elements of all tables together
 	CallDepth     uint32        // nested calls
 	OutputBytes   int           // the output document; also each payload and answer of a host call
 	LogBytes      int           // log text; what is beyond is cut, not a failure
-	HostCalls     int           // calls of chainrun_v1.call
+	HostCalls     int           // calls of chainrun_v1.call, and of Extism's http_request
 	Timeout       time.Duration // wall clock, time in host calls included
 }
 
