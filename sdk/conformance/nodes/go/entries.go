@@ -95,7 +95,8 @@ type reply struct {
 
 func ask(ctx context.Context, q question) (reply, error) {
 	var r reply
-	return r, node.Call(ctx, q.Capability, q.Method, q.Payload, &r.Answer)
+	err := node.Call(ctx, q.Capability, q.Method, q.Payload, &r.Answer)
+	return r, err // not in one line: TinyGo would read r before the call
 }
 
 type lines struct {
