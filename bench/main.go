@@ -42,6 +42,7 @@ type table struct {
 var tables = []table{
 	{"fuel", "What counting fuel costs: time against the same module and engine without it", fuelTable},
 	{"rewrite", "What metering costs before the first call: rewriting, compiling, size", rewriteTable},
+	{"fresh", "What it costs that every attempt starts from the same state", freshTable},
 	{"calls", "What it costs a node to ask a capability", callsTable},
 	{"extism", "An Extism plug-in here and in Extism's Go SDK", extismTable},
 	{"waiting", "What a node holds that waits for a slow model", waitingTable},

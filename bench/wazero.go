@@ -48,6 +48,7 @@ type metered struct {
 
 type wazeroInstance struct {
 	runtime wazero.Runtime
+	again   func(ctx context.Context) (*wazeroInstance, error) // another one of the same module
 	slice   int64
 	module  api.Module
 	fuel    api.MutableGlobal
@@ -78,9 +79,17 @@ func (l wazeroLane) open(ctx context.Context, wasm []byte) (_ instance, err erro
 	if err := in.offer(ctx, compiled, ready); err != nil {
 		return nil, err
 	}
-	in.module, err = in.runtime.InstantiateModule(ctx, compiled, wazero.NewModuleConfig().WithStartFunctions())
+	in.again = func(ctx context.Context) (*wazeroInstance, error) {
+		other := &wazeroInstance{slice: in.slice, runtime: in.runtime, entries: map[string]api.Function{}}
+		return other, other.start(ctx, compiled, ready)
+	}
+	return in, in.start(ctx, compiled, ready)
+}
+
+func (in *wazeroInstance) start(ctx context.Context, compiled wazero.CompiledModule, ready *metered) (err error) {
+	in.module, err = in.runtime.InstantiateModule(ctx, compiled, wazero.NewModuleConfig().WithName("").WithStartFunctions())
 	if err != nil {
-		return nil, fmt.Errorf("instantiating: %w", err)
+		return fmt.Errorf("instantiating: %w", err)
 	}
 	if in.fuel == nil && ready.fuel != "" {
 		in.adopt(in.module, ready)
@@ -90,10 +99,10 @@ func (l wazeroLane) open(ctx context.Context, wasm []byte) (_ instance, err erro
 	}
 	if f := in.module.ExportedFunction("_initialize"); f != nil {
 		if _, err := f.Call(ctx); err != nil {
-			return nil, fmt.Errorf("initialising: %w", err)
+			return fmt.Errorf("initialising: %w", err)
 		}
 	}
-	return in, nil
+	return nil
 }
 
 // offer makes host modules for all that the module imports.
@@ -121,6 +130,10 @@ func (in *wazeroInstance) offer(ctx context.Context, compiled wazero.CompiledMod
 			body = func(_ context.Context, m api.Module, _ []uint64) {
 				if in.fuel == nil {
 					in.adopt(m, ready) // still in its start function
+				}
+				if in.module != nil && m != in.module { // another one, which again has made
+					m.ExportedGlobal(ready.fuel).(api.MutableGlobal).Set(uint64(in.slice))
+					return
 				}
 				in.refill()
 			}
