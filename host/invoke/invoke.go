@@ -231,7 +231,7 @@ func (v *Invoker) call(n *plan.Node, r Request) (sandbox.Call, *failure.Failure,
 		if !ok {
 			return sandbox.Call{}, &failure.Failure{
 				Code:    failure.InvalidInput,
-				Message: `encoding = "text" takes a string, and the document is ` + r.Input.Kind().String() + "; the node's `input` can choose one or make one",
+				Message: `encoding = "text" takes a string, found ` + r.Input.Kind().String() + "; the node's `input` can choose one or make one",
 				Violations: []failure.Violation{{
 					Keyword: "type", Message: "expected string", Found: clip(r.Input),
 				}},
