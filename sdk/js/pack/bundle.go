@@ -61,7 +61,7 @@ func makeBundle(o Options) (*bundle, error) {
 		SourcesContent: api.SourcesContentExclude,
 		LogLevel:       api.LogLevelSilent,
 		LogLimit:       50,
-		Plugins:        []api.Plugin{projectOnly(root, o.Packages)},
+		Plugins:        []api.Plugin{projectOnly(dir, root, o.Packages)},
 	})
 	here := filepath.Dir(o.Script)
 	if len(result.Errors) > 0 {
@@ -124,9 +124,9 @@ func projectOf(dir string) string {
 const ours = `export const node = globalThis[Symbol.for("chainrun.node")];
 export const { NodeError, CallError } = globalThis;`
 
-// projectOnly resolves "chainrun", refuses what is no file of the project, and
-// counts bytes.
-func projectOnly(root string, packages bool) api.Plugin {
+// projectOnly resolves "chainrun", refuses what is no file of the project root
+// or nested too deep, and counts bytes. Places are told relative to dir.
+func projectOnly(dir, root string, packages bool) api.Plugin {
 	var total atomic.Int64
 	refuse := func(text, hint string) api.Message {
 		m := api.Message{Text: text}
@@ -180,7 +180,18 @@ func projectOnly(root string, packages bool) api.Plugin {
 			if total.Add(info.Size()) > sourceBytes {
 				return api.OnLoadResult{}, fmt.Errorf("the files of the script have more than %d bytes", sourceBytes)
 			}
-			return api.OnLoadResult{}, nil // esbuild reads it
+			source, err := os.ReadFile(real)
+			if err != nil {
+				return api.OnLoadResult{}, err
+			}
+			if line, deep := nestedTooDeep(source); deep {
+				m := refuse(fmt.Sprintf("the source is nested more than %d levels deep, or has as many operators in a row", nestingMax), "data belong in a JSON file or in a text")
+				if name, err := filepath.Rel(dir, args.Path); err == nil {
+					m.Location = &api.Location{File: name, Line: line}
+				}
+				return api.OnLoadResult{Errors: []api.Message{m}}, nil
+			}
+			return api.OnLoadResult{}, nil // esbuild reads it itself, for its loaders
 		})
 	}}
 }
