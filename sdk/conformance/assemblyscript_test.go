@@ -4,6 +4,7 @@ package conformance
 
 import (
 	"context"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -98,9 +99,7 @@ func buildAssemblyScript(t *testing.T, files map[string]string) []byte {
 		"chainrun/chainrun.ts":   "../assemblyscript/chainrun.ts",
 		"chainrun/transform.mjs": "../assemblyscript/transform.mjs",
 	}
-	for to, from := range files {
-		copies[to] = from
-	}
+	maps.Copy(copies, files)
 	for to, from := range copies {
 		data, err := os.ReadFile(from)
 		if err != nil {

@@ -148,7 +148,7 @@ func sameJSON(a, b []byte) bool {
 
 func ask(entry, input string) sandbox.Call { return sandbox.Call{Entry: entry, Input: []byte(input)} }
 
-func testExports(t *testing.T, n *node) {
+func testExports(t *testing.T, n *node) { //nolint:thelper // a test, whose lines are to be seen
 	if abi, err := n.program.Module().ABI(); err != nil || abi != module.ABIReactor {
 		t.Fatalf("the ABI is %v, %v", abi, err)
 	}
@@ -160,7 +160,7 @@ func testExports(t *testing.T, n *node) {
 	}
 }
 
-func testEcho(t *testing.T, n *node) {
+func testEcho(t *testing.T, n *node) { //nolint:thelper // a test, whose lines are to be seen
 	for _, doc := range []string{
 		`null`, `true`, `0`, `-1`, `9007199254740991`, `-9007199254740991`, `0.1`, `-2.5e-7`, `1e300`, `""`, `[]`, `{}`, ` [ 1 , 2 ] `,
 		`{"a": [1, 2.5, "é", null, false, {"b": {}}], "": "empty", "A": 0}`,
@@ -178,7 +178,7 @@ func testEcho(t *testing.T, n *node) {
 
 const order = `{"customer": "Ada \"ß\" Lovelace", "lines": [{"sku": "tea", "quantity": 3, "cents": 350}, {"sku": "cake", "quantity": 1, "cents": 1200}]}`
 
-func testTotal(t *testing.T, n *node) {
+func testTotal(t *testing.T, n *node) { //nolint:thelper // a test, whose lines are to be seen
 	for input, want := range map[string]string{
 		order:                           `{"customer": "ADA \"ß\" LOVELACE", "cents": 2250, "lines": 2}`,
 		`{"customer": "", "lines": []}`: `{"customer": "", "cents": 0, "lines": 0}`,
@@ -212,7 +212,7 @@ var wrongTypes = []string{
 	`{"customer": "a", "lines": [{"sku": "a", "quantity": 1.5, "cents": 1}]}`,
 }
 
-func testConfig(t *testing.T, n *node) {
+func testConfig(t *testing.T, n *node) { //nolint:thelper // a test, whose lines are to be seen
 	for config, want := range map[string]string{
 		`{"factor": 3}`:  `{"customer": "ADA \"ß\" LOVELACE", "cents": 6750, "lines": 2}`,
 		`{"factor": -1}`: `{"customer": "ADA \"ß\" LOVELACE", "cents": -2250, "lines": 2}`,
@@ -229,7 +229,7 @@ func testConfig(t *testing.T, n *node) {
 	}
 }
 
-func testFail(t *testing.T, n *node) {
+func testFail(t *testing.T, n *node) { //nolint:thelper // a test, whose lines are to be seen
 	for _, want := range []sandbox.Stop{
 		{Code: "unknown_sku", Message: "no price for \"tea\" \\ \n é 😀", Retryable: false},
 		{Code: "busy", Message: "later", Retryable: true},
@@ -245,7 +245,7 @@ func testFail(t *testing.T, n *node) {
 	}
 }
 
-func testFeedback(t *testing.T, n *node) {
+func testFeedback(t *testing.T, n *node) { //nolint:thelper // a test, whose lines are to be seen
 	n.gives(t, ask("feedback", `{}`), `{"count": 0, "pointers": [], "keywords": []}`)
 	for feedback, want := range map[string]string{
 		`[{"pointer":"/films/21/title","keyword":"type","message":"must be a string, found 1776","found":1776},` +
@@ -260,7 +260,7 @@ func testFeedback(t *testing.T, n *node) {
 	}
 }
 
-func testAsk(t *testing.T, n *node) {
+func testAsk(t *testing.T, n *node) { //nolint:thelper // a test, whose lines are to be seen
 	// answering makes the call with a host that gives one answer.
 	answering := func(t *testing.T, payload string, a sandbox.HostAnswer) sandbox.Call {
 		t.Helper()
@@ -300,7 +300,7 @@ func testAsk(t *testing.T, n *node) {
 	}
 }
 
-func testLog(t *testing.T, n *node) {
+func testLog(t *testing.T, n *node) { //nolint:thelper // a test, whose lines are to be seen
 	for _, lines := range []int{0, 3, 200} {
 		var got []sandbox.LogRecord
 		c := ask("log", fmt.Sprintf(`{"lines": %d}`, lines))
@@ -319,7 +319,7 @@ func testLog(t *testing.T, n *node) {
 
 // What is no JSON is the node's error, not its end; and what no host would let
 // through ends the attempt, at the least.
-func testMalformed(t *testing.T, n *node) {
+func testMalformed(t *testing.T, n *node) { //nolint:thelper // a test, whose lines are to be seen
 	for _, input := range []string{
 		``, ` `, `{`, `{"customer": "a", "lines": [}`, `{"customer": "a" "lines": []}`, `nul`, `{} x`, `"`, `"\u12`, `[1,`, `-`, "\x00", `{"customer": "a", "lines": []`,
 		`"` + strings.Repeat("x", 1<<20),
@@ -343,7 +343,7 @@ func testMalformed(t *testing.T, n *node) {
 
 // The same call gives the same result, to the instruction, whatever the module
 // did in between.
-func testRepeatable(t *testing.T, n *node) {
+func testRepeatable(t *testing.T, n *node) { //nolint:thelper // a test, whose lines are to be seen
 	config := ask("total", order)
 	config.Config = []byte(`{"factor": 3}`)
 	calls := []sandbox.Call{
@@ -397,7 +397,7 @@ func violations(t *testing.T, s *schema.Schema, doc string) []hostfailure.Violat
 	return s.Validate(d)
 }
 
-func testManifest(t *testing.T, n *node) {
+func testManifest(t *testing.T, n *node) { //nolint:thelper // a test, whose lines are to be seen
 	m := manifest(t, n.program)
 	if m.Name != "conformance" {
 		t.Errorf("the name is %q", m.Name)

@@ -125,7 +125,7 @@ func (c *cargoTool) library(ctx context.Context, dir string) (string, error) {
 			}
 		}
 	}
-	return "", errors.New(`Cargo.toml has no [lib] with crate-type = ["cdylib"], which makes a module`)
+	return "", errors.New(`no [lib] with crate-type = ["cdylib"], which makes a module, is in Cargo.toml`)
 }
 
 func sameFile(a, b string) bool {
