@@ -251,6 +251,7 @@ func TestBrokenNames(t *testing.T) {
 func FuzzRead(f *testing.F) {
 	f.Add(command())
 	f.Add(reactor())
+	f.Add(plugin([][]byte{function("extism:host/env", "alloc", alloc)}, "run", number, "hs_init", haskell))
 	f.Add(cat(header, custom("name", 1, 4, 1, 0, 1, 'a')))
 	if files, err := filepath.Glob("testdata/*.wasm"); err == nil {
 		for _, name := range files {
@@ -273,7 +274,7 @@ func FuzzRead(f *testing.F) {
 			return
 		}
 		_ = m.Entries()
-		if abi, err := m.ABI(); (abi != module.ABICommand && abi != module.ABIReactor) && err == nil {
+		if abi, err := m.ABI(); abi != module.ABICommand && abi != module.ABIReactor && abi != module.ABIExtism && err == nil {
 			t.Fatalf("ABI %v without error", abi)
 		}
 		if _, err = m.Manifest(); err == nil {

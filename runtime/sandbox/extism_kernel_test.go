@@ -146,3 +146,55 @@ func compareBytes(t *rapid.T, ours *kernel, theirs api.Memory, offsets []uint64)
 		}
 	}
 }
+
+// TestKernelHostile does anything at all, headers overwritten included: nothing
+// panics, nothing lies outside, and the memory stays below its cap.
+func TestKernelHostile(t *testing.T) {
+	const limit = 1 << 20
+	rapid.Check(t, func(t *rapid.T) {
+		k := &kernel{memory: newMemory(limit)}
+		any64 := rapid.OneOf(rapid.Uint64Range(0, 300), rapid.Uint64Range(65_000, 66_000), rapid.Uint64Range(0, 2*limit), rapid.Uint64())
+		for range rapid.IntRange(1, 200).Draw(t, "steps") {
+			at, n := any64.Draw(t, "at"), any64.Draw(t, "n")
+			switch rapid.IntRange(0, 6).Draw(t, "what") {
+			case 0, 1:
+				if offset, _ := k.alloc(n); offset != 0 {
+					if b, ok := k.view(offset, k.used(offset)); !ok || uint64(len(b)) != n {
+						t.Fatalf("a block of %d bytes at %d has %d", n, offset, len(b))
+					}
+				}
+			case 2:
+				k.free(at)
+			case 3:
+				if b, ok := k.write(at, 8); ok {
+					binary.LittleEndian.PutUint64(b, n)
+				}
+			case 4:
+				if b, ok := k.view(at, n); ok && (uint64(len(b)) != n || at < kernelBlocks || at+n > uint64(len(k.bytes))) {
+					t.Fatalf("%d bytes at %d are in the memory of %d", n, at, len(k.bytes))
+				}
+			case 5:
+				_ = k.content(at)
+			case 6:
+				if rapid.Bool().Draw(t, "reset") {
+					k.reset()
+					for offset, b := range k.bytes[:cap(k.bytes)] {
+						if b != 0 {
+							t.Fatalf("%d is left at %d", b, offset)
+						}
+					}
+					for word, bits := range k.starts {
+						if bits != 0 {
+							t.Fatalf("%b is left of the blocks in word %d", bits, word)
+						}
+					}
+				} else {
+					k.clear()
+				}
+			}
+			if len(k.bytes) > limit || cap(k.bytes) > limit || uint64(len(k.bytes)) != k.memory.outside {
+				t.Fatalf("%d bytes, room for %d, counted %d", len(k.bytes), cap(k.bytes), k.memory.outside)
+			}
+		}
+	})
+}
