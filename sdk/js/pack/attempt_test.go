@@ -89,7 +89,7 @@ export function deep(n) {
 
 // The stack of an error goes to the log, with the places of the sources.
 func TestStack(t *testing.T) {
-	p := compile(t, packed(t, "main.ts", `
+	p := interpret(t, packed(t, "main.ts", `
 type Many = number;
 const inner = (n: Many) => { throw new Error("n is " + n); };
 export default function outer() {
@@ -256,7 +256,7 @@ export default (n) => { for (let i = 0; i < n; i++) { const a = { list: new Arra
 }
 
 func TestRepeatable(t *testing.T) {
-	p := compile(t, packed(t, "total.js", totalScript))
+	p := interpret(t, packed(t, "total.js", totalScript))
 	var first sandbox.Result
 	for n := range 5 {
 		r, err := p.Call(t.Context(), sandbox.Call{Input: order()})

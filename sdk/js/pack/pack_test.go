@@ -146,6 +146,30 @@ export const constant = 5;`,
 	}
 }
 
+// Scripts come in several forms.
+func TestForms(t *testing.T) {
+	for name, script := range map[string]string{
+		"common.js":  "module.exports = (x) => [x];",
+		"common.cjs": "const one = (x) => [x]; module.exports = one; module.exports.other = one;",
+		"shebang.js": "#!/usr/bin/env node\nexport default (x) => [x];",
+		"bom.js":     "\ufeffexport default (x) => [x];",
+		"lines.mjs":  "// a\r\nexport default (x) =>\r\n  [x];\r\n",
+		"named.mts":  "const f = async (x: number): Promise<number[]> => [x]; export { f as default };",
+		"class.js":   "class A { static f(x) { return [x]; } } export default A.f; export { A };",
+		"arrow.cts":  "export = (x: unknown) => [x];",
+		"late.js":    "await null; let f; await new Promise((r) => setTimeout(() => { f = (x) => [x]; r(); }, 1e9)); export { f as default };",
+	} {
+		n, err := pack(t, Options{}, name, script)
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		if got := gives(t, interpret(t, n), sandbox.Call{Input: []byte("5")}); string(got) != "[5]" {
+			t.Errorf("%s: %s", name, got)
+		}
+	}
+}
+
 func TestPackages(t *testing.T) {
 	sources := []string{
 		"main.mjs", `import { left } from "pad"; export default (n) => left(n, 5);`,
