@@ -92,7 +92,7 @@ func TestLaidOver(t *testing.T) {
 func TestReplaceFile(t *testing.T) {
 	dir := t.TempDir()
 	file, link := filepath.Join(dir, "a"), filepath.Join(dir, "b")
-	if err := os.WriteFile(file, []byte("old"), 0o640); err != nil { //nolint:gosec // what is kept
+	if err := os.WriteFile(file, []byte("old"), 0o640); err != nil {
 		t.Fatal(err)
 	}
 	if err := os.Symlink(file, link); err != nil {

@@ -145,9 +145,8 @@ func mergedManifest(base, over map[string]json.RawMessage, first []string, level
 
 // mergedValue merges two values where both are objects; else over's holds.
 func mergedValue(base, over json.RawMessage, levels int) (json.RawMessage, error) {
-	a, errA := members(base)
-	b, errB := members(over)
-	if errA != nil || errB != nil || a == nil || b == nil {
+	a, b := objectIn(base), objectIn(over)
+	if a == nil || b == nil {
 		return over, nil
 	}
 	inner := map[string]int{}
@@ -157,6 +156,15 @@ func mergedValue(base, over json.RawMessage, levels int) (json.RawMessage, error
 		}
 	}
 	return mergedManifest(a, b, manifestKeys, inner)
+}
+
+// objectIn gives the members of a value, nil where it is no object.
+func objectIn(value json.RawMessage) map[string]json.RawMessage {
+	m, err := members(value)
+	if err != nil {
+		return nil
+	}
+	return m
 }
 
 func writeMember(out *bytes.Buffer, key string, value json.RawMessage) error {

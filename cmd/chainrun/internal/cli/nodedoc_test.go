@@ -207,8 +207,13 @@ func TestHostileManifest(t *testing.T) {
 		file := savedModule(t, "n.wasm", moduletest.Entries("e"), strings.NewReplacer("T", string(said), "S", schema).Replace(
 			`{"name":T,"version":T,"description":T,"author":T,"license":T,"homepage":T,"input":S,"config":S,"capabilities":[T],"entries":{"e":{"description":T,"input":S,"output":S}}}`))
 		for _, args := range [][]string{
-			{"node", "doc", file}, {"node", "doc", file, "--json"}, {"node", "inspect", file}, {"node", "inspect", file, "--json"},
-			{"node", "manifest", "show", file}, {"node", "manifest", "validate", file}, {"node", "manifest", "validate", file, "--json"},
+			{"node", "doc", file},
+			{"node", "doc", file, "--json"},
+			{"node", "inspect", file},
+			{"node", "inspect", file, "--json"},
+			{"node", "manifest", "show", file},
+			{"node", "manifest", "validate", file},
+			{"node", "manifest", "validate", file, "--json"},
 		} {
 			out, errs, _ := inProcess(t, args...)
 			if strings.Contains(errs, "bug") {

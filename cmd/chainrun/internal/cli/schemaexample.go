@@ -192,20 +192,22 @@ func (p *nodePage) graph() {
 		}
 	}
 	p.line("## In a graph\n")
-	if config, ok := exampleOf(e.Config); !ok {
+	config, ok := exampleOf(e.Config)
+	if !ok {
 		p.line("The node needs a config that its schema describes.\n")
 		return
-	} else if text, ok := tomlText(config); !ok {
+	}
+	text, ok := tomlText(config)
+	if !ok {
 		p.line("The node needs a config that TOML cannot write.\n")
 		return
-	} else {
-		p.line("```toml\nversion = 1\nchain = [%s]\n\n[nodes.%s]\nmodule = %s", tomlString(node), tomlName(node), tomlString(module))
-		if entry != "" {
-			p.line("entry = %s", tomlString(entry))
-		}
-		if len(config.Fields()) > 0 || config.Kind() != document.KindObject {
-			p.line("config = %s", text)
-		}
+	}
+	p.line("```toml\nversion = 1\nchain = [%s]\n\n[nodes.%s]\nmodule = %s", tomlString(node), tomlName(node), tomlString(module))
+	if entry != "" {
+		p.line("entry = %s", tomlString(entry))
+	}
+	if len(config.Fields()) > 0 || config.Kind() != document.KindObject {
+		p.line("config = %s", text)
 	}
 	done := map[string]bool{}
 	for _, c := range p.manifest.Capabilities {

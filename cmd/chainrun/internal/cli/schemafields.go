@@ -81,7 +81,7 @@ func (w *fieldWalk) walk(path string, s document.Document, required bool, depth 
 			w.rows = append(w.rows, row)
 			return
 		}
-		inside = append(inside[:len(inside):len(inside)], ref)
+		inside = append(slices.Clip(inside), ref)
 		pointer, local := strings.CutPrefix(ref, "#")
 		if w.refs++; !local || w.refs > maxFieldRefs {
 			break
@@ -176,11 +176,24 @@ func (k keywords) typeText(null bool) string {
 	text := strings.Join(types, " or ")
 	add := func(more string) { text = strings.TrimSpace(text + " " + more) }
 	for _, rule := range []struct{ key, sign string }{
-		{"minimum", "≥ "}, {"exclusiveMinimum", "\\> "}, {"maximum", "≤ "}, {"exclusiveMaximum", "\\< "}, {"multipleOf", "a multiple of "},
-		{"minLength", "length ≥ "}, {"maxLength", "length ≤ "}, {"minItems", "at least "}, {"maxItems", "at most "}, {"minProperties", "at least "}, {"maxProperties", "at most "},
-		{"pattern", "like "}, {"const", "always "}, {"format", ""}, {"contentEncoding", ""},
+		{"minimum", "≥ "},
+		{"exclusiveMinimum", "\\> "},
+		{"maximum", "≤ "},
+		{"exclusiveMaximum", "\\< "},
+		{"multipleOf", "a multiple of "},
+		{"minLength", "length ≥ "},
+		{"maxLength", "length ≤ "},
+		{"minItems", "at least "},
+		{"maxItems", "at most "},
+		{"minProperties", "at least "},
+		{"maxProperties", "at most "},
+		{"pattern", "like "},
+		{"const", "always "},
+		{"format", ""},
+		{"contentEncoding", ""},
 	} {
-		if v, ok := k.members[rule.key]; ok && !(strings.HasPrefix(rule.key, "min") && rule.key != "minimum" && v.String() == "0") {
+		v, ok := k.members[rule.key]
+		if idle := v.String() == "0" && strings.HasPrefix(rule.key, "min") && rule.key != "minimum"; ok && !idle {
 			value := cellCode(shortJSON(v))
 			if v.Kind() == document.KindString && rule.key != "const" {
 				value = cellCode(textIn(v))
