@@ -7,9 +7,11 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
+	"github.com/chainrun/chainrun/runtime/module"
 	"github.com/chainrun/chainrun/runtime/sandbox"
 )
 
@@ -58,6 +60,28 @@ func TestRustPanic(t *testing.T) {
 		t.Errorf("a panic logged %q", log)
 	}
 	n.gives(t, ask("echo", `1`), `1`)
+}
+
+// What init prepares is there in every attempt; what a node prints is in the log,
+// where the target has a standard output.
+func TestRustInit(t *testing.T) {
+	n := &node{load(t, built(t, "rust"))}
+	for range 2 {
+		var log []string
+		c := ask("prepared", `30`)
+		c.Log = func(r sandbox.LogRecord) { log = append(log, r.Level+" "+r.Message) }
+		if got := n.gives(t, c, `900`); got.Fuel > 100_000 {
+			t.Errorf("a look-up took %d fuel", got.Fuel)
+		}
+		wasi := slices.ContainsFunc(n.program.Module().Imports, func(i module.Import) bool { return i.Name == "fd_write" })
+		if want := "info looking up 30"; wasi && (len(log) != 1 || log[0] != want) {
+			t.Errorf("logged %q, want %q", log, want)
+		}
+	}
+	n.gives(t, ask("prepared", `1000`), `null`)
+	if m := manifest(t, n.program); !slices.Equal(m.Capabilities, []string{"clerk"}) || m.Version != "0.1.0" {
+		t.Errorf("the manifest is %+v", m)
+	}
 }
 
 // The SDK's own tests, on this machine.

@@ -1,12 +1,16 @@
 //! The six entries that every SDK must have, in Rust.
 
+use std::sync::OnceLock;
+
 use chainrun::{Context, Error, Raw, Result};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 chainrun::node! {
-    entries: { echo, total, fail, feedback, ask, log, panic },
+    entries: { echo, total, fail, feedback, ask, log, panic, prepared },
     config: Config,
+    capabilities: ["clerk"],
+    init: prepare,
 }
 
 #[derive(Deserialize, JsonSchema)]
@@ -102,4 +106,16 @@ fn log(ctx: &Context, n: Lines) -> Result<Lines> {
 /// What Rust's test asks for beside the six.
 fn panic(_: &Context, document: Raw) -> Result<Raw> {
     panic!("ouch: {document}")
+}
+
+static PREPARED: OnceLock<Vec<u32>> = OnceLock::new();
+
+fn prepare() {
+    PREPARED.get_or_init(|| (0..1000).map(|n| n * n).collect());
+}
+
+/// A square from the table that was made when the module was loaded.
+fn prepared(_: &Context, n: usize) -> Result<Option<u32>> {
+    println!("looking up {n}");
+    Ok(PREPARED.get().and_then(|squares| squares.get(n)).copied())
 }
