@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"encoding/hex"
+	"math"
 	"strings"
 	"testing"
 
@@ -20,11 +21,12 @@ type both struct {
 	plain, metered *instance
 }
 
-func startBoth(t *testing.T, name string) both {
-	t.Helper()
-	b := both{t: t}
-	b.plain, b.metered = newTwins(t, modules[name].get(t)).start(t, nil)
-	return b
+// work is what modules are given to do, as part of TestCorpus.
+var work = map[string]func(b both){
+	"gofmt":   formats,
+	"argon2":  hashes,
+	"webp":    draws,
+	"sqlite3": queries,
 }
 
 // call calls both and gives the one result there is, 0 for none.
@@ -58,8 +60,7 @@ func (b both) read(at, n uint64) []byte {
 	return bytes.Clone(data)
 }
 
-func TestGofmt(t *testing.T) {
-	b := startBoth(t, "gofmt")
+func formats(b both) {
 	b.call("_initialize")
 	for source, want := range map[string]string{
 		"package a\nfunc  f( ){x:=1;_=x}": "package a\n\nfunc f() { x := 1; _ = x }\n",
@@ -69,35 +70,41 @@ func TestGofmt(t *testing.T) {
 		b.call("format")
 		got := string(b.read(b.call("output_ptr"), b.call("output_len")))
 		if !strings.HasPrefix(got, want) {
-			t.Errorf("formatted as %q", got)
+			b.t.Errorf("formatted as %q", got)
 		}
 		b.call("dispose")
 	}
 }
 
-// The example of argon2's own README.
-func TestArgon2(t *testing.T) {
-	b := startBoth(t, "argon2")
+// text puts a string and a zero where the module's allocator says.
+func (b both) text(malloc, s string) uint64 {
+	b.t.Helper()
+	at := b.call(malloc, uint64(len(s)+1))
+	b.write(at, append([]byte(s), 0))
+	return at
+}
+
+func (b both) number(at uint64) uint64 {
+	b.t.Helper()
+	return uint64(binary.LittleEndian.Uint32(b.read(at, 4)))
+}
+
+// hashes does the example of argon2's own README.
+func hashes(b both) {
 	b.call("_initialize")
-	text := func(s string) uint64 {
-		at := b.call("malloc", uint64(len(s)))
-		b.write(at, []byte(s))
-		return at
-	}
 	const size, argon2i, version = 24, 1, 0x13
-	hash, password, salt := b.call("malloc", size), text("password"), text("somesalt")
+	hash, password, salt := b.call("malloc", size), b.text("malloc", "password"), b.text("malloc", "somesalt")
 	const passes, kibibytes, lanes = 2, 64 << 10, 4
 	if code := b.call("argon2_hash", passes, kibibytes, lanes, password, 8, salt, 8, hash, size, 0, 0, argon2i, version); uint32(code) != 0 {
-		t.Fatalf("code %d", int32(code))
+		b.t.Fatalf("code %d", int32(code))
 	}
 	if got := hex.EncodeToString(b.read(hash, size)); got != "45d7ac72e76f242b20b77b9bf9bf9d5915894e669a24e6c6" {
-		t.Errorf("hash %s", got)
+		b.t.Errorf("hash %s", got)
 	}
 }
 
-// A picture goes through webp's encoder and its decoder.
-func TestWebP(t *testing.T) {
-	b := startBoth(t, "webp")
+// draws sends a picture through webp's encoder and its decoder.
+func draws(b both) {
 	b.call("_initialize")
 	const width, height, bytes = 16, 8, 16 * 8 * 4
 	picture := make([]byte, bytes)
@@ -108,20 +115,46 @@ func TestWebP(t *testing.T) {
 	b.write(from, picture)
 	const rgba, quality, method, lossless, exact = 0, 75, 4, 1, 1
 	packed := b.call("encode", from, width, height, size, rgba, quality, method, lossless, exact)
-	n := uint64(binary.LittleEndian.Uint32(b.read(size, 4)))
+	n := b.number(size)
 	if n == 0 || string(b.read(packed, 4)) != "RIFF" {
-		t.Fatalf("%d bytes", n)
+		b.t.Fatalf("%d bytes", n)
 	}
 	numbers, out := b.call("malloc", 64), b.call("malloc", bytes)
 	const all = 1
 	if b.call("decode", packed, n, 0, all, numbers, numbers+8, numbers+16, numbers+24, numbers+32, out) != 1 {
-		t.Fatal("it is not decoded")
+		b.t.Fatal("it is not decoded")
 	}
-	if got := binary.LittleEndian.Uint32(b.read(numbers, 4)); got != width {
-		t.Errorf("width %d", got)
+	if got := b.number(numbers); got != width {
+		b.t.Errorf("width %d", got)
 	}
 	if got := b.read(out, bytes); string(got) != string(picture) {
-		t.Errorf("another picture: %x, expected %x", got, picture)
+		b.t.Errorf("another picture: %x, expected %x", got, picture)
+	}
+}
+
+// queries has SQLite count to a thousand in memory: its host, which has the files,
+// is not there.
+func queries(b both) {
+	const malloc, memory, readWriteCreate, row = "sqlite3_malloc64", 0x80, 6, 100
+	out := b.call(malloc, 8)
+	if code := b.call("sqlite3_open_v2", b.text(malloc, ":memory:"), out, memory|readWriteCreate, 0); code != 0 {
+		b.t.Fatalf("opening: %d", code)
+	}
+	db := b.number(out)
+	sql := b.text(malloc, `
+		WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n WHERE i < 1000)
+		SELECT group_concat(i % 7, '') || ' ' || sum(i*i) || ' ' || round(sum(1.0/i), 9) FROM n ORDER BY 1`)
+	if code := b.call("sqlite3_prepare_v3", db, sql, math.MaxUint32, 0, out, 0); code != 0 {
+		b.t.Fatalf("preparing: %d", code)
+	}
+	statement := b.number(out)
+	if code := b.call("sqlite3_step", statement); code != row {
+		b.t.Fatalf("stepping: %d", code)
+	}
+	at := b.call("sqlite3_column_text", statement, 0)
+	got := string(b.read(at, b.call("sqlite3_column_bytes", statement, 0)))
+	if want := " 333833500 7.485470861"; len(got) != 1000+len(want) || !strings.HasPrefix(got, "1234560123456012") || !strings.HasSuffix(got, want) {
+		b.t.Errorf("%q", got)
 	}
 }
 
