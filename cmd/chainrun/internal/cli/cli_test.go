@@ -115,6 +115,7 @@ var asking = map[string][]byte{
 	"kv-add": moduletest.Ask("kv", "add", 1),
 	"kv-get": moduletest.Ask("kv", "get", 1),
 	"query":  moduletest.Ask("db", "query", 1),
+	"chance": moduletest.Chance(), // this one asks WASI
 }
 
 // newWorld starts a server that the scripts' nodes may ask, and gives its URL.

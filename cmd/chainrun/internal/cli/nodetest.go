@@ -273,7 +273,7 @@ func (c *caseReport) print(w io.Writer) {
 	}
 	fmt.Fprintf(w, "%s  %-40s  fuel %s, memory %s\n", verdict, indented(c.Name), thousands(c.Fuel), binarySize(c.MemoryBytes))
 	for _, complaint := range c.Complaints {
-		fmt.Fprintf(w, "      %s\n", indented(complaint))
+		fmt.Fprintf(w, "      %s\n", strings.ReplaceAll(indented(complaint), "\n", "\n      "))
 	}
 	for _, change := range c.Changes {
 		at := change.Pointer
