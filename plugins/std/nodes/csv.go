@@ -18,13 +18,13 @@ import (
 
 type csvConfig struct {
 	Direction string    `json:"direction,omitempty" jsonschema:"enum=parse,enum=write,default=parse"`
-	Delimiter string    `json:"delimiter,omitempty" jsonschema:"minLength=1,maxLength=1" jsonschema_description:"one character; a comma where it is not given"`
-	Comment   string    `json:"comment,omitempty" jsonschema:"maxLength=1" jsonschema_description:"lines that begin with this character are skipped"`
+	Delimiter string    `json:"delimiter,omitempty" jsonschema:"minLength=1,maxLength=1" jsonschema_description:"one character; a comma where it is not given."`
+	Comment   string    `json:"comment,omitempty" jsonschema:"maxLength=1" jsonschema_description:"lines that begin with this character are skipped."`
 	Header    csvHeader `json:"header,omitzero"`
-	Skip      int       `json:"skip,omitempty" jsonschema:"minimum=0" jsonschema_description:"so many rows at the beginning are not looked at"`
+	Skip      int       `json:"skip,omitempty" jsonschema:"minimum=0" jsonschema_description:"so many rows at the beginning are not looked at."`
 	Types     csvTypes  `json:"types,omitzero"`
-	Lenient   bool      `json:"lenient,omitempty" jsonschema_description:"quotes may stand where they should not"`
-	Trim      bool      `json:"trim,omitempty" jsonschema_description:"spaces around a value are no part of it"`
+	Lenient   bool      `json:"lenient,omitempty" jsonschema_description:"quotes may stand where they should not."`
+	Trim      bool      `json:"trim,omitempty" jsonschema_description:"spaces around a value are no part of it."`
 }
 
 // csvHeader says what the columns are called.
@@ -35,7 +35,7 @@ type csvHeader struct {
 
 // JSONSchema implements node.Schemer.
 func (csvHeader) JSONSchema() json.RawMessage {
-	return json.RawMessage(`{"description":"true: the first row has the names of the columns; false: there are no names, and a row is a list; or the names","default":true,` +
+	return json.RawMessage(`{"description":"true: the first row has the names of the columns; false: there are no names, and a row is a list; or the names.","default":true,` +
 		`"anyOf":[{"type":"boolean"},{"type":"array","minItems":1,"uniqueItems":true,"items":{"type":"string"}}]}`)
 }
 
@@ -58,7 +58,7 @@ type csvTypes struct {
 
 // JSONSchema implements node.Schemer.
 func (csvTypes) JSONSchema() json.RawMessage {
-	return json.RawMessage(`{"description":"text: every value is a text; auto: what looks like a number, true, false or nothing is that; or the type of each column, text where it is not named","default":"text",` +
+	return json.RawMessage(`{"description":"text: every value is a text; auto: what looks like a number, true, false or nothing is that; or the type of each column, text where it is not named.","default":"text",` +
 		`"anyOf":[{"enum":["text","auto"]},{"type":"object","additionalProperties":{"enum":["text","auto","integer","number","boolean","json"]}}]}`)
 }
 

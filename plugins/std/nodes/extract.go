@@ -15,12 +15,12 @@ import (
 )
 
 type extractConfig struct {
-	Schema   outputSchema     `json:"schema,omitzero" jsonschema_description:"the JSON Schema of the answer, which is the node's output; where it is missing it is the node's output_schema"`
-	System   string           `json:"system,omitempty" jsonschema_description:"a template: what the model is to do"`
-	Prompt   string           `json:"prompt,omitempty" jsonschema_description:"a template: what the user says; without it the input, as it is"`
-	Examples []extractExample `json:"examples,omitempty" jsonschema_description:"answers that are right"`
-	Name     string           `json:"name,omitempty" jsonschema:"default=answer" jsonschema_description:"what the schema is called"`
-	Show     *bool            `json:"show_schema,omitempty" jsonschema:"default=true" jsonschema_description:"the model reads the schema; false where the server holds it to the schema by itself"`
+	Schema   outputSchema     `json:"schema,omitzero" jsonschema_description:"the JSON Schema of the answer, which is the node's output; where it is missing it is the node's output_schema."`
+	System   string           `json:"system,omitempty" jsonschema_description:"a template: what the model is to do."`
+	Prompt   string           `json:"prompt,omitempty" jsonschema_description:"a template: what the user says; without it the input, as it is."`
+	Examples []extractExample `json:"examples,omitempty" jsonschema_description:"answers that are right."`
+	Name     string           `json:"name,omitempty" jsonschema:"default=answer" jsonschema_description:"what the schema is called."`
+	Show     *bool            `json:"show_schema,omitempty" jsonschema:"default=true" jsonschema_description:"the model reads the schema; false where the server holds it to the schema by itself."`
 	modelConfig
 }
 

@@ -18,10 +18,10 @@ import (
 )
 
 type htmlConfig struct {
-	Format string `json:"format,omitempty" jsonschema:"enum=text,enum=markdown,default=text" jsonschema_description:"markdown keeps headings, emphasis, code and quotes"`
-	Links  string `json:"links,omitempty" jsonschema:"enum=drop,enum=inline,enum=list,default=drop" jsonschema_description:"where links lead: nowhere, beside their text, or in a list at the end"`
-	Images bool   `json:"images,omitempty" jsonschema_description:"the alternative text of images is shown"`
-	Base   string `json:"base,omitempty" jsonschema_description:"the page's address: links are made absolute by it"`
+	Format string `json:"format,omitempty" jsonschema:"enum=text,enum=markdown,default=text" jsonschema_description:"markdown keeps headings, emphasis, code and quotes."`
+	Links  string `json:"links,omitempty" jsonschema:"enum=drop,enum=inline,enum=list,default=drop" jsonschema_description:"where links lead: nowhere, beside their text, or in a list at the end."`
+	Images bool   `json:"images,omitempty" jsonschema_description:"the alternative text of images is shown."`
+	Base   string `json:"base,omitempty" jsonschema_description:"the page's address: links are made absolute by it."`
 }
 
 func html2textNode(ctx context.Context, source string) (string, error) {

@@ -14,19 +14,19 @@ import (
 )
 
 type httpConfig struct {
-	Capability string             `json:"capability,omitempty" jsonschema:"default=fetch" jsonschema_description:"the name of the grant"`
-	URL        string             `json:"url" jsonschema:"minLength=1" jsonschema_description:"a template; what comes from the input is escaped, but at its very beginning"`
+	Capability string             `json:"capability,omitempty" jsonschema:"default=fetch" jsonschema_description:"the name of the grant."`
+	URL        string             `json:"url" jsonschema:"minLength=1" jsonschema_description:"a template; what comes from the input is escaped, but at its very beginning."`
 	Method     string             `json:"method,omitempty" jsonschema:"default=GET"`
-	Query      map[string]exactly `json:"query,omitempty" jsonschema_description:"added to the URL; strings are templates"`
-	Headers    map[string]string  `json:"headers,omitempty" jsonschema_description:"templates"`
-	JSON       *exactly           `json:"json,omitempty" jsonschema_description:"the body, as JSON; strings in there are templates"`
-	Body       *string            `json:"body,omitempty" jsonschema_description:"the body, a template; of POST, PUT and PATCH it is the input as JSON where neither is given"`
-	As         string             `json:"as,omitempty" jsonschema:"enum=auto,enum=json,enum=text,enum=base64,default=auto" jsonschema_description:"how the answer gives its body"`
-	Output     string             `json:"output,omitempty" jsonschema:"enum=answer,enum=body,default=answer" jsonschema_description:"the output is the whole answer, or its body"`
-	AnyStatus  bool               `json:"any_status,omitempty" jsonschema_description:"every status is an answer; else one beyond 200 to 299 is a failure"`
-	Follow     *bool              `json:"follow,omitempty" jsonschema:"default=true" jsonschema_description:"redirects are followed; false: a redirect is the answer"`
+	Query      map[string]exactly `json:"query,omitempty" jsonschema_description:"added to the URL; strings are templates."`
+	Headers    map[string]string  `json:"headers,omitempty" jsonschema_description:"templates."`
+	JSON       *exactly           `json:"json,omitempty" jsonschema_description:"the body, as JSON; strings in there are templates."`
+	Body       *string            `json:"body,omitempty" jsonschema_description:"the body, a template; of POST, PUT and PATCH it is the input as JSON where neither is given."`
+	As         string             `json:"as,omitempty" jsonschema:"enum=auto,enum=json,enum=text,enum=base64,default=auto" jsonschema_description:"how the answer gives its body."`
+	Output     string             `json:"output,omitempty" jsonschema:"enum=answer,enum=body,default=answer" jsonschema_description:"the output is the whole answer, or its body."`
+	AnyStatus  bool               `json:"any_status,omitempty" jsonschema_description:"every status is an answer; else one beyond 200 to 299 is a failure."`
+	Follow     *bool              `json:"follow,omitempty" jsonschema:"default=true" jsonschema_description:"redirects are followed; false: a redirect is the answer."`
 	TimeoutMS  int                `json:"timeout_ms,omitempty" jsonschema:"minimum=1"`
-	Missing    string             `json:"missing,omitempty" jsonschema:"enum=error,enum=empty,default=error" jsonschema_description:"what a key that is not there gives in a template"`
+	Missing    string             `json:"missing,omitempty" jsonschema:"enum=error,enum=empty,default=error" jsonschema_description:"what a key that is not there gives in a template."`
 }
 
 // fetchRequest is one of fetch.request.

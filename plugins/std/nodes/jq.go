@@ -13,9 +13,9 @@ import (
 )
 
 type jqConfig struct {
-	Query     string             `json:"query" jsonschema:"minLength=1" jsonschema_description:"in the language of jq; the input is the document"`
-	Variables map[string]exactly `json:"variables,omitempty" jsonschema_description:"what $NAME is in the query, by NAME"`
-	Results   string             `json:"results,omitempty" jsonschema:"enum=one,enum=first,enum=all,default=one" jsonschema_description:"the output is the query's only result, its first one, or the list of them all"`
+	Query     string             `json:"query" jsonschema:"minLength=1" jsonschema_description:"in the language of jq; the input is the document."`
+	Variables map[string]exactly `json:"variables,omitempty" jsonschema_description:"what $NAME is in the query, by NAME."`
+	Results   string             `json:"results,omitempty" jsonschema:"enum=one,enum=first,enum=all,default=one" jsonschema_description:"the output is the query's only result, its first one, or the list of them all."`
 }
 
 func jqNode(ctx context.Context, input json.RawMessage) (json.RawMessage, error) {

@@ -15,7 +15,7 @@ import (
 
 // modelConfig says which model is asked, and how.
 type modelConfig struct {
-	Capability  string   `json:"capability,omitempty" jsonschema:"default=llm" jsonschema_description:"the name of the grant"`
+	Capability  string   `json:"capability,omitempty" jsonschema:"default=llm" jsonschema_description:"the name of the grant."`
 	Model       string   `json:"model,omitempty"`
 	Endpoint    string   `json:"endpoint,omitempty"`
 	Temperature *float64 `json:"temperature,omitempty" jsonschema:"minimum=0"`
@@ -23,13 +23,13 @@ type modelConfig struct {
 	MaxTokens   int      `json:"max_tokens,omitempty" jsonschema:"minimum=1"`
 	Seed        *int64   `json:"seed,omitempty"`
 	Stop        []string `json:"stop,omitempty"`
-	Missing     string   `json:"missing,omitempty" jsonschema:"enum=error,enum=empty,default=error" jsonschema_description:"what a key that is not there gives in a template"`
+	Missing     string   `json:"missing,omitempty" jsonschema:"enum=error,enum=empty,default=error" jsonschema_description:"what a key that is not there gives in a template."`
 }
 
 // chatMessage is one of llm.chat.
 type chatMessage struct {
 	Role    string `json:"role" jsonschema:"enum=system,enum=user,enum=assistant"`
-	Content any    `json:"content" jsonschema_description:"a template, or parts as llm.chat has them; strings in there are templates"`
+	Content any    `json:"content" jsonschema_description:"a template, or parts as llm.chat has them; strings in there are templates."`
 }
 
 // chatRequest is one of llm.chat.

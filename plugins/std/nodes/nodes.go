@@ -65,7 +65,19 @@ func warmUp() {
 	if s, err := compileSchema(jsonSchema(`{"type":"object","properties":{"a":{"type":"array","items":{"type":["number","string"],"minimum":2}}},"required":["d"]}`)); err == nil {
 		_ = violationsOf(s, data)
 	}
-	_, _ = extractConfig{Schema: outputSchema{jsonSchema(`{}`)}}.conversation(page)
+	asked, _ := extractConfig{Schema: outputSchema{jsonSchema(`{}`)}}.conversation(page)
+	_, _ = encode(chatRequest{Messages: complain(asked, []node.Violation{{Pointer: "/a", Message: "b"}}), Schema: jsonSchema(`{}`)})
+	_ = json.Unmarshal([]byte(`{"content":"{}","finish_reason":"stop","usage":{"input_tokens":1}}`), &chatAnswer{})
+	_ = found("a {\"b\":1}")
+	get, _ := httpConfig{URL: "https://example.com/{{.b.c}}", Query: map[string]exactly{"a": {"b"}}, Headers: map[string]string{"a": "b"}}.request(page)
+	_, _ = encode(get)
+	_ = json.Unmarshal([]byte(`{"status":200,"url":"","headers":{"a":["b"]},"json":{}}`), &fetchAnswer{})
+	_ = json.Unmarshal([]byte(`{"code":"a","reason":"b","message":"c","retryable":true}`), &node.CallError{})
+	for _, config := range []any{&templateConfig{}, &jqConfig{}, &csvConfig{}, &htmlConfig{}, &splitConfig{}, &mergeConfig{}, &validateConfig{}, &promptConfig{}, &extractConfig{}, &httpConfig{}} {
+		_ = json.Unmarshal([]byte(`{"template":"","query":"","variables":{"a":1},"header":[""],"types":{"a":"b"},"size":1,"trim":true,"schema":{},`+
+			`"messages":[{"role":"user","content":"a"}],"examples":[{"input":1,"output":2}],"temperature":0.5,"seed":1,"stop":[""],"show_schema":true,`+
+			`"headers":{"a":"b"},"json":{},"body":"","follow":true}`), config)
+	}
 }
 
 // decode reads a document with its numbers as they are written.

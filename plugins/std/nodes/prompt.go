@@ -13,10 +13,10 @@ import (
 )
 
 type promptConfig struct {
-	Prompt   string        `json:"prompt,omitempty" jsonschema_description:"a template: what the user says"`
-	System   string        `json:"system,omitempty" jsonschema_description:"a template: what stands above all"`
-	Messages []chatMessage `json:"messages,omitempty" jsonschema_description:"in place of prompt, or before it: a conversation"`
-	As       string        `json:"as,omitempty" jsonschema:"enum=text,enum=json,enum=answer,default=text" jsonschema_description:"the output is what the model wrote, the JSON in there, or the whole answer of llm.chat"`
+	Prompt   string        `json:"prompt,omitempty" jsonschema_description:"a template: what the user says."`
+	System   string        `json:"system,omitempty" jsonschema_description:"a template: what stands above all."`
+	Messages []chatMessage `json:"messages,omitempty" jsonschema_description:"in place of prompt, or before it: a conversation."`
+	As       string        `json:"as,omitempty" jsonschema:"enum=text,enum=json,enum=answer,default=text" jsonschema_description:"the output is what the model wrote, the JSON in there, or the whole answer of llm.chat."`
 	modelConfig
 }
 

@@ -16,10 +16,10 @@ import (
 )
 
 type splitConfig struct {
-	By      string `json:"by,omitempty" jsonschema:"enum=characters,enum=words,enum=lines,enum=items" jsonschema_description:"what is counted: of a text characters, words (with the spaces behind them) or lines; of a list its items. Default: characters, or items"`
-	Size    int    `json:"size" jsonschema:"minimum=1" jsonschema_description:"how many of these a part has at most"`
-	Overlap int    `json:"overlap,omitempty" jsonschema:"minimum=0" jsonschema_description:"how many of these each part repeats of the one before"`
-	At      string `json:"at,omitempty" jsonschema:"enum=anywhere,enum=words,enum=lines,enum=paragraphs,default=anywhere" jsonschema_description:"with characters: a part ends at the last such place that it has room for"`
+	By      string `json:"by,omitempty" jsonschema:"enum=characters,enum=words,enum=lines,enum=items" jsonschema_description:"what is counted: of a text characters, words (with the spaces behind them) or lines; of a list its items. Default: characters, or items."`
+	Size    int    `json:"size" jsonschema:"minimum=1" jsonschema_description:"how many of these a part has at most."`
+	Overlap int    `json:"overlap,omitempty" jsonschema:"minimum=0" jsonschema_description:"how many of these each part repeats of the one before."`
+	At      string `json:"at,omitempty" jsonschema:"enum=anywhere,enum=words,enum=lines,enum=paragraphs,default=anywhere" jsonschema_description:"with characters: a part ends at the last such place that it has room for."`
 }
 
 func splitNode(ctx context.Context, input textOrList) (listOnly, error) {
@@ -205,9 +205,9 @@ func goodEnd(conf splitConfig, text string, from, to int) int {
 }
 
 type mergeConfig struct {
-	Separator string `json:"separator,omitempty" jsonschema_description:"stands between texts"`
-	By        string `json:"by,omitempty" jsonschema:"enum=characters,enum=words,enum=lines,enum=items" jsonschema_description:"what overlap counts, as in std:split"`
-	Overlap   int    `json:"overlap,omitempty" jsonschema:"minimum=0" jsonschema_description:"how many of these each part but the first repeats; they are left out"`
+	Separator string `json:"separator,omitempty" jsonschema_description:"stands between texts."`
+	By        string `json:"by,omitempty" jsonschema:"enum=characters,enum=words,enum=lines,enum=items" jsonschema_description:"what overlap counts, as in std:split."`
+	Overlap   int    `json:"overlap,omitempty" jsonschema:"minimum=0" jsonschema_description:"how many of these each part but the first repeats; they are left out."`
 }
 
 func mergeNode(ctx context.Context, in listOrObject) (json.RawMessage, error) {

@@ -20,9 +20,9 @@ import (
 )
 
 type templateConfig struct {
-	Template string `json:"template" jsonschema_description:"in the language of Go's text/template; the dot is the input"`
-	Missing  string `json:"missing,omitempty" jsonschema:"enum=error,enum=empty,default=error" jsonschema_description:"what a key that is not there gives: a failure, or nothing"`
-	As       string `json:"as,omitempty" jsonschema:"enum=text,enum=json,default=text" jsonschema_description:"the output is the text, or the document that the text is"`
+	Template string `json:"template" jsonschema_description:"in the language of Go's text/template; the dot is the input."`
+	Missing  string `json:"missing,omitempty" jsonschema:"enum=error,enum=empty,default=error" jsonschema_description:"what a key that is not there gives: a failure, or nothing."`
+	As       string `json:"as,omitempty" jsonschema:"enum=text,enum=json,default=text" jsonschema_description:"the output is the text, or the document that the text is."`
 }
 
 func templateNode(ctx context.Context, input json.RawMessage) (json.RawMessage, error) {

@@ -20,8 +20,8 @@ import (
 )
 
 type validateConfig struct {
-	Schema jsonSchema `json:"schema" jsonschema_description:"a JSON Schema, of draft 2020-12 where it does not say"`
-	As     string     `json:"as,omitempty" jsonschema:"enum=report,enum=document,default=report" jsonschema_description:"the output is a report; or the input itself, and a document that breaks the schema is a failure"`
+	Schema jsonSchema `json:"schema" jsonschema_description:"a JSON Schema, of draft 2020-12 where it does not say."`
+	As     string     `json:"as,omitempty" jsonschema:"enum=report,enum=document,default=report" jsonschema_description:"the output is a report; or the input itself, and a document that breaks the schema is a failure."`
 }
 
 // jsonSchema is a schema as the graph wrote it.
