@@ -143,6 +143,11 @@ func TestInspectKinds(t *testing.T) {
 	section := func(id byte, content string) string { return string([]byte{id, byte(len(content))}) + content }
 	const head = "\x00asm\x01\x00\x00\x00"
 	imported := head + section(1, "\x01\x60\x00\x00") + section(2, "\x01\x03env\x05spawn\x00\x00")
+	extism := func(function string) string { // asks for one function, and has one entry
+		return head + section(1, "\x02\x60\x00\x01\x7f\x60\x00\x01\x7e") +
+			section(2, "\x01\x0fextism:host/env"+string([]byte{byte(len(function))})+function+"\x00\x01") +
+			section(3, "\x01\x00") + section(7, "\x01\x05greet\x00\x01") + section(10, "\x01\x04\x00\x41\x00\x0b")
+	}
 	for name, c := range map[string]struct {
 		wasm string
 		runs bool
@@ -162,7 +167,9 @@ func TestInspectKinds(t *testing.T) {
 		"a bad body": {strings.Replace(string(moduletest.Spin()), "\x03\x40\x0c\x00\x0b", "\x03\x40\x0c\x07\x0b", 1), false, []string{
 			`"abi": "reactor"`, `"problem": "`,
 		}},
-		"a manifest that is none": {string(echo) + section(0, "\x11chainrun:manifest[]"), false, []string{`"abi": "reactor"`, `the manifest is no JSON object`}},
+		"an Extism plug-in":                 {extism("input_length"), true, []string{`"abi": "extism"`, `"name": "greet"`, `"extism:host/env"`}},
+		"an Extism plug-in that wants more": {extism("teleport"), false, []string{`"abi": "extism"`, `"name": "greet"`, `imports what nobody offers: extism:host/env.teleport`}},
+		"a manifest that is none":           {string(echo) + section(0, "\x11chainrun:manifest[]"), false, []string{`"abi": "reactor"`, `the manifest is no JSON object`}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			file := savedModule(t, "x.wasm", []byte(c.wasm), "")

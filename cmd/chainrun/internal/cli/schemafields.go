@@ -152,6 +152,9 @@ func (k keywords) orNull() (document.Document, bool) {
 // said is the title and the description of a schema, for a table.
 func (k keywords) said() string {
 	text := strings.TrimSpace(markdown(k.text("title")) + " " + markdown(k.text("description")))
+	if k.members["chainrun:output_schema"].String() == "true" {
+		text = strings.TrimSpace(text + " The JSON Schema of the output, which is held against it.")
+	}
 	if value, ok := k.members["default"]; ok {
 		text = strings.TrimSpace(text + " Default " + cellCode(shortJSON(value)) + ".")
 	}
