@@ -26,7 +26,7 @@ import (
 func (a *app) nodeTestCommand() *cobra.Command {
 	var run string
 	c := &cobra.Command{
-		Use:   "test NODE.wasm|DIR [CASES]",
+		Use:   "test [NODE.wasm|DIR [CASES]]",
 		Short: "Hold a node against its cases",
 		Long: `Calls a node once for each case of a file, TOML or JSON, and compares what comes of
 it with what the case expects: an output, byte by value, or one that a schema
@@ -35,23 +35,27 @@ asked nothing: capabilities answer what the case says. Clock and randomness are 
 same each time.
 
 Without CASES the cases are in NAME.cases.toml, cases.toml, or the same as .json,
-beside the module; of a folder, the module is the .wasm file in it.
+beside the module; of a folder, the module is the .wasm file in it. Without
+anything the folder is the current one.
 
 Exit codes: 0 all cases passed, 1 one did not, 2 usage, 3 the module or the file of
 cases is invalid.`,
 		Example: "  chainrun node test greet.wasm\n  chainrun node test . --run '^greets'\n  chainrun node test std:jq jq.cases.toml --json",
 		Args: func(_ *cobra.Command, args []string) error {
-			if len(args) < 1 || len(args) > 2 {
+			if len(args) > 2 {
 				return usagef("expected a .wasm file or a folder, and perhaps a file of cases; found %d arguments", len(args))
 			}
 			return nil
 		},
 		RunE: func(_ *cobra.Command, args []string) error {
-			file := ""
+			what, file := ".", ""
+			if len(args) > 0 {
+				what = args[0]
+			}
 			if len(args) == 2 {
 				file = args[1]
 			}
-			return a.nodeTest(args[0], file, run)
+			return a.nodeTest(what, file, run)
 		},
 		ValidArgsFunction: cobra.FixedCompletions([]string{"wasm"}, cobra.ShellCompDirectiveFilterFileExt),
 	}
