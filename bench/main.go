@@ -46,6 +46,7 @@ var tables = []table{
 	{"calls", "What it costs a node to ask a capability", callsTable},
 	{"extism", "An Extism plug-in here and in Extism's Go SDK", extismTable},
 	{"waiting", "What a node holds that waits for a slow model", waitingTable},
+	{"blocked", "What ten thousand sandboxes hold whose nodes wait for an answer", blockedTable},
 	{"durable", "A step that is on the disk before the next one begins", durableTable},
 	{"langgraph", "The same chain in LangGraph.js", langgraphTable},
 	{"growth", "What a store keeps of a run whose state grows", growthTable},

@@ -38,7 +38,8 @@ func maxElements(tables []module.Table) uint64 {
 // code is a rewritten module, ready to be compiled.
 type code struct {
 	meter.Metered
-	StartExport string // what was the start function; "" for none
+	StartExport   string // what was the start function; "" for none
+	SegmentsApart bool   // Wasm is without its data segments, see instance.fill
 }
 
 // rewrite meters a module and adapts it to this package.
@@ -47,8 +48,8 @@ func rewrite(m *module.Module, tableElements uint32) (*code, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &code{Metered: *metered}
-	if m.Start == nil && !growsTables(metered) {
+	c := &code{Metered: *metered, SegmentsApart: segmentsApart(m)}
+	if m.Start == nil && !growsTables(metered) && !c.SegmentsApart {
 		return c, nil
 	}
 	rewritten, err := module.Read(metered.Wasm)
@@ -62,13 +63,14 @@ func rewrite(m *module.Module, tableElements uint32) (*code, error) {
 			c.StartExport += "'"
 		}
 	}
-	c.Wasm = adapt(rewritten, c.StartExport, tableElements)
+	c.Wasm = adapt(rewritten, c, tableElements)
 	return c, nil
 }
 
 // adapt lowers the maxima of tables and makes the start function an export, so
-// that it runs like everything else: after the limits have been set.
-func adapt(m *module.Module, start string, tableElements uint32) []byte {
+// that it runs like everything else: after the limits have been set. It leaves
+// data segments out that are written by instance.fill.
+func adapt(m *module.Module, c *code, tableElements uint32) []byte {
 	out := slices.Clone(m.Bytes[:8])
 	for _, s := range m.Sections {
 		data := s.Data
@@ -76,11 +78,15 @@ func adapt(m *module.Module, start string, tableElements uint32) []byte {
 		case module.SectionTable:
 			data = capTables(m.Tables, tableElements)
 		case module.SectionExport:
-			if start != "" {
-				data = addExport(data, len(m.Exports), start, *m.Start)
+			if c.StartExport != "" {
+				data = addExport(data, len(m.Exports), c.StartExport, *m.Start)
 			}
 		case module.SectionStart:
 			continue
+		case module.SectionData:
+			if c.SegmentsApart {
+				continue
+			}
 		case module.SectionCustom:
 			data = slices.Concat(binary.AppendUvarint(nil, uint64(len(s.Name))), []byte(s.Name), data)
 		}

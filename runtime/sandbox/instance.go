@@ -84,6 +84,9 @@ func (p *Program) instantiate(ctx context.Context, a *attempt) (*instance, *Stop
 
 // start brings a new instance to the state from which attempts begin.
 func (i *instance) start(ctx context.Context, a *attempt) (*Stop, error) {
+	if stop := i.fill(); stop != nil {
+		return stop, nil
+	}
 	var functions []string
 	if start := i.program.code.StartExport; start != "" {
 		functions = append(functions, start)
