@@ -42,8 +42,13 @@ func (a *app) docNode(file string) error {
 	if p.manifest == nil {
 		p.manifest = &module.Manifest{}
 	}
-	if name, ok := strings.CutPrefix(file, "std:"); ok { // one of the entries of a file
-		i.Entries = slices.DeleteFunc(i.Entries, func(e entryFacts) bool { return e.Name != name })
+	if name, ok := strings.CutPrefix(file, "std:"); ok { // one of the entries of a file: there it is the main one
+		e := p.manifest.Entry(name)
+		p.manifest = &module.Manifest{
+			Description: e.Description, Input: e.Input, Output: e.Output, Config: e.Config,
+			Author: p.manifest.Author, License: p.manifest.License, Homepage: p.manifest.Homepage,
+		}
+		i.Entries = []entryFacts{{ManifestEntry: e}}
 	}
 	text := p.write()
 	if a.json {
@@ -68,7 +73,7 @@ type nodePage struct {
 func (p *nodePage) write() string {
 	m := p.manifest
 	title := strings.TrimSuffix(filepath.Base(p.file), ".wasm")
-	if m.Name != "" && !isStandard(p.file) {
+	if m.Name != "" {
 		title = strings.TrimSpace(m.Name + " " + m.Version)
 	}
 	p.line("# %s", markdown(title))
@@ -217,7 +222,8 @@ func markdown(text string) string {
 	var out strings.Builder
 	for n, r := range text {
 		switch {
-		case strings.ContainsRune("\\`*_[]<>&|~#!$@:", r),
+		case strings.ContainsRune("\\`*_[]<>&|~#!$@", r),
+			r == ':' && strings.HasPrefix(text[n:], "://"), // else it becomes a link by itself
 			n == 0 && strings.ContainsRune("+-=", r),
 			(r == '.' || r == ')') && strings.Trim(text[:n], "0123456789") == "":
 			out.WriteByte('\\')

@@ -130,6 +130,12 @@ func TestNodeDocOfEntries(t *testing.T) {
 		t.Errorf("exit %d: %s\n%s", code, errs, out)
 	}
 	checkSnippet(t, file, out)
+	if out, errs, code = inProcess(t, "node", "doc", "std:jq"); code == exitDone { // else it was built without them
+		if !strings.HasPrefix(out, "# std:jq\n") || strings.Contains(out, "## Entries") || !strings.Contains(out, "module = \"std:jq\"\n") {
+			t.Errorf("exit %d: %s\n%s", code, errs, out)
+		}
+		checkSnippet(t, file, out)
+	}
 	file = savedModule(t, "no.wasm", []byte("\x00asm\x0d\x00\x01\x00"), "")
 	if _, errs, code := inProcess(t, "node", "doc", file); code != exitInvalid || !strings.Contains(errs, "this is a component") {
 		t.Errorf("exit %d: %s", code, errs)

@@ -187,9 +187,7 @@ func (p *nodePage) graph() {
 	module := baseName(p.file)
 	entry, e := "", p.manifest.Entry("")
 	if first := p.facts.Entries; len(first) > 0 && first[0].Name != "" {
-		if e = first[0].ManifestEntry; !isStandard(p.file) {
-			entry = first[0].Name
-		}
+		entry, e = first[0].Name, first[0].ManifestEntry
 	}
 	p.line("## In a graph\n")
 	config, ok := exampleOf(e.Config)
