@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/chainrun/chainrun/host/document"
@@ -59,7 +60,10 @@ func (h *Host) Attempt(ctx context.Context, g *Graph, a Attempt) (_ Attempted, e
 		}
 	}
 	made := Attempted{}
-	tape := &tape{past: a.Calls}
+	tape := &tape{past: slices.Clone(a.Calls)}
+	for i := range tape.past {
+		tape.past[i].Key = "" // it would be that of another run
+	}
 	r := invoke.Request{
 		Attempt: event.Attempt{Step: a.Node, Node: a.Node, Number: 1},
 		Time:    a.Time, Seed: a.Seed, Input: open.redact.Document(a.Input), Feedback: a.Feedback,

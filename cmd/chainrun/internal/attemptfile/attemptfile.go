@@ -233,11 +233,11 @@ func (f *File) Same(o event.Outcome) string {
 	case now == nil:
 		return "this time it succeeded"
 	case now.Code != was.Code || now.Reason != was.Reason:
-		return fmt.Sprintf("it was %s", was.String())
+		return "it was " + was.String()
 	case now.Code == failure.Timeout:
 		return "" // when time is over depends on the machine
 	case now.Message != was.Message || !sameViolations(now.Violations, was.Violations):
-		return fmt.Sprintf("it was %s", was.String())
+		return "it was " + was.String()
 	case f.FuelRule == meter.Version && o.Fuel != f.FuelUsed:
 		return fmt.Sprintf("it was with fuel %d, and is with %d", f.FuelUsed, o.Fuel)
 	}

@@ -3,6 +3,7 @@
 package cases
 
 import (
+	"maps"
 	"time"
 
 	"github.com/chainrun/chainrun/host/document"
@@ -63,8 +64,6 @@ func (c *Case) Source(node, module string) *graph.Source {
 		OutputSchema: c.OutputSchema, Fuel: c.Fuel, Memory: c.Memory, Timeout: c.Timeout, At: c.At,
 		Keys: graph.Positions{"module": at},
 	}
-	for key, place := range c.keys {
-		n.Keys[key] = place
-	}
+	maps.Copy(n.Keys, c.keys)
 	return &graph.Source{File: module, Nodes: []graph.NodeSource{n}, Keys: graph.Positions{}}
 }

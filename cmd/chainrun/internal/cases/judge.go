@@ -48,8 +48,7 @@ func (v *Verdict) add(format string, args ...any) {
 // the node's is returned.
 func (c *Case) Judge(done host.Attempted, err error) (Verdict, error) {
 	var v Verdict
-	var diverged *invoke.DivergedError
-	if errors.As(err, &diverged) {
+	if diverged, ok := errors.AsType[*invoke.DivergedError](err); ok {
 		v.Complaints = []string{elsewhere(diverged)}
 		return v, nil
 	}

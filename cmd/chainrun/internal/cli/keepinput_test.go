@@ -88,11 +88,14 @@ initial_interval = "0s"
 		"world failed": {`module = "fetch.wasm"` + grant, `{"url":"` + world.URL + `/busy"}`, []string{"a.1", "a.2", "a.3"}, "capability_error (http_429)"},
 		"feedback": {
 			`module = "puppet.wasm"` + "\nconfig = {do = 'correct'}\n" + schema + "[[nodes.a.retry]]\non = ['invalid_output']\nmax_attempts = 2\ninitial_interval = '0s'",
-			`{}`, []string{"a.1", "a.2"}, "invalid_output",
+			`{}`,
+			[]string{"a.1", "a.2"},
+			"invalid_output",
 		},
 		"answers": {
 			`module = "fetch.wasm"` + "\n" + schema + grant, `{"url":"` + world.URL + `/echo?s3cret-t0ken"}`,
-			[]string{"a.1", "a.2", "a.3"}, "invalid_output",
+			[]string{"a.1", "a.2", "a.3"},
+			"invalid_output",
 		},
 		"elements": {`module = "trap.wasm"` + "\nforeach = 'run.input.list'\non_error = 'collect'", `{"list":[1,2]}`, []string{"a=0.1", "a=1.1"}, "trap: unreachable"},
 	} {

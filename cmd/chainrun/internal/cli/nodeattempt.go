@@ -54,8 +54,7 @@ func (t *trial) again(ctx context.Context, f tryFlags) error {
 	if t.digest != "" && t.digest != kept.Digest {
 		fmt.Fprintf(a.Err, "%s is not the module of the attempt, which had the digest %s\n", indented(t.module), printable(kept.Digest))
 	}
-	var diverged *invoke.DivergedError
-	if errors.As(err, &diverged) {
+	if diverged, ok := errors.AsType[*invoke.DivergedError](err); ok {
 		return t.elsewhere(kept, diverged)
 	}
 	if err != nil {

@@ -198,8 +198,7 @@ func (t *trial) attempt(ctx context.Context, src *graph.Source, read func(string
 // loadOne loads a graph of one node. What is missing is a complaint about its file.
 func loadOne(h *host.Host, src *graph.Source, read func(string) ([]byte, error)) (*host.Graph, error) {
 	g, err := h.LoadSource(src, read)
-	var ds graph.Diagnostics
-	if errors.As(err, &ds) {
+	if ds, ok := errors.AsType[graph.Diagnostics](err); ok {
 		for i := range ds {
 			switch {
 			case ds[i].File == "":

@@ -213,8 +213,7 @@ func (a *app) testCase(ctx context.Context, h *host.Host, module string, c *case
 	one := caseReport{Name: c.Name, Line: c.At.Line}
 	node := nodeName(module)
 	g, err := loadOne(h, c.Source(node, module), besideCases(dir, module))
-	var ds graph.Diagnostics
-	if errors.As(err, &ds) {
+	if ds, ok := errors.AsType[graph.Diagnostics](err); ok {
 		for _, d := range ds {
 			if d.Severity != graph.Error {
 				continue
