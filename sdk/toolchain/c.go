@@ -33,7 +33,7 @@ var clang = &Language{
 		}
 		args := append(compiler[1:], "-mexec-model=reactor", "-std=c11", "-Oz", "-Wall", "-Wextra", "-I.", "-o", p.out, "-Wl,--strip-all")
 		for _, file := range entries {
-			args = append(args, filepath.Base(file))
+			args = append(args, "./"+filepath.Base(file)) // which no name makes a flag
 		}
 		return p.run(ctx, nil, compiler[0], args...)
 	},

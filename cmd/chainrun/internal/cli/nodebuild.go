@@ -90,11 +90,12 @@ func (a *app) buildNode(ctx context.Context, dir, lang, out string) error {
 	if wasm, err = withManifestOf(ctx, wasm, filepath.Join(dir, "manifest.json")); err != nil {
 		return &exitError{code: exitInvalid, err: err}
 	}
+	described := filepath.Join(room, "described.wasm")
 	//nolint:gosec // G306: a module is for others to read, as the umask has it
-	if err := os.WriteFile(made, wasm, 0o666); err != nil {
+	if err := os.WriteFile(described, wasm, 0o666); err != nil {
 		return err
 	}
-	if err := os.Rename(made, out); err != nil {
+	if err := os.Rename(described, out); err != nil {
 		return err
 	}
 	i := inspectModule(wasm)

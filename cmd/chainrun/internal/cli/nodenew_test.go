@@ -18,7 +18,6 @@ func TestNewNodes(t *testing.T) {
 	}
 	t.Setenv("PATH", os.Getenv("PATH")+string(os.PathListSeparator)+zig)
 	t.Setenv("CHAINRUN_CACHE", t.TempDir())
-	t.Setenv("GOFLAGS", "-mod=mod")
 	t.Setenv("GOWORK", "off")
 	for _, lang := range []string{"go", "tinygo", "c", "zig"} {
 		t.Run(lang, func(t *testing.T) {
