@@ -10,6 +10,14 @@ declare function __call(
   payload: usize, payloadLen: usize, answer: usize, answerCap: usize,
 ): u64;
 
+// The answer to the last call. These stand before whatever has an initial value
+// that is computed, since `aborted`, which that may call, uses them.
+let answerAt: usize = 0;
+let answerLen: usize = 0;
+// Where answers arrive at first.
+const ROOM: usize = 4096;
+let room: usize = 0;
+
 // ---------------------------------------------------------------- documents
 
 export enum Kind { Missing, Null, Bool, Number, String, Array, Object }
@@ -20,7 +28,7 @@ export class Json {
   private flag: bool = false;
   private text: string = "";
   private members: Json[] | null = null;
-  private names: string[] | null = null;
+  private names: Json[] | null = null; // strings
   // A number, or a string without escapes, as it stands in the document that it
   // came from: those bytes stay where they are for the whole attempt.
   private at: usize = 0;
@@ -66,7 +74,11 @@ export class Json {
   /** The elements of an array, the members of an object; of others 0. */
   get length(): i32 { const m = this.members; return m ? m.length : 0; }
   /** The names of an object's members, in their order. */
-  keys(): string[] { const n = this.names; return n ? n : []; }
+  keys(): string[] {
+    const keys: string[] = [], n = this.names;
+    if (n) for (let i = 0; i < n.length; i++) keys.push(n[i].asString());
+    return keys;
+  }
   /** An element, or a member in its order; missing where there is none. */
   item(index: i32): Json {
     const m = this.members;
@@ -74,29 +86,44 @@ export class Json {
   }
   /** A member of an object; missing where there is none. */
   get(name: string): Json {
-    const n = this.names;
-    if (n) {
-      for (let i = n.length - 1; i >= 0; i--) if (n[i] == name) return this.item(i);
-    }
-    return Json.missing();
+    const i = this.find(name);
+    return i < 0 ? Json.missing() : this.members![i];
   }
   has(name: string): bool { return !this.get(name).isMissing(); }
+  // find gives the place of a member, or -1.
+  private find(name: string): i32 {
+    const n = this.names;
+    if (n) {
+      for (let i = n.length - 1; i >= 0; i--) if (n[i].is(name)) return i;
+    }
+    return -1;
+  }
+  // is says whether a string is that, without decoding what is plain ASCII.
+  private is(name: string): bool {
+    if (!this.at) return this.text == name;
+    const size = this.size;
+    if (size < name.length) return false; // each character has a byte or more
+    for (let i = 0; i < size; i++) {
+      const c = load<u8>(this.at + i);
+      if (c >= 0x80) return this.asString() == name;
+      if (i >= name.length || c != name.charCodeAt(i)) return false;
+    }
+    return true;
+  }
   /** Adds to an array. */
   push(v: Json): Json { const m = this.members; if (m) m.push(v); return this; }
   /** Adds a member to an object that has none of that name. */
-  add(name: string, v: Json): Json {
+  add(name: string, v: Json): Json { return this.append(Json.string(name), v); }
+  append(key: Json, v: Json): Json {
     const n = this.names, m = this.members;
-    if (n && m) { n.push(name); m.push(v); }
+    if (n && m) { n.push(key); m.push(v); }
     return this;
   }
   /** Sets a member of an object. */
   set(name: string, v: Json): Json {
-    const n = this.names, m = this.members;
-    if (n && m) {
-      const i = n.indexOf(name);
-      if (i >= 0) m[i] = v;
-      else { n.push(name); m.push(v); }
-    }
+    const i = this.find(name);
+    if (i < 0) return this.add(name, v);
+    this.members![i] = v;
     return this;
   }
 
@@ -110,13 +137,13 @@ export class Json {
   /** Whether it is an integer that an i64 holds; `integer` is it then. */
   isInteger(): bool {
     if (!this.isNumber()) return false;
-    const digits = this.digits();
-    let n: u64 = 0;
-    const negative = digits.charCodeAt(0) == 0x2d;
-    for (let i = negative ? 1 : 0; i < digits.length; i++) {
-      const c = digits.charCodeAt(i);
-      if (c < 0x30 || c > 0x39) { // 3.0 and 1e2 are integers, too
-        const v = parseFloat(digits);
+    const at = this.at, text = this.text, size = at ? this.size : text.length;
+    let n: u64 = 0, negative = false;
+    for (let i = 0; i < size; i++) {
+      const c: u32 = at ? load<u8>(at + i) : text.charCodeAt(i);
+      if (c - 0x30 >= 10) {
+        if (i == 0 && c == 0x2d) { negative = true; continue; }
+        const v = this.asNumber(); // 3.0 and 1e2 are integers, too
         if (v != Math.trunc(v) || Math.abs(v) >= 9.2e18) return false;
         integer = <i64>v;
         return true;
@@ -172,7 +199,7 @@ export class Json {
         out.byte(object ? 0x7b : 0x5b);
         for (let i = 0; i < m.length; i++) {
           if (i > 0) out.byte(0x2c);
-          if (object) { out.string(this.names![i]); out.byte(0x3a); }
+          if (object) { this.names![i].__write(out); out.byte(0x3a); }
           m[i].__write(out);
         }
         out.byte(object ? 0x7d : 0x5d);
@@ -232,17 +259,16 @@ class Parser {
     this.at++;
     if (this.next() == close) { this.at++; return v; }
     while (true) {
-      let name = "";
+      let key: Json | null = null;
       if (object) {
         if (this.next() != 0x22) return this.bad;
-        const key = this.string();
+        key = this.string();
         if (key.isMissing() || this.next() != 0x3a) return this.bad;
         this.at++;
-        name = key.asString();
       }
       const item = this.value(depth);
       if (item.isMissing()) return this.bad;
-      if (object) v.add(name, item);
+      if (key) v.append(key, item);
       else v.push(item);
       const c = this.next();
       this.at++;
@@ -398,16 +424,27 @@ export class Writer {
 
 // ------------------------------------------------------- types and documents
 
-// Where in the document a value is being read.
-const path: string[] = [];
+// Where in the document a value is being read: names of members, and, where
+// there is none, places in lists. No document is deeper than MAX_DEPTH.
+const pathNames = new StaticArray<string>(MAX_DEPTH + 1);
+const pathPlaces = new StaticArray<i32>(MAX_DEPTH + 1);
+let pathLength = 0;
+
+function enter(name: string, place: i32): void {
+  pathNames[pathLength] = name;
+  pathPlaces[pathLength] = place;
+  pathLength++;
+}
+
 // What reading it wrongly is called.
 let wrongCode = "bad_input";
 let wrongWhat = "the input";
 
 function mismatch(wanted: string, j: Json): void {
   let pointer = "";
-  for (let i = 0; i < path.length; i++) {
-    pointer += "/" + path[i].replaceAll("~", "~0").replaceAll("/", "~1");
+  for (let i = 0; i < pathLength; i++) {
+    const place = pathPlaces[i];
+    pointer += "/" + (place < 0 ? pathNames[i].replaceAll("~", "~0").replaceAll("/", "~1") : place.toString());
   }
   refuse(new Failure(wrongCode, wrongWhat + (pointer == "" ? "" : " at " + pointer) + " must be " + wanted + ", found " + j.found(), false));
 }
@@ -435,9 +472,9 @@ export function read<T>(j: Json): T {
     const list = instantiate<NonNullable<T>>();
     if (!j.isArray()) { mismatch("an array", j); return list; }
     for (let i = 0; i < j.length && failure === null; i++) {
-      path.push(i.toString());
+      enter("", i);
       list.push(read<valueof<NonNullable<T>>>(j.item(i)));
-      path.pop();
+      pathLength--;
     }
     return list;
   } else {
@@ -449,9 +486,9 @@ export function read<T>(j: Json): T {
 
 /** A member that must be there, unless T may be null. */
 export function field<T>(j: Json, name: string): T {
-  path.push(name);
+  enter(name, -1);
   const v = read<T>(j.get(name));
-  path.pop();
+  pathLength--;
   return v;
 }
 
@@ -564,13 +601,6 @@ export function aborted(message: string | null, file: string | null, line: u32, 
 }
 
 // ------------------------------------------------------------------ the host
-
-// The answer to the last call.
-let answerAt: usize = 0;
-let answerLen: usize = 0;
-// Where answers arrive at first.
-const ROOM: usize = 4096;
-let room: usize = 0;
 
 // ask makes a call; the answer is at answerAt, which values may point into from
 // then on. It tells whether it is a failure.
@@ -749,7 +779,7 @@ export function __run<I, O>(input: usize, len: u32, node: (input: I) => O): u64 
   out.ascii(f.retryable ? "true" : "false");
   out.byte(0x7d);
   failure = null;
-  while (path.length > 0) path.pop();
+  pathLength = 0;
   return give(out, 1);
 }
 

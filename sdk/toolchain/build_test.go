@@ -30,6 +30,7 @@ func TestDetect(t *testing.T) {
 	}{
 		{[]string{"go.mod", "main.go"}, "go"},
 		{[]string{"Cargo.toml", "x.c"}, "rust"},
+		{[]string{"asconfig.json", "index.ts", "package.json"}, "assemblyscript"},
 		{[]string{"node.zig", "chainrun.zig"}, "zig"},
 		{[]string{"a.zig", "b.c"}, "zig"},
 		{[]string{"node.c"}, "c"},
