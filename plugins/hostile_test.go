@@ -49,7 +49,6 @@ func TestNodesMeetTheirLimits(t *testing.T) {
 		"overlaps":              {"split", `config = { size = 100000, overlap = 99999 }`, quoted(strings.Repeat("a", 1<<20)), failure.NodeError, "too_large"},
 		"another kind":          {"html2text", "", `{"page":"<p>"}`, failure.InvalidInput, ""},
 		"another kind of list":  {"merge", "", `"a"`, failure.InvalidInput, ""},
-		"no grant":              {"prompt", `config.prompt = "x"`, `0`, failure.CapabilityDenied, "not_granted"},
 		"deep jq":               {"jq", `config.query = "[..] | length"`, deep, "", ""},
 		"deep template":         {"template", `config.template = "{{.}}"`, deep, "", ""},
 		"deep schema":           {"validate", `config.schema = { "$defs" = { l = { items = { "$ref" = "#/$defs/l" } } }, "$ref" = "#/$defs/l" }`, deep, "", ""},
@@ -65,6 +64,23 @@ func TestNodesMeetTheirLimits(t *testing.T) {
 				t.Errorf("fails with %s (%s): %s, expected %s (%s)", f.Code, f.Reason, f.Message, c.code, c.reason)
 			}
 		})
+	}
+}
+
+// What a node needs of the world is known before it runs.
+func TestNodesNeedGrants(t *testing.T) {
+	h := standardHost(t)
+	for lines, want := range map[string]string{
+		"module = 'std:extract'\nconfig.schema.type = 'object'":                `"std:extract" needs the capability "llm.chat", which is not granted to the node`,
+		"module = 'std:prompt'\nconfig = { prompt = 'x', capability = 'gpt' }": `"std:prompt" needs the capability "gpt.chat"`,
+		"module = 'std:http'\nconfig.url = 'https://example.com/'":             `"std:http" needs the capability "fetch.request"`,
+		"module = 'std:jq'\nconfig.qery = '.'":                                 `the property "qery" is not allowed`,
+		"module = 'std:extract'\nconfig.schema.type = 'thing'":                 `config.schema`,
+	} {
+		_, err := h.LoadFS(fstest.MapFS{"graph.toml": {Data: []byte("version = 1\n[nodes.a]\n" + lines)}}, "graph.toml")
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v", lines, err)
+		}
 	}
 }
 

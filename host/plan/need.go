@@ -16,10 +16,7 @@ import (
 // capabilities complains about what a module needs and its node is not granted,
 // and warns of what the node is granted for nothing.
 func (v *prover) capabilities(n *Node) {
-	var needed []string
-	if n.Manifest != nil {
-		needed = n.Manifest.Capabilities
-	}
+	needed := needs(n)
 	for _, need := range needed {
 		if name, _, _ := strings.Cut(need, "."); name != graph.HostCapability {
 			v.need(n, need)
@@ -116,6 +113,9 @@ func (n *Node) GrantLines(name string, offer *capability.Offer) string {
 
 // text gives a string document's characters.
 func text(d document.Document) (string, bool) {
+	if d.IsZero() {
+		return "", false
+	}
 	v, err := d.Value()
 	s, ok := v.(string)
 	return s, ok && err == nil

@@ -33,3 +33,20 @@ func (d listOnly) MarshalJSON() ([]byte, error) { return d, nil }
 
 // JSONSchema implements node.Schemer.
 func (listOnly) JSONSchema() json.RawMessage { return json.RawMessage(`{"type":"array"}`) }
+
+// llmName and fetchName are the names of grants, of which the host knows that the node
+// needs them.
+type (
+	llmName   string
+	fetchName string
+)
+
+// JSONSchema implements node.Schemer.
+func (llmName) JSONSchema() json.RawMessage {
+	return json.RawMessage(`{"type":"string","default":"llm","chainrun:capability":"llm.chat"}`)
+}
+
+// JSONSchema implements node.Schemer.
+func (fetchName) JSONSchema() json.RawMessage {
+	return json.RawMessage(`{"type":"string","default":"fetch","chainrun:capability":"fetch.request"}`)
+}

@@ -14,7 +14,7 @@ import (
 )
 
 type httpConfig struct {
-	Capability string             `json:"capability,omitempty" jsonschema:"default=fetch" jsonschema_description:"the name of the grant."`
+	Capability fetchName          `json:"capability,omitzero" jsonschema_description:"the name of the grant."`
 	URL        string             `json:"url" jsonschema:"minLength=1" jsonschema_description:"a template; what comes from the input is escaped, but at its very beginning."`
 	Method     string             `json:"method,omitempty" jsonschema:"default=GET"`
 	Query      map[string]exactly `json:"query,omitempty" jsonschema_description:"added to the URL; strings are templates."`
@@ -62,7 +62,7 @@ func httpNode(ctx context.Context, input json.RawMessage) (json.RawMessage, erro
 		return nil, err
 	}
 	var whole json.RawMessage
-	if err := node.Call(ctx, cmp.Or(conf.Capability, "fetch"), "request", request, &whole); err != nil {
+	if err := node.Call(ctx, cmp.Or(string(conf.Capability), "fetch"), "request", request, &whole); err != nil {
 		return nil, err
 	}
 	var answer fetchAnswer

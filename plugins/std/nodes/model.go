@@ -15,7 +15,7 @@ import (
 
 // modelConfig says which model is asked, and how.
 type modelConfig struct {
-	Capability  string   `json:"capability,omitempty" jsonschema:"default=llm" jsonschema_description:"the name of the grant."`
+	Capability  llmName  `json:"capability,omitzero" jsonschema_description:"the name of the grant."`
 	Model       string   `json:"model,omitempty"`
 	Endpoint    string   `json:"endpoint,omitempty"`
 	Temperature *float64 `json:"temperature,omitempty" jsonschema:"minimum=0"`
@@ -59,7 +59,7 @@ func (c modelConfig) ask(ctx context.Context, r chatRequest) (chatAnswer, error)
 	r.Model, r.Endpoint, r.Temperature, r.TopP = c.Model, c.Endpoint, c.Temperature, c.TopP
 	r.MaxTokens, r.Seed, r.Stop = c.MaxTokens, c.Seed, c.Stop
 	var a chatAnswer
-	if err := node.Call(ctx, cmp.Or(c.Capability, "llm"), "chat", r, &a.whole); err != nil {
+	if err := node.Call(ctx, cmp.Or(string(c.Capability), "llm"), "chat", r, &a.whole); err != nil {
 		return a, err
 	}
 	if err := json.Unmarshal(a.whole, &a); err != nil {

@@ -56,3 +56,24 @@ func TestOutputSchemaInConfig(t *testing.T) {
 		}
 	}
 }
+
+// A module that asks for a capability under the name that its config gives.
+func TestCapabilityInConfig(t *testing.T) {
+	wasm := withManifest(t, `{"name":"ask","version":"1.0.0","config":{"properties":{"capability":{"type":"string","default":"llm","chainrun:capability":"llm.chat"}}}}`)
+	offers, _ := offered(t)
+	for lines, want := range map[string]string{
+		"":                      `needs the capability "llm.chat", which is not granted to the node`,
+		"[nodes.a.grants.llm]":  "",
+		"[nodes.a.grants.kv]":   `needs the capability "llm.chat", which is not granted to the node`,
+		"config.capability = 7": `type breaks the module's schema`,
+		"[nodes.a.grants.llm]\nmethods = ['embed.texts']":                                     "the grant does not allow the method",
+		"config.capability = 'gpt'\n[nodes.a.grants.llm]":                                     `needs the capability "gpt.chat", which is not granted`,
+		"config.capability = 'gpt'\n[nodes.a.grants.gpt]\n[capabilities.gpt]\nkind = 'llm'\n": "",
+	} {
+		g := build(t, "version = 1\n[nodes.a]\nmodule = 'a.wasm'\n"+lines)
+		_, found := Link(g, func(string) ([]byte, error) { return wasm, nil }, offers)
+		if text := found.Error(); want == "" && found.Failed() || !strings.Contains(text, want) {
+			t.Errorf("%s: %s", lines, text)
+		}
+	}
+}
