@@ -17,6 +17,7 @@ import (
 
 	"github.com/chainrun/chainrun/host"
 	"github.com/chainrun/chainrun/host/capability/fetch"
+	"github.com/chainrun/chainrun/host/journal/memory"
 	"github.com/chainrun/chainrun/runtime/module/moduletest"
 )
 
@@ -53,14 +54,20 @@ func extismPlugin(t *testing.T, file string) []byte {
 	return b
 }
 
-// runOf runs a graph and gives its output or its failure.
-func runOf(t *testing.T, graph string, modules map[string][]byte, input any) (output string, run *host.Run) {
+// extismHost is a host with the capability fetch.
+func extismHost(t *testing.T) *host.Host {
 	t.Helper()
-	h, err := host.New(host.WithCapability("fetch", fetch.New(fetch.Options{})))
+	h, err := host.New(host.WithCapability("fetch", fetch.New(fetch.Options{})), host.WithJournal(memory.New()))
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { h.Close() })
+	return h
+}
+
+// runOf runs a graph and gives its output, or none and a run that says why.
+func runOf(t *testing.T, h *host.Host, graph string, modules map[string][]byte, input any) (output string, run *host.Run) {
+	t.Helper()
 	files := fstest.MapFS{"graph.toml": {Data: []byte(graph)}}
 	for name, wasm := range modules {
 		files[name] = &fstest.MapFile{Data: wasm}
@@ -79,16 +86,17 @@ func runOf(t *testing.T, graph string, modules map[string][]byte, input any) (ou
 }
 
 func TestExtismDocument(t *testing.T) {
+	h := extismHost(t)
 	graph, doc := extismGraph(t, "vowels")
 	modules := map[string][]byte{"count_vowels.wasm": extismPlugin(t, "count_vowels.wasm")}
-	out, _ := runOf(t, graph, modules, map[string]any{"text": "Hällo, World!"})
+	out, _ := runOf(t, h, graph, modules, map[string]any{"text": "Hällo, World!"})
 	const command = `--input '{"text": "Hällo, World!"}'` + "\n    "
 	if !strings.Contains(doc, command+out+"\n") {
 		t.Errorf("the output is %s, and docs/extism.md shows another one", out)
 	}
 
 	graph, _ = extismGraph(t, "json")
-	out, _ = runOf(t, graph, modules, map[string]any{"text": "Hello"})
+	out, _ = runOf(t, h, graph, modules, map[string]any{"text": "Hello"})
 	if out != `{"count":0,"total":0,"vowels":"aeiouAEIOU"}` {
 		t.Errorf("output %s", out)
 	}
@@ -100,20 +108,24 @@ func TestExtismHTTPDocument(t *testing.T) {
 		w.WriteHeader(http.StatusServiceUnavailable) // an answer as any other
 	}))
 	t.Cleanup(server.Close)
-	host := strings.TrimPrefix(server.URL, "http://")
+	h, address := extismHost(t), strings.TrimPrefix(server.URL, "http://")
 	graph, _ := extismGraph(t, "http")
 	modules := map[string][]byte{"http_headers.wasm": extismPlugin(t, "http_headers.wasm")}
 
-	out, run := runOf(t, strings.Replace(graph, "localhost:8080", host, 1), modules, map[string]any{"url": server.URL})
+	out, run := runOf(t, h, strings.Replace(graph, "localhost:8080", address, 1), modules, map[string]any{"url": server.URL})
 	var headers map[string]string
 	if err := json.Unmarshal([]byte(out), &headers); err != nil || headers["x-said"] != "hello" {
 		t.Errorf("output %s, %v", out, run.Failure())
 	}
-	_, run = runOf(t, graph, modules, map[string]any{"url": server.URL})
+	server.Close()
+	if again, err := h.Replay(t.Context(), run.ID()); err != nil || !again.Identical || again.Attempts != 1 {
+		t.Errorf("replayed: %+v %v", again, err)
+	}
+	_, run = runOf(t, h, graph, modules, map[string]any{"url": server.URL})
 	if f := run.Failure(); f == nil || f.Code != "capability_denied" || f.Reason != "host_not_granted" {
 		t.Errorf("another host: %v", f)
 	}
-	_, run = runOf(t, graph[:strings.Index(graph, "[nodes.ask.grants")], modules, map[string]any{"url": server.URL})
+	_, run = runOf(t, h, graph[:strings.Index(graph, "[nodes.ask.grants")], modules, map[string]any{"url": server.URL})
 	if f := run.Failure(); f == nil || f.Code != "capability_denied" || f.Reason != "not_granted" || !strings.Contains(f.Message, "[nodes.ask.grants.fetch]") {
 		t.Errorf("no grant: %v", f)
 	}
@@ -140,7 +152,7 @@ schemes = ["http"]
 private = true
 `
 	modules := map[string][]byte{"ask.wasm": moduletest.Extism("ask")}
-	_, run := runOf(t, graph, modules, server.URL)
+	_, run := runOf(t, extismHost(t), graph, modules, server.URL)
 	if f := run.Failure(); f == nil || f.Code != "invalid_output" || !strings.Contains(f.Message, "no UTF-8 from byte 7 on") || len(f.Violations) != 1 {
 		t.Errorf("bytes as text: %v", f)
 	}
