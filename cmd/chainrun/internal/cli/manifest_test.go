@@ -56,6 +56,37 @@ func TestManifestDoc(t *testing.T) {
 	}
 }
 
+func TestValuePlaces(t *testing.T) {
+	text := "{\"a\": 1,\n \"b/~\": [true, {\"c\" :[]}, \"x\"], \"b\": {\"a\": null}, \"é\": {}}"
+	places := valuePlaces([]byte(text))
+	for pointer, want := range map[string]string{
+		"": text, "/a": `"a": 1`, "/b~1~0": `"b/~"`, "/b~1~0/0": `true`, "/b~1~0/1": `{"c"`, "/b~1~0/1/c": `"c" :`, "/b~1~0/2": `"x"`, "/b": `"b": {`, "/b/a": `"a": null`, "/é": `"é"`,
+	} {
+		at, ok := places[pointer]
+		if !ok || !strings.HasPrefix(text[at:], want) {
+			t.Errorf("%s: at %d, %v", pointer, at, ok)
+		}
+	}
+	if len(places) != 10 {
+		t.Errorf("%v", places)
+	}
+
+	// What a stranger can make of a megabyte: pointers that are longer than it.
+	key := strings.Repeat("k", 1000)
+	deep := strings.Repeat(`{"`+key+`":`, 400) + "[" + strings.Repeat("0,", 250_000) + "0]" + strings.Repeat("}", 400)
+	size := 0
+	for pointer := range valuePlaces([]byte(deep)) {
+		size += len(pointer)
+	}
+	if size > len(deep) {
+		t.Errorf("%d bytes of pointers", size)
+	}
+	wrong := `{"capabilities":[` + strings.Repeat(`"",`, 100_000) + `""]}`
+	if found := (&manifestCheck{file: "m", text: []byte(wrong), lined: true}).run(); !found.Failed() || len(found) > maxComplaints {
+		t.Errorf("%d complaints", len(found))
+	}
+}
+
 func TestLaidOver(t *testing.T) {
 	for _, c := range []struct{ said, over, want string }{
 		{``, ``, `{}`},

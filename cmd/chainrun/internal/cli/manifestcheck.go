@@ -69,6 +69,9 @@ func (c *manifestCheck) run() graph.Diagnostics {
 
 // complain names the place as a pointer, and as a line where there is one.
 func (c *manifestCheck) complain(severity graph.Severity, pointer, text, hint string) {
+	if len(c.found) >= maxComplaints {
+		return
+	}
 	at := graph.Position{File: c.file}
 	if c.lined {
 		if c.places == nil {
@@ -259,6 +262,16 @@ func sortedNames[V any](m map[string]V) []string {
 	return names
 }
 
+// What bounds the places of a hostile text, whose pointers could be far longer than
+// the text itself.
+const (
+	maxPlaces     = 50_000
+	maxPlaceBytes = 500
+)
+
+// maxComplaints bounds what is said of one manifest.
+const maxComplaints = 200
+
 // valuePlaces tells where each member (its key) and each element of a JSON text
 // begins, by pointer. The text is JSON.
 func valuePlaces(text []byte) map[string]int {
@@ -286,14 +299,21 @@ func valuePlaces(text []byte) map[string]int {
 			continue
 		}
 		if last >= 0 {
-			if l := &open[last]; l.index >= 0 {
-				here = l.pointer + "/" + strconv.Itoa(l.index)
+			l := &open[last]
+			name := strconv.Itoa(l.index)
+			if l.index >= 0 {
 				l.index++
-				places[here] = start
 			} else if l.key = !l.key; l.key {
-				name, _ := t.(string)
-				here = l.pointer + "/" + escapedKey(name)
-				places[here] = start
+				name, _ = t.(string)
+			}
+			if l.index >= 0 || l.key {
+				here = l.pointer
+				if len(l.pointer) < maxPlaceBytes && len(places) < maxPlaces { // below and beyond, the place is that around
+					here += "/" + escapedKey(name)
+					places[here] = start
+				}
+			}
+			if l.key {
 				continue
 			}
 		}
