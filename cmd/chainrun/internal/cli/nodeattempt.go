@@ -80,7 +80,14 @@ func (t *trial) again(ctx context.Context, f tryFlags) error {
 func (t *trial) elsewhere(kept *attemptfile.File, diverged *invoke.DivergedError) error {
 	a := t.app
 	asked, recorded := diverged.Diverged()
-	if recorded != nil && recorded.Failure != nil && recorded.Failure.Code == failure.Timeout {
+	late := kept.Failure.Code == failure.Timeout && asked != nil
+	switch {
+	case late && recorded == nil: // it did not come so far
+		a.explainFailed(t.module, "", &kept.Failure)
+		fmt.Fprintf(a.Err, "it ran out of time before its call of %s.%s, as it was recorded: there is no answer to go on with\n",
+			printable(asked.Capability), printable(asked.Method))
+		return said(exitFailed)
+	case late && recorded.Failure != nil && recorded.Failure.Code == failure.Timeout:
 		a.explainFailed(t.module, "", &kept.Failure)
 		fmt.Fprintf(a.Err, "it ran out of time in call %d, of %s.%s, as it was recorded: there is no answer to go on with\n",
 			recorded.Ordinal, printable(recorded.Capability), printable(recorded.Method))
