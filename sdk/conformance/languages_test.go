@@ -93,6 +93,7 @@ func TestLanguages(t *testing.T) {
 				{"ask", testAsk},
 				{"log", testLog},
 				{"malformed", testMalformed},
+				{"limits", testLimits},
 				{"repeatable", testRepeatable},
 				{"manifest", testManifest},
 			} {
@@ -338,6 +339,37 @@ func testMalformed(t *testing.T, n *node) { //nolint:thelper // a test, whose li
 			t.Errorf("total %.20s: got %s", input, got.Output)
 		}
 		n.gives(t, ask("total", `{"customer": "alive", "lines": []}`), `{"customer": "ALIVE", "cents": 0, "lines": 0}`)
+	}
+}
+
+// A limit ends the attempt for its reason, whatever the language makes of it, and
+// the next attempt finds nothing of that.
+func testLimits(t *testing.T, n *node) { //nolint:thelper // a test, whose lines are to be seen
+	small := n.gives(t, ask("echo", `1`), `1`)
+	megabytes := `"` + strings.Repeat("x", 8<<20) + `"`
+	for _, c := range []struct {
+		name, entry, input string
+		limits             sandbox.Limits
+		want               sandbox.StopReason
+	}{
+		{"fuel", "total", order, sandbox.Limits{Fuel: 1000}, sandbox.FuelExhausted},
+		{"memory", "echo", megabytes, sandbox.Limits{MemoryBytes: small.PeakMemoryBytes + 1<<20}, sandbox.MemoryExceeded},
+		{"output", "echo", megabytes, sandbox.Limits{OutputBytes: 1 << 20}, sandbox.OutputTooLarge},
+	} {
+		bad := ask(c.entry, c.input)
+		bad.Limits = c.limits
+		if got := n.call(t, bad); got.Stop == nil || got.Stop.Reason != c.want {
+			t.Errorf("%s: got %.100s, %+v, want %s", c.name, got.Output, got.Stop, c.want)
+		}
+		n.gives(t, ask("total", `{"customer": "alive", "lines": []}`), `{"customer": "ALIVE", "cents": 0, "lines": 0}`)
+	}
+	chatty := ask("log", `{"lines": 100}`)
+	chatty.Limits.LogBytes = 100
+	if got := n.gives(t, chatty, `{"lines": 100}`); !got.LogTruncated {
+		t.Error("a log beyond its limit was not cut")
+	}
+	if _, err := n.program.Call(context.Background(), ask("absent", `{}`)); !errors.Is(err, sandbox.ErrNoEntry) {
+		t.Errorf("an entry that is not there: %v", err)
 	}
 }
 
