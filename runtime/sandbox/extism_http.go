@@ -67,7 +67,8 @@ func httpRequest(ctx context.Context, a *attempt, stack []uint64) {
 	}
 	body, err := a.readAnswer(answer.document)
 	if err != nil {
-		a.fail(fmt.Errorf("reading the answer of %s: %w", fetchCapability, err))
+		// An embedder's own fetch, which is another one.
+		a.trap("http_request: the answer of %s.%s cannot be used: %v", fetchCapability, fetchMethod, err)
 	}
 	stack[0] = a.kernelPut(ctx, "http_request", body)
 }
@@ -109,7 +110,7 @@ func (a *attempt) fetchPayload(ctx context.Context, request, body uint64) []byte
 func (a *attempt) readAnswer(document []byte) ([]byte, error) {
 	var f fetchAnswer
 	if err := json.Unmarshal(document, &f); err != nil {
-		return nil, fmt.Errorf("it is no answer to %s: %w", fetchMethod, err)
+		return nil, err //nolint:wrapcheck // httpRequest says what it was about
 	}
 	if f.Status < 0 || f.Status > math.MaxInt16 {
 		return nil, errors.New("its status is none of HTTP's")
