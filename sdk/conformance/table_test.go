@@ -6,6 +6,9 @@ import (
 	"context"
 	"flag"
 	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -26,6 +29,8 @@ type row struct {
 	fuel     uint64
 	memory   uint64
 }
+
+const tableHead = "| language       | module, KB | cold compile, ms | a call, µs |    fuel | memory, KiB |"
 
 const (
 	tableRounds = 10
@@ -63,7 +68,7 @@ func TestNodeTable(t *testing.T) {
 	}
 
 	fmt.Printf("\nThe entry `total` with an input of %d bytes:\n\n", len(input))
-	fmt.Println("| language       | module, KB | cold compile, ms | a call, µs |    fuel | memory, KiB |")
+	fmt.Println(tableHead)
 	fmt.Println("|----------------|-----------:|-----------------:|-----------:|--------:|------------:|")
 	for _, r := range rows {
 		fmt.Printf("| %-14s | %10.0f | %16d | %10.1f | %7d | %11d |\n", r.language,
@@ -89,4 +94,30 @@ func newRow(t *testing.T, name string, wasm []byte) *row {
 		t.Fatal(err)
 	}
 	return &row{language: name, bytes: len(wasm), compile: time.Since(began), program: program}
+}
+
+// The page has a line for every language.
+func TestNodeTablePage(t *testing.T) {
+	page, err := os.ReadFile(filepath.Join("..", "..", "docs", "node-languages.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var rows []string
+	_, rest, _ := strings.Cut(string(page), "\n"+tableHead+"\n")
+	for line := range strings.Lines(rest) {
+		cells := strings.Split(line, "|")
+		if len(cells) != 8 {
+			break
+		}
+		if name := strings.TrimSpace(cells[1]); !strings.HasPrefix(name, "---") {
+			rows = append(rows, name)
+		}
+	}
+	var names []string
+	for _, l := range languages {
+		names = append(names, l.name)
+	}
+	if !slices.Equal(rows, names) {
+		t.Errorf("docs/node-languages.md has %q, the languages are %q: `make node-table` prints the table", rows, names)
+	}
 }
