@@ -21,7 +21,10 @@ import (
 	"github.com/chainrun/chainrun/host/document"
 )
 
-// driver is testdata/driver.c, compiled: with sanitizers, where they are there.
+// driver is testdata/driver.c, compiled: what C leaves undefined traps, where the
+// compiler can do that. (The sanitizer of addresses is not used: clang's of today
+// fails by chance where a kernel spreads addresses widely. A page behind each text
+// that cannot be read does its work.)
 func driver(t *testing.T) string {
 	t.Helper()
 	var compiler string
@@ -36,7 +39,7 @@ func driver(t *testing.T) string {
 	}
 	program := filepath.Join(t.TempDir(), "driver")
 	var said []byte
-	for _, sanitizers := range [][]string{{"-fsanitize=address,undefined", "-fno-sanitize-recover=all"}, nil} {
+	for _, sanitizers := range [][]string{{"-fsanitize=undefined", "-fsanitize-trap=undefined"}, nil} {
 		args := append([]string{"-std=c11", "-O1", "-g", "-Wall", "-Wextra", "-Werror", "-I.", "-o", program, "testdata/driver.c"}, sanitizers...)
 		var err error
 		if said, err = exec.Command(compiler, args...).CombinedOutput(); err == nil {
@@ -58,7 +61,6 @@ func run(t *testing.T, program string, job byte, texts []string) []string {
 	}
 	c := exec.Command(program)
 	c.Stdin = &jobs
-	c.Env = append(os.Environ(), "ASAN_OPTIONS=detect_leaks=0")
 	var stderr bytes.Buffer
 	c.Stderr = &stderr
 	out, err := c.Output()
