@@ -44,7 +44,7 @@ test: tools build nodes ## every test but the long hunts
 	for m in $(MODULES); do (cd $$m && echo "== $$m" && go test ./...); done
 
 race: nodes ## the tests that have goroutines, under the race detector
-	go test -race $$(go list ./host/... | grep -v /simulate) ./runtime/sandbox/... ./cmd/...
+	go test -race $$(go list ./host/... ./runtime/sandbox/... ./cmd/... | grep -vE '/(simulate|corpus)$$')
 	go test -race ./host/stepper/simulate -seeds 300
 	cd plugins/sql && go test -race -short ./database
 
