@@ -88,6 +88,37 @@ func TestModulesByName(t *testing.T) {
 	}
 }
 
+// A run that rests goes on in a process that has no such modules.
+func TestModulesByNameAreKeptWithTheRun(t *testing.T) {
+	j := memory.New()
+	h := newHost(t, shelf(), host.WithJournal(j))
+	files := fstest.MapFS{"g.toml": {Data: []byte("version = 1\nchain = ['a', 'ask', 'b']\n[nodes.a]\nmodule = 'std:one'\n[nodes.ask]\nwait = true\n[nodes.b]\nmodule = 'std:two'\n")}}
+	g, err := h.LoadFS(files, "g.toml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := interruptible(t)
+	r, err := h.Start(ctx, g, nil, host.WithRunID("r"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	stop()
+	<-r.Done()
+	again, err := newHost(t, host.WithJournal(j)).Resume(t.Context(), "r")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := again.Signal(t.Context(), "ask", "yes"); err != nil {
+		t.Fatal(err)
+	}
+	if err := again.Wait(); err != nil || again.Output().String() != `"two"` {
+		t.Errorf("%s, %v", again.Output(), err)
+	}
+}
+
 // The file itself, with the entry written out, is the same plan.
 func TestModulesByNameHaveTheDigestOfTheirFile(t *testing.T) {
 	h := newHost(t, shelf())
