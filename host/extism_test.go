@@ -5,6 +5,7 @@ package host_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
@@ -14,6 +15,7 @@ import (
 	"strings"
 	"testing"
 	"testing/fstest"
+	"time"
 
 	"github.com/chainrun/chainrun/host"
 	"github.com/chainrun/chainrun/host/capability/fetch"
@@ -40,8 +42,10 @@ func extismGraph(t *testing.T, name string) (graph, doc string) {
 func extismPlugin(t *testing.T, file string) []byte {
 	t.Helper()
 	var out bytes.Buffer
-	c := exec.CommandContext(t.Context(), "go", "mod", "download", "-json", "github.com/extism/go-sdk@v1.7.1")
-	c.Dir, c.Stdout = t.TempDir(), &out // no go.mod there
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute) // a network that hangs makes the test skip
+	defer cancel()
+	c := exec.CommandContext(ctx, "go", "mod", "download", "-json", "github.com/extism/go-sdk@v1.7.1")
+	c.Dir, c.Stdout, c.WaitDelay = t.TempDir(), &out, time.Second // no go.mod there
 	c.Env = append(os.Environ(), "GOFLAGS=-mod=mod", "GOWORK=off")
 	var info struct{ Dir, Error string }
 	if err := c.Run(); err != nil || json.Unmarshal(out.Bytes(), &info) != nil || info.Dir == "" {

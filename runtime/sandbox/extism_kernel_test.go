@@ -4,6 +4,7 @@ package sandbox
 
 import (
 	"bytes"
+	"context"
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
@@ -13,6 +14,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/tetratelabs/wazero"
 	"github.com/tetratelabs/wazero/api"
@@ -24,10 +26,16 @@ var extismSDK = sync.OnceValues(func() (string, string) {
 	return goModule("github.com/extism/go-sdk@v1.7.1")
 })
 
+// downloadTime bounds a download: a network that hangs makes a test skip, not fail.
+const downloadTime = 2 * time.Minute
+
 // goModule downloads a Go module as data and gives its folder, or why there is none.
 func goModule(name string) (dir, problem string) {
 	var out, complaint bytes.Buffer
-	c := exec.Command("go", "mod", "download", "-json", name)
+	ctx, cancel := context.WithTimeout(context.Background(), downloadTime)
+	defer cancel()
+	c := exec.CommandContext(ctx, "go", "mod", "download", "-json", name)
+	c.WaitDelay = time.Second
 	c.Dir, c.Stdout, c.Stderr = os.TempDir(), &out, &complaint // no go.mod there: nothing of ours is asked or changed
 	c.Env = append(os.Environ(), "GOFLAGS=-mod=mod", "GOWORK=off")
 	err := c.Run()
