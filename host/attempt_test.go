@@ -76,8 +76,7 @@ func TestAttempt(t *testing.T) {
 		t.Errorf("%+v %v", again, err)
 	}
 	_, err = h.Attempt(t.Context(), bare, host.Attempt{Node: "n", Input: document.MustParse(`{"a":2}`), Recorded: true, Calls: done.Calls})
-	var diverged *invoke.DivergedError
-	if !errors.As(err, &diverged) {
+	if _, diverged := errors.AsType[*invoke.DivergedError](err); !diverged {
 		t.Errorf("another request: %v", err)
 	}
 	if denied, err := h.Attempt(t.Context(), bare, host.Attempt{Node: "n", Input: input}); err != nil || denied.Failure.Code != failure.CapabilityDenied {

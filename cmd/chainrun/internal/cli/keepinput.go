@@ -49,6 +49,9 @@ func newKeeper(dir string) (*keeper, error) {
 
 // see keeps an attempt. The run waits for it.
 func (k *keeper) see(a host.FailedAttempt) {
+	if k.full() {
+		return
+	}
 	f := attemptfile.Of(a)
 	text, err := f.Encode()
 	k.mu.Lock()
@@ -66,6 +69,17 @@ func (k *keeper) see(a host.FailedAttempt) {
 	}
 	k.bytes += int64(len(text))
 	k.files = append(k.files, keptAttempt{step: f.Step, module: f.Module, name: f.Name(), attempt: f.Attempt})
+}
+
+// full counts an attempt for which there is no room, before work is done for it.
+func (k *keeper) full() bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if len(k.files) < keptAttempts {
+		return false
+	}
+	k.left++
+	return true
 }
 
 // write puts a file in its place whole, for nobody else to read: documents stand in it.

@@ -147,3 +147,31 @@ initial_interval = "0s"
 		})
 	}
 }
+
+// A run keeps some of its attempts, not all: the others are counted.
+func TestKeptAttemptsAreBounded(t *testing.T) {
+	t.Setenv("CHAINRUN_CACHE", t.TempDir())
+	laid(t, map[string][]byte{
+		"trap.wasm": moduletest.Trap(),
+		"graph.toml": []byte(`version = 1
+[nodes.a]
+module = "trap.wasm"
+foreach = "run.input"
+on_error = "collect"
+`),
+	})
+	input := "[" + strings.TrimSuffix(strings.Repeat("1,", keptAttempts+7), ",") + "]"
+	ran := typing(t, "graph.toml", "--input", input, "--keep-input", "kept", "--quiet")
+	files, err := os.ReadDir("kept")
+	if err != nil || ran.code != exitDone || len(files) != keptAttempts {
+		t.Fatalf("exit %d, %d files, %v\n%s", ran.code, len(files), err, ran.errs)
+	}
+	for _, want := range []string{
+		fmt.Sprintf("  and %d more in kept\n", keptAttempts-keptShown),
+		fmt.Sprintf("--keep-input: 7 more attempts failed and were not kept: a run keeps %d of them", keptAttempts),
+	} {
+		if !strings.Contains(ran.errs, want) {
+			t.Errorf("it does not say %q:\n%s", want, ran.errs)
+		}
+	}
+}
