@@ -479,7 +479,8 @@ export function read<T>(j: Json): T {
     return list;
   } else {
     const v = instantiate<NonNullable<T>>();
-    v.__read(j);
+    if (isDefined(v.__read)) v.__read(j);
+    else ERROR("chainrun reads no such type: mark its class @document, or take chainrun.Json");
     return v;
   }
 }
@@ -520,7 +521,11 @@ export function write<T>(v: T, out: Writer): void {
       write<valueof<NonNullable<T>>>(list[i], out);
     }
     out.byte(0x5d);
-  } else changetype<NonNullable<T>>(v).__write(out);
+  } else {
+    const o = changetype<NonNullable<T>>(v);
+    if (isDefined(o.__write)) o.__write(out);
+    else ERROR("chainrun writes no such type: mark its class @document, or take chainrun.Json");
+  }
 }
 
 let schemaDepth = 0;
@@ -542,7 +547,8 @@ export function schema<T>(): Json {
     schemaDepth--;
   } else {
     schemaDepth++;
-    const inner = instantiate<NonNullable<T>>().__schema();
+    const o = instantiate<NonNullable<T>>();
+    const inner = isDefined(o.__schema) ? o.__schema() : Json.object();
     schemaDepth--;
     return isNullable<T>() ? orNull(inner) : inner;
   }

@@ -30,13 +30,13 @@ export default class Chainrun extends Transform {
     if (!marks.includes("document") && !marks.includes("config")) return;
     const name = text(declaration.name);
     if (marks.includes("config")) this.config = { name, source };
-    if (declaration.extendsType) throw new Error(`${place(declaration)}: ${name}: a document cannot extend another class`);
+    if (declaration.extendsType) throw complaint(`${place(declaration)}: ${name}: a document cannot extend another class`);
     const chainrun = library(source);
     const read = [], write = [], schema = [];
     for (const member of declaration.members) {
       if (member.kind !== NodeKind.FieldDeclaration || member.flags & STATIC) continue;
       const field = text(member.name);
-      if (!member.type) throw new Error(`${place(member)}: ${name}.${field} needs a type, such as ${field}: string`);
+      if (!member.type) throw complaint(`${place(member)}: ${name}.${field} needs a type, such as ${field}: string`);
       const type = text(member.type);
       const mayMiss = marks.includes("config") || (member.decorators ?? []).some((d) => d.name.text === "optional");
       const key = JSON.stringify(field);
@@ -52,7 +52,7 @@ export default class Chainrun extends Transform {
       `__schema(): ${chainrun}.Json { const __s = new ${chainrun}.ObjectSchema(); ${schema.join(" ")} return __s.json; }`,
     ]) {
       const member = parser.parseClassMember(tokenizer(parser, code, source), declaration);
-      if (!member) throw new Error(`${place(declaration)}: cannot make a document of ${name}`);
+      if (!member) throw complaint(`${place(declaration)}: cannot make a document of ${name}`);
       declaration.members.push(member);
     }
   }
@@ -68,18 +68,18 @@ export default class Chainrun extends Transform {
       if (f.kind !== NodeKind.FunctionDeclaration || !(f.flags & EXPORT)) continue;
       const name = text(f.name);
       const { parameters, returnType } = f.signature;
-      if (parameters.length !== 1) throw new Error(`${place(f)}: ${name} is exported, so it is an entry: it takes one document and returns one`);
+      if (parameters.length !== 1) throw complaint(`${place(f)}: ${name} is exported, so it is an entry: it takes one document and returns one`);
       const input = text(parameters[0].type), output = text(returnType);
-      if (!input || !output) throw new Error(`${place(f)}: the entry ${name} needs types: function ${name}(input: Input): Output`);
+      if (!input || !output) throw complaint(`${place(f)}: the entry ${name} needs types: function ${name}(input: Input): Output`);
       const main = name === "main";
       this.entries.push({ name, symbol: `__entry_${name}`, export: main ? ENTRY : `${ENTRY}:${name}` });
       code.push(`export function __entry_${name}(input: usize, len: u32): u64 { return ${chainrun}.__run<${input}, ${output}>(input, len, ${name}); }`);
       const schemas = (to) => [["input", input], ["output", output]].map(([key, type]) => `${to}.set("${key}", ${chainrun}.schema<${type}>());`).join(" ");
       describe.push(main ? schemas("__m") : `{ const __e = ${chainrun}.Json.object(); ${schemas("__e")} __entries.set(${JSON.stringify(name)}, __e); }`);
     }
-    if (this.entries.length === 0) throw new Error(`${source.normalizedPath} exports no function, so the node has no entry`);
+    if (this.entries.length === 0) throw complaint(`${source.normalizedPath} exports no function, so the node has no entry`);
     if (this.config) {
-      if (this.config.source !== source) throw new Error(`${this.config.source.normalizedPath}: the @config class belongs to ${source.normalizedPath}`);
+      if (this.config.source !== source) throw complaint(`${this.config.source.normalizedPath}: the @config class belongs to ${source.normalizedPath}`);
       describe.push(`__m.set("config", ${chainrun}.schema<${this.config.name}>());`);
     }
     code.push(`export function chainrun_describe_v1(): u64 { const __m = ${chainrun}.Json.object(), __entries = ${chainrun}.Json.object(); ${describe.join(" ")}
@@ -113,22 +113,32 @@ export default class Chainrun extends Transform {
     for (const [internal] of this.program.instancesByName) {
       if (internal.endsWith("/" + name)) return internal;
     }
-    throw new Error(`no function ${name}`);
+    throw complaint(`no function ${name}`);
   }
 }
 
 const EXPORT = 1 << 1, STATIC = 1 << 5; // CommonFlags of asc
 
+// complaint is an error that asc shows without a stack.
+function complaint(text) {
+  const e = new Error(text);
+  e.stack = text;
+  return e;
+}
+
 const text = (node) => node ? node.range.toString() : "";
-const place = (node) => node.range.source.normalizedPath;
-const isLibrary = (source) => source.normalizedPath.startsWith("~lib/") || /(^|\/)chainrun\/chainrun\.ts$|sdk\/assemblyscript\/chainrun\.ts$/.test(source.normalizedPath);
+const place = (node) => {
+  const source = node.range.source;
+  return `${source.normalizedPath}:${source.text.slice(0, node.range.start).split("\n").length}`;
+};
+const isLibrary = (source) => source.normalizedPath.startsWith("~lib/") || /(^|\/)chainrun\/chainrun\.ts$/.test(source.normalizedPath);
 
 // library is the name under which a file has imported chainrun.ts.
 function library(source) {
   for (const s of source.statements) {
     if (s.kind === NodeKind.Import && s.namespaceName && /(^|\/)chainrun$/.test(s.path.value)) return text(s.namespaceName);
   }
-  throw new Error(`${source.normalizedPath}: it needs import * as chainrun from "./chainrun/chainrun"`);
+  throw complaint(`${source.normalizedPath}: it needs import * as chainrun from "./chainrun/chainrun"`);
 }
 
 function tokenizer(parser, code, source) {
