@@ -11,6 +11,7 @@ import (
 var assemblyscript = &Language{
 	Name:  "assemblyscript",
 	Title: "AssemblyScript",
+	Setup: "npm install",
 	detect: func(dir string, files []string) bool {
 		return slices.Contains(files, "asconfig.json") ||
 			slices.Contains(files, "package.json") && mentions(dir, "package.json", `"assemblyscript"`)

@@ -17,6 +17,7 @@ import (
 type Language struct {
 	Name  string // as the command line has it, such as "c"
 	Title string // for people, such as "C"
+	Setup string // what is to be run in a new project once, before it is built; mostly ""
 
 	// detect says whether the project in dir is in the language. dir's files are
 	// those at its top.

@@ -64,11 +64,14 @@ func (a *app) newNode(lang, name string) error {
 	fmt.Fprintf(a.Out, "%s/ is a node in %s. Next:\n\n", name, l.Title)
 	for _, command := range []string{
 		"cd " + name,
+		l.Setup,
 		"chainrun node build",
 		"chainrun node run " + name + `.wasm --input '{"name": "Ada"}'`,
 		"chainrun node test",
 	} {
-		fmt.Fprintln(a.Out, "    "+command)
+		if command != "" {
+			fmt.Fprintln(a.Out, "    "+command)
+		}
 	}
 	return nil
 }
