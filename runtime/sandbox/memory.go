@@ -22,9 +22,9 @@ type memory struct {
 	reserved []byte // the mapping that buf is the head of; nil on the Go heap
 	freed    bool
 
-	file   *imageFile // mapped over the head of reserved; nil: none
-	armed  bool       // the system tracks writes, see pages
-	resets uint       // since it was mapped
+	image  *image // that reserved is a mapping of; nil: none
+	armed  bool   // the system tracks writes, see pages
+	resets uint   // since it was mapped
 }
 
 func newMemory(limit uint64) *memory { return &memory{limit: limit, shrinkTo: -1} }

@@ -106,11 +106,11 @@ func (p *pages) works() bool {
 	return p.strategy != ImagesUserfaultfd || m.armed
 }
 
-// restore sets a memory back to an image that has a file; see image.restore.
+// restore sets a memory back to an image that is shared; see image.restore.
 func (p *pages) restore(m *memory, img *image, written int) bool {
-	if m.file != img.file {
-		m.file, m.armed = img.file, false
-		return img.file.mapOver(m.reserved) && p.discard(m, len(img.memory), written)
+	if m.image != img {
+		m.image, m.armed = img, false
+		return (img.file == nil || img.file.mapOver(m.reserved)) && p.discard(m, len(img.memory), written)
 	}
 	if p.strategy == ImagesMadvise {
 		if written <= smallBytes {

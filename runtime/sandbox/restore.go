@@ -24,7 +24,7 @@ var noBytes [pageBytes]byte
 // are those that the attempt could write; m.buf has the image's size already.
 // It reports whether it could; if not, the memory must not be used any more.
 func (img *image) restore(m *memory, written int) bool {
-	if m.reserved == nil || img.file == nil {
+	if m.reserved == nil || !img.shared() {
 		m.copyBack(img.memory)
 		if len(m.buf) < written {
 			m.clearTail(len(m.buf), written)
@@ -32,6 +32,12 @@ func (img *image) restore(m *memory, written int) bool {
 		return true
 	}
 	return img.pages.restore(m, img, written)
+}
+
+// shared tells whether instances can have the image by the page: as a mapping
+// of its file, or of nothing where it is all zeros.
+func (img *image) shared() bool {
+	return img.pages.strategy != ImagesCopy && (img.file != nil || len(img.memory) == 0)
 }
 
 // copyBack sets the whole memory back by comparing it with the image.

@@ -152,11 +152,14 @@ func TestStrategiesAgree(t *testing.T) {
 
 // An image of zeros alone, and a module without any memory to speak of.
 func TestImagesOfNothing(t *testing.T) {
-	for _, memory := range []string{"1", "1 1", "1 2"} {
+	for _, memory := range []string{"1", "1 1", "1 2", "100"} {
 		wasm := fromWAT(t, `(module (memory (export "memory") `+memory+`)
 			(func (export "chainrun_alloc") (param i32) (result i32) (i32.const 8))
 			(func (export "chainrun_run_v1") (param i32 i32) (result i64)
-				(i32.store8 (i32.const 100) (i32.add (i32.load8_u (i32.const 100)) (i32.const 1)))
+				(local $end i32)
+				(local.set $end (i32.sub (i32.mul (memory.size) (i32.const 65536)) (i32.const 1)))
+				(i32.store8 (local.get $end) (i32.add (i32.load8_u (local.get $end)) (i32.const 1)))
+				(i32.store8 (i32.const 100) (i32.add (i32.load8_u (i32.const 100)) (i32.load8_u (local.get $end))))
 				(i64.const 0x00000064_00000001)))`)
 		for name, p := range strategies(t, wasm) {
 			for range 4 {
