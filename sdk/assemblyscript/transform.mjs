@@ -36,7 +36,6 @@ export default class Chainrun extends Transform {
     for (const member of declaration.members) {
       if (member.kind !== NodeKind.FieldDeclaration || member.flags & STATIC) continue;
       const field = text(member.name);
-      if (!member.type) throw complaint(`${place(member)}: ${name}.${field} needs a type, such as ${field}: string`);
       const type = text(member.type);
       const mayMiss = marks.includes("config") || (member.decorators ?? []).some((d) => d.name.text === "optional");
       const key = JSON.stringify(field);

@@ -4,6 +4,7 @@ package conformance
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"os"
 	"path/filepath"
@@ -161,4 +162,38 @@ func TestTheFirstNodeInAssemblyScript(t *testing.T) {
 		}
 	}
 	t.Error("the page has no command for the build by hand")
+}
+
+// What cannot be an entry or a document is refused with its place, or how to
+// write it.
+func TestAssemblyScriptRefuses(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "node")
+	if err := toolchain.New("assemblyscript", dir, "node"); err != nil {
+		t.Fatal(err)
+	}
+	withCompiler(t, dir)
+	lang, err := toolchain.Find("assemblyscript")
+	if err != nil {
+		t.Fatal(err)
+	}
+	const head = "import * as chainrun from \"./chainrun/chainrun\";\n"
+	for source, want := range map[string]string{
+		head + `export function two(a: chainrun.Json, b: chainrun.Json): chainrun.Json { return a; }`: "index.ts:2: two is exported, so it is an entry",
+		head + "class Base {}\n@document class Sub extends Base { n: i32 = 0; }":                      "Sub: a document cannot extend another class",
+		head + "@document class Odd { n = 5; }":                                                       "Type expected",
+		head + "class Plain {}\nexport function odd(a: Plain): i32 { return 1; }":                     "mark its class @document",
+		head + "function hidden(a: i32): i32 { return a; }":                                           "index.ts exports no function",
+		"export function main(a: i32): i32 { return a; }":                                             "it needs import * as chainrun",
+	} {
+		if err := os.WriteFile(filepath.Join(dir, "index.ts"), []byte(source), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		err := lang.Build(t.Context(), dir, filepath.Join(t.TempDir(), "node.wasm"))
+		if missing, ok := errors.AsType[*toolchain.MissingError](err); ok {
+			t.Skip(missing)
+		}
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s:\ngot %v, want %q", source, err, want)
+		}
+	}
 }
