@@ -357,10 +357,43 @@ EXPORT("chainrun_js_run") uint64_t chainrun_js_run(uint32_t entry, char *text, u
   return fail("bad_output", JS_NewString(ctx, "the function returned nothing that JSON has: return a value, or null"));
 }
 
+/* --- memory -----------------------------------------------------------------------
+
+   What packing frees is cleared, for it would be written into the node: parsed
+   sources are many times larger than what comes of them. */
+
+static void *memory_calloc(void *opaque, size_t count, size_t size) { return calloc(count, size); }
+
+static void *memory_malloc(void *opaque, size_t size) { return malloc(size); }
+
+/* Compilers leave out a memset before a free, unless they cannot see through it. */
+static void clear(void *p, size_t n) {
+  memset(p, 0, n);
+  __asm__ volatile("" : : "r"(p) : "memory");
+}
+
+static void memory_free(void *opaque, void *p) {
+  if (packing && p != NULL) clear(p, malloc_usable_size(p));
+  free(p);
+}
+
+static void *memory_realloc(void *opaque, void *p, size_t size) {
+  if (!packing || p == NULL) return realloc(p, size);
+  size_t old = malloc_usable_size(p);
+  if (size <= old && size >= old / 2) return p;
+  void *q = malloc(size);
+  if (q == NULL) return NULL;
+  memcpy(q, p, old < size ? old : size);
+  memory_free(opaque, p);
+  return q;
+}
+
+static const JSMallocFunctions memory = {memory_calloc, memory_malloc, memory_free, memory_realloc, js__malloc_usable_size};
+
 /* --- packing ----------------------------------------------------------------- */
 
 static int start(void) {
-  rt = JS_NewRuntime();
+  rt = JS_NewRuntime2(&memory, NULL);
   if (rt == NULL) return -1;
   JS_SetMaxStackSize(rt, STACK_LIMIT);
   JS_SetGCThreshold(rt, (size_t)-1);
@@ -384,6 +417,22 @@ static int start(void) {
   JS_FreeValue(ctx, make);
   JS_FreeValue(ctx, host);
   return 0;
+}
+
+/* Takes away the source text that each function keeps, once for itself and once
+ * in every function around it, for toString: of a large bundle that is most of
+ * what there is. */
+static void forget_sources(void) {
+  struct list_head *el;
+  list_for_each(el, &rt->gc_obj_list) {
+    JSGCObjectHeader *header = list_entry(el, JSGCObjectHeader, link);
+    if (JS_GC_TYPE(header) != JS_GC_OBJ_TYPE_FUNCTION_BYTECODE) continue;
+    JSFunctionBytecode *b = (JSFunctionBytecode *)header;
+    if (b->source != NULL) clear(b->source, (size_t)b->source_len);
+    js_free_rt(rt, b->source);
+    b->source = NULL;
+    b->source_len = 0;
+  }
 }
 
 static uint32_t read_u32(const char *p) {
@@ -445,10 +494,13 @@ EXPORT("chainrun_run_v1") uint64_t chainrun_pack(char *text, uint32_t len) {
   memcpy(document, s, size_of);
   JS_FreeCString(ctx, s);
   JS_FreeValue(ctx, answer);
-  memset(text, 0, len);
+  clear(text, len);
   free(text);
   JS_RunGC(rt);
+  forget_sources();
   JS_SetGCThreshold(rt, rt->malloc_state.malloc_size + GC_THRESHOLD);
   packing = false;
+  /* The stack begins at the low end of memory; what lies below this call is over. */
+  clear((void *)16, (uintptr_t)__builtin_frame_address(0) - 4096);
   return result(document, size_of, false);
 }

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync/atomic"
 
@@ -44,15 +45,17 @@ func makeBundle(o Options) (*bundle, error) {
 		return nil, fmt.Errorf("finding the project of %s: %w", o.Script, err)
 	}
 	result := api.Build(api.BuildOptions{
-		EntryPoints:    []string{script},
-		AbsWorkingDir:  dir,
-		Outfile:        filepath.Join(dir, bundleName), // not written
-		Bundle:         true,
-		Format:         api.FormatESModule,
-		Platform:       api.PlatformNeutral,
-		Target:         api.ES2024,
-		MainFields:     []string{"module", "main"},
-		Conditions:     []string{"chainrun", "module"},
+		EntryPoints:   []string{script},
+		AbsWorkingDir: dir,
+		Outfile:       filepath.Join(dir, bundleName), // not written
+		Bundle:        true,
+		Format:        api.FormatESModule,
+		Platform:      api.PlatformNeutral,
+		Target:        api.ES2024,
+		// Of a package with a build for browsers that one is taken: it can do
+		// without Node.js.
+		MainFields:     []string{"browser", "module", "main"},
+		Conditions:     []string{"chainrun", "browser", "module"},
 		Define:         map[string]string{"process.env.NODE_ENV": `"production"`},
 		Loader:         map[string]api.Loader{".txt": api.LoaderText, ".md": api.LoaderText},
 		Charset:        api.CharsetUTF8,
@@ -124,6 +127,14 @@ func projectOf(dir string) string {
 const ours = `export const node = globalThis[Symbol.for("chainrun.node")];
 export const { NodeError, CallError } = globalThis;`
 
+// absent stands for a module of Node.js that a package imports: an error for
+// whoever uses it, and for nobody else.
+const absent = `const fail = () => { throw new Error(%s); };
+const quiet = ["__esModule", "default", "prototype", "then"];
+const get = (_, name) => (typeof name === "symbol" || quiet.includes(name) ? undefined : fail());
+const nothing = new Proxy({}, { get });
+module.exports = new Proxy(function () {}, { get, getPrototypeOf: () => nothing, apply: fail, construct: fail });`
+
 // projectOnly resolves "chainrun", refuses what is no file of the project root
 // or nested too deep, and counts bytes. Places are told relative to dir.
 func projectOnly(dir, root string, packages bool) api.Plugin {
@@ -147,11 +158,14 @@ func projectOnly(dir, root string, packages bool) api.Plugin {
 			case strings.Contains(name, "://"), strings.HasPrefix(name, "data:"):
 				return api.OnResolveResult{Errors: []api.Message{refuse(
 					fmt.Sprintf("%q is an address: nothing is fetched when a node is packed", name), "keep a copy of the file in the project")}}, nil
+			case (strings.HasPrefix(name, "node:") || isNodeBuiltin(name)) && inPackage(args.Importer):
+				// Packages ask for more than they use.
+				return api.OnResolveResult{Path: name, Namespace: "absent"}, nil
 			case strings.HasPrefix(name, "node:") || isNodeBuiltin(name):
 				return api.OnResolveResult{Errors: []api.Message{refuse(
 					fmt.Sprintf("%q belongs to Node.js, which is not there", name),
 					"a node reaches the world through node.call and what the graph grants it")}}, nil
-			case !packages && !strings.Contains(args.Importer, "node_modules"):
+			case !packages && !inPackage(args.Importer):
 				return api.OnResolveResult{Errors: []api.Message{refuse(
 					fmt.Sprintf("%q is a package of somebody else", name), "install it with npm, and pack with --bundle to take packages into the node")}}, nil
 			}
@@ -159,6 +173,10 @@ func projectOnly(dir, root string, packages bool) api.Plugin {
 		})
 		b.OnLoad(api.OnLoadOptions{Filter: `.*`, Namespace: "chainrun"}, func(api.OnLoadArgs) (api.OnLoadResult, error) {
 			contents := ours
+			return api.OnLoadResult{Contents: &contents, Loader: api.LoaderJS}, nil
+		})
+		b.OnLoad(api.OnLoadOptions{Filter: `.*`, Namespace: "absent"}, func(args api.OnLoadArgs) (api.OnLoadResult, error) {
+			contents := fmt.Sprintf(absent, strconv.Quote(args.Path+" belongs to Node.js, which is not there"))
 			return api.OnLoadResult{Contents: &contents, Loader: api.LoaderJS}, nil
 		})
 		b.OnLoad(api.OnLoadOptions{Filter: `.*`, Namespace: "file"}, func(args api.OnLoadArgs) (api.OnLoadResult, error) {
@@ -194,6 +212,11 @@ func projectOnly(dir, root string, packages bool) api.Plugin {
 			return api.OnLoadResult{}, nil // esbuild reads it itself, for its loaders
 		})
 	}}
+}
+
+// inPackage tells whether a file belongs to somebody else's package.
+func inPackage(file string) bool {
+	return strings.Contains(filepath.ToSlash(file), "/node_modules/")
 }
 
 // within tells whether a file lies in a folder; both names are whole and free of

@@ -189,6 +189,49 @@ func TestPackages(t *testing.T) {
 	if got := gives(t, interpret(t, n), sandbox.Call{Input: []byte("7")}); string(got) != `"00007"` {
 		t.Errorf("got %s", got)
 	}
+
+	// Modules of Node.js that a package imports are an error for whoever uses them.
+	n, err = pack(t, Options{Packages: true},
+		"main.js", `import { hash, plain } from "tool"; export const used = () => hash("x"); export const unused = () => plain;`,
+		"node_modules/tool/package.json", `{"name": "tool", "module": "index.mjs"}`,
+		"node_modules/tool/index.mjs", `import fs from "node:fs"; import { createHash } from "crypto"; import where from "./other.mjs"; const path = require("path");
+export const hash = (s) => createHash("md5").update(s); export const plain = [typeof fs, typeof path, where];`,
+		"node_modules/tool/other.mjs", `export default "node";`,
+	)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := interpret(t, n)
+	if got := gives(t, p, sandbox.Call{Entry: "unused"}); string(got) != `["function","function","node"]` {
+		t.Errorf("got %s", got)
+	}
+	if got := stops(t, p, sandbox.Call{Entry: "used"}); !strings.HasPrefix(got.Message, "Error: crypto belongs to Node.js, which is not there") {
+		t.Errorf("got %+v", got)
+	}
+}
+
+// What packing needed for a while is not in the file.
+func TestNothingLeftBehind(t *testing.T) {
+	n := packed(t, "main.js", `
+const garbage = []; for (let i = 0; i < 1000; i++) garbage.push("garbage" + "!".repeat(1000 + i)); garbage.length = 0;
+const hidden = (x) => [hidden.toString().includes("x =>"), hidden.name, x + 12345678];
+export default function () { return hidden(1); }
+const other = () => 5; export const atPacking = other.toString().includes("5"); export const f = () => atPacking;`)
+	for _, left := range []string{"garbage!!!!!!!!", "hidden.toString()"} {
+		if bytes.Contains(n.Wasm, []byte(left)) {
+			t.Errorf("%q is in the file", left)
+		}
+	}
+	if len(n.Wasm) > len(Engine())+300_000 {
+		t.Errorf("%d bytes, the engine has %d", len(n.Wasm), len(Engine()))
+	}
+	p := interpret(t, n)
+	if got := gives(t, p, sandbox.Call{}); string(got) != `[false,"hidden",12345679]` {
+		t.Errorf("got %s", got)
+	}
+	if got := gives(t, p, sandbox.Call{Entry: "f"}); string(got) != `true` {
+		t.Errorf("got %s", got)
+	}
 }
 
 // demand expects a complaint with a place, 0 for the file as a whole.
