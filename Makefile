@@ -41,10 +41,10 @@ std: ## the standard nodes, which the binary embeds
 	$(MAKE) -C plugins
 
 test: tools build nodes ## every test but the long hunts
-	for m in $(MODULES); do (cd $$m && echo "== $$m" && go test ./...); done
+	for m in $(MODULES); do (cd $$m && echo "== $$m" && go test -timeout 30m ./...); done
 
 race: nodes ## the tests that have goroutines, under the race detector
-	go test -race $$(go list ./host/... ./runtime/sandbox/... ./cmd/... | grep -vE '/(simulate|corpus)$$')
+	go test -race -timeout 30m $$(go list ./host/... ./runtime/sandbox/... ./cmd/... | grep -vE '/(simulate|corpus)$$')
 	go test -race ./host/stepper/simulate -seeds 300
 	cd plugins/sql && go test -race -short ./database
 
