@@ -14,7 +14,7 @@ GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.9.0
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 MODULES := . sdk/go graphs plugins/std plugins/sql
 
-.PHONY: help run record-triage build nodes std test race soak node-table providers lint vet vuln fuzz examples bench bench-langgraph tools generate clean
+.PHONY: help run record-triage build nodes std test race engine soak node-table providers lint vet vuln fuzz examples bench bench-langgraph tools generate clean
 
 help: ## what there is to make
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -47,6 +47,9 @@ race: nodes ## the tests that have goroutines, under the race detector
 	go test -race -timeout 30m $$(go list ./host/... ./runtime/sandbox/... ./cmd/... | grep -vE '/(simulate|corpus)$$')
 	go test -race ./host/stepper/simulate -seeds 300
 	cd plugins/sql && go test -race -short ./database
+
+engine: ## build the JavaScript engine that node pack uses, from its source (clang, wasi-libc, cargo)
+	sdk/js/engine/build
 
 soak: nodes ## 100,000 attempts that scribble over their state, for every way to set it back
 	go test ./runtime/sandbox -run 'TestSoak$$' -timeout 1h -soak 100000
