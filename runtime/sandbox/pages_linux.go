@@ -124,6 +124,7 @@ func (p *pages) restore(m *memory, img *image, written int) bool {
 	defer p.scans.Put(scan)
 	m.resets++
 	scan.pages, scan.memory, scan.image = p, m, img
+	scan.high = max(len(img.memory), 1)
 	scan.left, scan.sample = hotBytes, m.resets%p.sampleEvery == 0
 	defer func() { scan.memory, scan.image = nil, nil }()
 	if m.armed {
@@ -134,9 +135,20 @@ func (p *pages) restore(m *memory, img *image, written int) bool {
 	}
 	if p.strategy == ImagesUserfaultfd {
 		// From now on the kernel tells: what is written again stays unprotected.
-		m.armed = p.register(m.reserved[:img.size]) && p.protect(m.reserved[:img.size])
+		// Where nothing was ever touched there are no page tables, which makes
+		// the scans short; they are not made for the protection's sake.
+		m.armed = p.register(m.reserved[:img.size]) && p.protect(m.reserved[:tableEnd(m.reserved, scan.high, img.size)])
 	}
 	return true
+}
+
+// tableEnd gives the end of the page table that the address before at lies in,
+// at most end. One of 4 KiB has entries for 2 MiB; on systems with other pages
+// the protection reaches less far, and the scan finds more.
+func tableEnd(reserved []byte, at, end int) int {
+	const covers = 2 << 20
+	base := address(reserved)
+	return int(min((base+uint64(at)+covers-1)&^(covers-1)-base, uint64(end)))
 }
 
 // discard gives the pages between two addresses back.
@@ -162,6 +174,7 @@ type pageScan struct {
 	memory *memory
 	image  *image
 	left   int  // bytes that may stay the instance's own
+	high   int  // the end of the last page that was found, at least of the file
 	sample bool // look whether pages are still written
 
 	arg     scanArg
@@ -229,6 +242,7 @@ func (s *pageScan) written(written int) bool {
 // up to the end has been given back besides.
 func (s *pageScan) take(from, to, end int) (done, ok bool) {
 	m, img := s.memory, s.image
+	s.high = max(s.high, to)
 	if to-from > s.left {
 		return true, s.pages.forget(m, img, from, end)
 	}
