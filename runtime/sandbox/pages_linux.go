@@ -124,7 +124,10 @@ func (p *pages) restore(m *memory, img *image, written int) bool {
 	defer p.scans.Put(scan)
 	m.resets++
 	scan.pages, scan.memory, scan.image = p, m, img
-	scan.high = max(len(img.memory), 1)
+	scan.low, scan.high = 0, max(len(img.memory), p.size)
+	if img.file == nil {
+		scan.low = max(0, img.size-p.size)
+	}
 	scan.left, scan.sample = hotBytes, m.resets%p.sampleEvery == 0
 	defer func() { scan.memory, scan.image = nil, nil }()
 	if m.armed {
@@ -137,7 +140,9 @@ func (p *pages) restore(m *memory, img *image, written int) bool {
 		// From now on the kernel tells: what is written again stays unprotected.
 		// Where nothing was ever touched there are no page tables, which makes
 		// the scans short; they are not made for the protection's sake.
-		m.armed = p.register(m.reserved[:img.size]) && p.protect(m.reserved[:tableEnd(m.reserved, scan.high, img.size)])
+		end := tableEnd(m.reserved, scan.high, img.size)
+		m.armed = img.size > 0 && p.register(m.reserved[:img.size]) &&
+			(scan.low >= end || p.protect(m.reserved[scan.low:end]))
 	}
 	return true
 }
@@ -174,7 +179,8 @@ type pageScan struct {
 	memory *memory
 	image  *image
 	left   int  // bytes that may stay the instance's own
-	high   int  // the end of the last page that was found, at least of the file
+	low    int  // the first page that was found; 0 where there is a file
+	high   int  // the end of the last one, at least that of the file
 	sample bool // look whether pages are still written
 
 	arg     scanArg
@@ -242,7 +248,7 @@ func (s *pageScan) written(written int) bool {
 // up to the end has been given back besides.
 func (s *pageScan) take(from, to, end int) (done, ok bool) {
 	m, img := s.memory, s.image
-	s.high = max(s.high, to)
+	s.low, s.high = min(s.low, from), max(s.high, to)
 	if to-from > s.left {
 		return true, s.pages.forget(m, img, from, end)
 	}

@@ -152,6 +152,25 @@ func TestStrategiesAgree(t *testing.T) {
 
 // An image of zeros alone, and a module without any memory to speak of.
 func TestImagesOfNothing(t *testing.T) {
+	// What touches nothing, of a large memory and of none.
+	for _, memory := range []string{"100", "0 1"} {
+		wasm := fromWAT(t, `(module (memory (export "memory") `+memory+`)
+			(func (export "chainrun_alloc") (param i32) (result i32) (i32.const 0))
+			(func (export "chainrun_run_v1") (param i32 i32) (result i64) (i64.const 0))
+			(func (export "chainrun_run_v1:again") (param i32 i32) (result i64) (i64.const 0)))`)
+		for name, p := range strategies(t, wasm) {
+			i, stop, err := p.acquire(t.Context(), Limits{}.orDefaults())
+			if i == nil {
+				t.Fatal(name, stop, err)
+			}
+			for range 4 {
+				if !i.image.setBack(i) {
+					t.Errorf("%s, memory %s: not set back", name, memory)
+				}
+			}
+			p.release(i)
+		}
+	}
 	for _, memory := range []string{"1", "1 1", "1 2", "100"} {
 		wasm := fromWAT(t, `(module (memory (export "memory") `+memory+`)
 			(func (export "chainrun_alloc") (param i32) (result i32) (i32.const 8))
