@@ -266,8 +266,7 @@ func isNumber(s string) bool {
 }
 
 func csvError(err error) error {
-	var wrong *csv.ParseError
-	if errors.As(err, &wrong) {
+	if wrong, ok := errors.AsType[*csv.ParseError](err); ok {
 		return node.Errorf("bad_csv", "line %d, column %d: %w", wrong.Line, wrong.Column, wrong.Err)
 	}
 	return node.Errorf("bad_csv", "%w", err)
