@@ -63,6 +63,11 @@ func (a *app) packNode(ctx context.Context, o pack.Options, manifest, out string
 	if out == "" {
 		out = strings.TrimSuffix(filepath.Base(o.Script), filepath.Ext(o.Script)) + ".wasm"
 	}
+	for _, source := range []string{o.Script, manifest} {
+		if sameFile(source, out) {
+			return usagef("%s is the source: choose another name for --output", out)
+		}
+	}
 	n, err := a.pack(ctx, o)
 	if err != nil {
 		return err
@@ -90,6 +95,16 @@ func (a *app) packNode(ctx context.Context, o pack.Options, manifest, out string
 	}
 	fmt.Fprintf(a.Out, "%s: %s bytes, entries: %s\n", out, thousands(uint64(len(wasm))), strings.Join(entries, ", "))
 	return nil
+}
+
+// sameFile says whether two names lead to one file, which is there.
+func sameFile(one, other string) bool {
+	a, err := os.Stat(one)
+	if err != nil {
+		return false
+	}
+	b, err := os.Stat(other)
+	return err == nil && os.SameFile(a, b)
 }
 
 // pack packs a script, with what it has to say on the way on stderr.

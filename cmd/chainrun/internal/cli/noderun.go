@@ -53,7 +53,7 @@ time go to stderr. Exit codes are those of a run.
 same input, config, feedback, clock and randomness, and with the answers that
 capabilities gave. What comes of it is compared with what was recorded.`,
 		Example: `  chainrun node run greet.wasm --input '{"name": "Ada"}'
-  chainrun node run std:jq --config '{"filter": ".a"}' --input @document.json
+  chainrun node run std:jq --config '{"query": ".a"}' --input @document.json
   chainrun node run ask.wasm --input - --grant 'fetch = {hosts = ["example.com"]}'
   chainrun node run score.wasm --attempt failed/01jd.score.1.json`,
 		Args: oneNode,
