@@ -148,7 +148,7 @@ func (h *Host) load(name, where string, text []byte, from files) (*Graph, error)
 	if found.Failed() {
 		return nil, found
 	}
-	p, found, err := h.link(name, g, found, from.module)
+	p, found, err := h.link(name, g, found, from.module, plan.Link)
 	if err != nil {
 		return nil, err
 	}
@@ -159,10 +159,13 @@ func (h *Host) load(name, where string, text []byte, from files) (*Graph, error)
 	return &Graph{plan: p, made: made, diagnostics: found}, nil
 }
 
+// linker is [plan.Link], or one of its kind.
+type linker func(*graph.Graph, plan.Reader, plan.Offers) (*plan.Plan, graph.Diagnostics)
+
 // link makes the plan of a graph that was built with these warnings and notes, and
 // compiles its modules. The error is [graph.Diagnostics] where one of them is at fault.
-func (h *Host) link(name string, g *graph.Graph, found graph.Diagnostics, module plan.Reader) (*plan.Plan, graph.Diagnostics, error) {
-	p, more := plan.Link(g, module, h.offers)
+func (h *Host) link(name string, g *graph.Graph, found graph.Diagnostics, module plan.Reader, link linker) (*plan.Plan, graph.Diagnostics, error) {
+	p, more := link(g, module, h.offers)
 	found = append(found, more...)
 	if found.Failed() {
 		return nil, nil, found
@@ -184,11 +187,23 @@ func (h *Host) link(name string, g *graph.Graph, found graph.Diagnostics, module
 // they were made of.
 func (h *Host) LoadSource(src *graph.Source, read func(name string) ([]byte, error)) (_ *Graph, err error) {
 	defer guard(&err)
+	return h.loadSource(src, read, plan.Link)
+}
+
+// LoadAnswered is [Host.LoadSource] for attempts whose calls are answered by
+// [Attempt.Answers] or [Attempt.Calls]: what a module needs and its node is not
+// granted does not matter.
+func (h *Host) LoadAnswered(src *graph.Source, read func(name string) ([]byte, error)) (_ *Graph, err error) {
+	defer guard(&err)
+	return h.loadSource(src, read, plan.LinkAnswered)
+}
+
+func (h *Host) loadSource(src *graph.Source, read func(name string) ([]byte, error), link linker) (*Graph, error) {
 	g, found := graph.Build(src, read)
 	if found.Failed() {
 		return nil, found
 	}
-	p, found, err := h.link(src.File, g, found, h.modules.or(read))
+	p, found, err := h.link(src.File, g, found, h.modules.or(read), link)
 	if err != nil {
 		return nil, err
 	}

@@ -19,10 +19,20 @@ import (
 // plan is nil if one of them is an error. Modules are not compiled: that is the invoker's part. The offers
 // are what grants may name; nil: nothing.
 func Link(g *graph.Graph, read Reader, offers Offers) (*Plan, graph.Diagnostics) {
+	return link(g, read, offers, false)
+}
+
+// LinkAnswered is [Link] of a graph whose calls are answered by somebody who asks
+// nobody: what a module needs and its node is not granted does not matter.
+func LinkAnswered(g *graph.Graph, read Reader, offers Offers) (*Plan, graph.Diagnostics) {
+	return link(g, read, offers, true)
+}
+
+func link(g *graph.Graph, read Reader, offers Offers, answered bool) (*Plan, graph.Diagnostics) {
 	l := newLinker(read, offers)
 	p := l.plan(g, ".")
 	if !l.diagnostics.Failed() {
-		l.diagnostics = append(l.diagnostics, proveAll(p, offers, map[*Plan]bool{})...)
+		l.diagnostics = append(l.diagnostics, proveAll(p, offers, answered, map[*Plan]bool{})...)
 	}
 	l.diagnostics.Sort()
 	if l.diagnostics.Failed() {

@@ -18,7 +18,7 @@ import (
 func (v *prover) capabilities(n *Node) {
 	needed := needs(n)
 	for _, need := range needed {
-		if name, _, _ := strings.Cut(need, "."); name != graph.HostCapability {
+		if name, _, _ := strings.Cut(need, "."); name != graph.HostCapability && !v.answered {
 			v.need(n, need)
 		}
 	}

@@ -14,15 +14,15 @@ import (
 )
 
 // proveAll proves a plan and those inside it, each once.
-func proveAll(p *Plan, offers Offers, seen map[*Plan]bool) graph.Diagnostics {
+func proveAll(p *Plan, offers Offers, answered bool, seen map[*Plan]bool) graph.Diagnostics {
 	if seen[p] {
 		return nil
 	}
 	seen[p] = true
-	found := prove(p, offers)
+	found := prove(p, offers, answered)
 	for _, n := range p.Nodes {
 		if n.Sub != nil {
-			found = append(found, proveAll(n.Sub, offers, seen)...)
+			found = append(found, proveAll(n.Sub, offers, answered, seen)...)
 		}
 	}
 	return found
@@ -30,9 +30,9 @@ func proveAll(p *Plan, offers Offers, seen map[*Plan]bool) graph.Diagnostics {
 
 // prove looks at every wire, expression, loop and manifest of a plan. The
 // complaints are in the order of the file.
-func prove(p *Plan, offers Offers) graph.Diagnostics {
+func prove(p *Plan, offers Offers, answered bool) graph.Diagnostics {
 	v := &prover{
-		plan: p, offers: offers, byDigest: map[string]*schema.Shape{}, outputs: map[*graph.Node]*schema.Shape{},
+		plan: p, offers: offers, answered: answered, byDigest: map[string]*schema.Shape{}, outputs: map[*graph.Node]*schema.Shape{},
 		arrivals: map[*graph.Node]*schema.Shape{}, converted: map[*schema.Shape]*expr.Type{}, shaped: map[*expr.Type]*schema.Shape{},
 		budget: schema.NewBudget(maxComparisons), met: map[pair]*schema.Shape{}, routed: map[routedCode]bool{},
 		inputs: map[*graph.Node]*expr.Type{}, taken: map[*Node]*expr.Type{}, start: map[*graph.Node]bool{},
@@ -63,6 +63,8 @@ func prove(p *Plan, offers Offers) graph.Diagnostics {
 type prover struct {
 	plan   *Plan
 	offers Offers // of the host
+
+	answered bool // see LinkAnswered
 	found  graph.Diagnostics
 
 	run       *schema.Shape // the run's input

@@ -176,7 +176,11 @@ func (t *trial) attempt(ctx context.Context, src *graph.Source, read func(string
 		return host.Attempted{}, err
 	}
 	defer t.app.close(h)
-	g, err := loadOne(h, src, read)
+	load := h.LoadSource
+	if asked.Recorded {
+		load = h.LoadAnswered
+	}
+	g, err := loadOne(load, src, read)
 	if err != nil {
 		return host.Attempted{}, err
 	}
@@ -195,9 +199,12 @@ func (t *trial) attempt(ctx context.Context, src *graph.Source, read func(string
 	return done, err
 }
 
+// loader is the host's LoadSource or LoadAnswered.
+type loader func(src *graph.Source, read func(string) ([]byte, error)) (*host.Graph, error)
+
 // loadOne loads a graph of one node. What is missing is a complaint about its file.
-func loadOne(h *host.Host, src *graph.Source, read func(string) ([]byte, error)) (*host.Graph, error) {
-	g, err := h.LoadSource(src, read)
+func loadOne(load loader, src *graph.Source, read func(string) ([]byte, error)) (*host.Graph, error) {
+	g, err := load(src, read)
 	if ds, ok := errors.AsType[graph.Diagnostics](err); ok {
 		for i := range ds {
 			switch {

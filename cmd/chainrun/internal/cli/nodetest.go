@@ -212,7 +212,7 @@ type caseReport struct {
 func (a *app) testCase(ctx context.Context, h *host.Host, module string, c *cases.Case, dir string) (caseReport, error) {
 	one := caseReport{Name: c.Name, Line: c.At.Line}
 	node := nodeName(module)
-	g, err := loadOne(h, c.Source(node, module), besideCases(dir, module))
+	g, err := loadOne(h.LoadAnswered, c.Source(node, module), besideCases(dir, module))
 	if ds, ok := errors.AsType[graph.Diagnostics](err); ok {
 		for _, d := range ds {
 			if d.Severity != graph.Error {
