@@ -61,11 +61,10 @@ func prove(p *Plan, offers Offers, answered bool) graph.Diagnostics {
 // prover is one proof under way. What is asked of a node again and again is
 // kept.
 type prover struct {
-	plan   *Plan
-	offers Offers // of the host
-
-	answered bool // see LinkAnswered
-	found  graph.Diagnostics
+	plan     *Plan
+	offers   Offers // of the host
+	answered bool   // see LinkAnswered
+	found    graph.Diagnostics
 
 	run       *schema.Shape // the run's input
 	state     *expr.Type

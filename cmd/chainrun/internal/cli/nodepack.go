@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -76,9 +77,8 @@ func (a *app) packNode(ctx context.Context, o pack.Options, manifest, out string
 	if err != nil {
 		return &exitError{code: exitInvalid, err: err}
 	}
-	//nolint:gosec // G306: a module is for others to read, as the umask has it
-	if err := os.WriteFile(out, wasm, 0o666); err != nil {
-		return usagef("writing %s: %w", out, err)
+	if err := writeModule(out, wasm); err != nil {
+		return err
 	}
 	if a.json {
 		a.printJSON(struct {
@@ -95,6 +95,23 @@ func (a *app) packNode(ctx context.Context, o pack.Options, manifest, out string
 	}
 	fmt.Fprintf(a.Out, "%s: %s bytes, entries: %s\n", out, thousands(uint64(len(wasm))), strings.Join(entries, ", "))
 	return nil
+}
+
+// writeModule writes a module whole or not at all, but where the name is that of a
+// pipe or a device.
+func writeModule(name string, wasm []byte) error {
+	write := replaceFile
+	if info, err := os.Stat(name); err == nil && !info.Mode().IsRegular() && !info.IsDir() {
+		write = func(name string, wasm []byte) error { return os.WriteFile(name, wasm, 0o600) }
+	}
+	switch err := write(name, wasm); {
+	case err == nil:
+		return nil
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, fs.ErrPermission):
+		return usagef("--output: %w", err)
+	default:
+		return &exitError{code: exitInternal, err: err}
+	}
 }
 
 // sameFile says whether two names lead to one file, which is there.
