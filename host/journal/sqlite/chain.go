@@ -79,8 +79,9 @@ func large(b []byte) func(yield func(begin, end int) bool) {
 				return yield(begin, end)
 			}
 			more := true
-			elements(b, begin, func(begin, end int) bool {
-				members(b, begin, func(_ string, begin, end int) bool {
+			// Nothing inside of a value reaches beyond its end, whatever it is.
+			elements(b[:end], begin, func(begin, end int) bool {
+				members(b[:end], begin, func(_ string, begin, end int) bool {
 					if end-begin >= largeBytes {
 						more = yield(begin, end)
 					}
