@@ -156,9 +156,6 @@ func (h *Host) take(id string) (release func(), err error) {
 // releases it at the end.
 func (h *Host) carry(ctx context.Context, r *Run, c runConfig, s driver.Session, open vault, release func()) {
 	observe := func(e event.Event) {
-		if c.takes != nil {
-			c.takes.See(e)
-		}
 		r.add(e)
 		for _, f := range c.observe {
 			f(e)
@@ -171,7 +168,7 @@ func (h *Host) carry(ctx context.Context, r *Run, c runConfig, s driver.Session,
 	scope.Cache = h.cache()
 	s.Engine, s.Invoker = h.engine.Name(), c.watched(invoker{h.invoker, scope}, r.id, open)
 	if c.takes != nil {
-		s.Invoker, s.Known = c.takes.Invoker(s.Invoker), c.takes.Known
+		s.Invoker, s.Known, s.Decided = c.takes.Invoker(s.Invoker), c.takes.Known, c.takes.See
 	}
 	ctx, leave := h.mail.enter(ctx, r)
 	go func() {

@@ -12,23 +12,28 @@
 //     UTC, and apply it to the machine; a time is never earlier than the one
 //     before it;
 //  2. while a Record comes back, do the same with its body, at the same time;
-//  3. append all of these events to the journal as one batch;
-//  4. when they are durable, hand them to the observers, in order;
-//  5. only then carry out the other commands: begin attempts, set timers, abort.
+//  3. carry out the other commands: begin attempts, set timers, abort;
+//  4. append all of these events to the journal, in one batch, in the order of the
+//     facts. Facts that come while an append is under way may share the next one;
+//  5. when they are durable, hand them to the observers, in order.
 //
-// What an attempt asks of its [Calls] is answered between two facts: Admit is what
-// Machine.Admit says; Record is a fact like the others. The answer of Record comes
-// when step 4 is done, so that no node sees an answer that the journal does not
-// know of.
+// So a step's success and the starts that it causes are stored together or not at all.
+// An attempt may begin before what led to it is durable, because it can do nothing in
+// the world but by its [Calls]: after a crash it is as if it had never been. What can be
+// noticed waits: Admit, which goes before each call, for all that led to the attempt;
+// Record, for the answer; [Signal.Done], for the signal; the observers, Rests, and the
+// end of [Driver.Carry], for everything until then. Nothing happens in the world that
+// the journal does not know of.
+//
+// What an attempt asks of its Calls is answered between two facts: Admit is what
+// Machine.Admit says; Record is a fact like the others. How much waits to be appended is
+// bounded.
 //
 // A run that is carried on ([Session.Past]) is a machine to which all of its events
 // have been applied, without their commands. Its first fact is RunResumed, which
 // gives the commands for all that is open; then, before anything else, the timers
 // that are due fire. Seq and time go on from the last event. [Calls.Answered] gives
 // an attempt that begins again what it was answered before.
-//
-// So a step's success and the starts that it causes are stored together or not
-// at all, and nothing happens in the world that the journal does not know of.
 package driver
 
 import (
@@ -58,7 +63,8 @@ type Invoker interface {
 // Calls is where an attempt's calls of capabilities meet its run. A driver gives
 // one to each attempt. Its methods may be called until Invoke has returned.
 type Calls interface {
-	// Admit asks whether the run's budget has room for one call more. false: it
+	// Admit asks, before each call, whether it may be made: it waits until what led to
+	// the attempt is durable, and says whether the run's budget has room. false: it
 	// has not; record the call with failure code budget, which ends the run. Each
 	// call that was admitted is recorded, or not made because the attempt ended.
 	Admit(ctx context.Context) (bool, error)
@@ -104,6 +110,10 @@ type Session struct {
 	// events, in order. Observers see only those that are new. nil: it is a new run.
 	Past    iter.Seq2[event.Event, error]
 	Observe []Observer
+	// Decided sees each event, in order, as soon as it is decided on: before it is
+	// durable, and before anything begins that it leads to. It is for what the run
+	// itself goes by; it must not show anybody what may yet be forgotten. nil: nobody.
+	Decided Observer
 	// Partial sees the parts of answers as they come, from the goroutines of the
 	// attempts: several at once. nil: nobody watches.
 	Partial func(event.Partial)

@@ -184,7 +184,7 @@ func (r *drawnRun) once(t *testing.T, j journal.Journal, s driver.Session) error
 	}
 	s.Signals, s.Observe = signals, []driver.Observer{see}
 	if r.takes != nil {
-		s.Observe = append(s.Observe, r.takes.See)
+		s.Decided = r.takes.See
 	}
 	if s.Past != nil {
 		for e := range s.Past {

@@ -26,8 +26,8 @@ import (
 // All of that is a property of the two plans and of the recorded documents, never of
 // time. A step that is not given it is executed anew.
 //
-// Whoever carries the fork out puts [TakeOver.Invoker] and [TakeOver.Known] in its
-// [driver.Session], and lets [TakeOver.See] observe it. Safe for concurrent use.
+// Whoever carries the fork out puts [TakeOver.Invoker], [TakeOver.Known] and
+// [TakeOver.See] (as Decided) in its [driver.Session]. Safe for concurrent use.
 type TakeOver struct {
 	known map[string]outcome // by step
 

@@ -36,6 +36,15 @@ type Journal interface {
 	Runs(ctx context.Context) iter.Seq2[string, error]
 }
 
+// Prompter is a journal that may say that its appends wait for nothing, as those of one
+// in memory do: whoever appends need not do something else meanwhile.
+type Prompter interface {
+	Journal
+
+	// Prompt says so. The answer is always the same.
+	Prompt() bool
+}
+
 // ErrUnknownRun means that the journal has no run of this id.
 var ErrUnknownRun = errors.New("unknown run")
 

@@ -16,7 +16,7 @@ import (
 // which alone touches the machine and the journal.
 type calls struct {
 	r    *run
-	name event.Attempt
+	of   order
 	past []event.CapabilityAnswered
 	// ctx is the attempt's: it ends when the run no longer wants its outcome, when
 	// the outcome is there, and when the run closes.
@@ -27,7 +27,7 @@ var _ driver.Calls = (*calls)(nil)
 
 // ask is a question of an attempt to its run.
 type ask struct {
-	name  event.Attempt
+	of    order
 	fact  event.Body   // a call, to be recorded; nil: may it make one more?
 	reply chan<- reply // takes one without a receiver
 }
@@ -39,7 +39,7 @@ type reply struct {
 
 // Admit implements [driver.Calls].
 func (c *calls) Admit(ctx context.Context) (bool, error) {
-	if !c.r.budgeted {
+	if !c.r.budgeted && c.r.ledger.durable.Load() >= c.of.since {
 		return true, over(ctx, c.ctx)
 	}
 	got, err := c.ask(ctx, nil)
@@ -48,7 +48,7 @@ func (c *calls) Admit(ctx context.Context) (bool, error) {
 
 // Record implements [driver.Calls].
 func (c *calls) Record(ctx context.Context, fact event.CapabilityAnswered) error {
-	fact.Attempt = c.name
+	fact.Attempt = c.of.Attempt
 	_, err := c.ask(ctx, fact)
 	return err
 }
@@ -72,7 +72,7 @@ func (c *calls) ask(ctx context.Context, fact event.Body) (reply, error) {
 	}
 	answer := make(chan reply, 1)
 	select {
-	case c.r.asks <- ask{c.name, fact, answer}:
+	case c.r.asks <- ask{c.of, fact, answer}:
 	case <-c.ctx.Done():
 		return reply{}, over(c.ctx)
 	case <-ctx.Done():
@@ -110,20 +110,22 @@ func over(contexts ...context.Context) error {
 	return nil
 }
 
-// answer answers a question of an attempt. The error ends the run.
-func (r *run) answer(q ask) (err error) {
-	var got reply
-	defer func() { q.reply <- got }()
-	a := r.attempts[q.name]
+// answer answers a question of an attempt, once what has led to the answer is durable.
+// The error ends the run.
+func (r *run) answer(q ask) error {
+	a := r.attempts[q.of.Attempt]
 	switch {
 	case a == nil || a.ctx.Err() != nil:
-		// ask says why.
-		return nil
+		q.reply <- reply{} // ask says why
 	case q.fact == nil:
-		got.admitted = r.machine.Admit(q.name)
-		return nil
+		admitted := r.machine.Admit(q.of.Attempt)
+		r.ledger.await(q.of.since, func(err error) { q.reply <- reply{admitted, err} })
+	default:
+		if err := r.commit(q.fact); err != nil {
+			q.reply <- reply{err: err}
+			return err
+		}
+		r.ledger.await(r.seq, func(err error) { q.reply <- reply{err: err} })
 	}
-	err = r.commit(q.fact)
-	got.err = err
-	return err
+	return nil
 }

@@ -147,31 +147,14 @@ type counting struct {
 
 var errDisk = errors.New("the disk is full")
 
+func (c *counting) Prompt() bool { return true }
+
 func (c *counting) Append(ctx context.Context, events ...event.Event) error {
 	c.batches = append(c.batches, types(events))
 	if len(c.batches) == c.broken {
 		return errDisk
 	}
 	return c.Journal.Append(ctx, events...)
-}
-
-func TestNothingBeginsBeforeItIsDurable(t *testing.T) {
-	p := chain(t, "a", "b")
-	var ran atomic.Int32
-	count := func(ctx context.Context, c stepper.Invoke) (event.Outcome, error) {
-		ran.Add(1)
-		return gives(`1`)(ctx, c)
-	}
-	j := &counting{Journal: memory.New(), broken: 2}
-	d := local.New(local.Config{Journal: j, Invoker: nodes{"a": count, "b": count}})
-	var seen []event.Event
-	_, err := d.Run(t.Context(), p, "r", started, func(e event.Event) { seen = append(seen, e) })
-	if !errors.Is(err, errDisk) {
-		t.Fatalf("got %v", err)
-	}
-	if ran.Load() != 1 || len(seen) != 2 {
-		t.Errorf("%d attempts ran, %v was shown", ran.Load(), types(seen))
-	}
 }
 
 func TestRetryWaitsByTheClock(t *testing.T) {

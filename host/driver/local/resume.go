@@ -31,6 +31,7 @@ func (r *run) resume() error {
 			return fmt.Errorf("resuming the run: %w", err)
 		}
 	}
+	r.ledger.durable.Store(r.seq)
 	switch {
 	case r.seq == 0:
 		return errors.New("resuming the run: it has no events")

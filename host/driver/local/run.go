@@ -12,7 +12,6 @@ import (
 	"github.com/chainrun/chainrun/host/event"
 	"github.com/chainrun/chainrun/host/failure"
 	"github.com/chainrun/chainrun/host/graph"
-	"github.com/chainrun/chainrun/host/journal"
 	"github.com/chainrun/chainrun/host/stepper"
 )
 
@@ -30,21 +29,28 @@ type run struct {
 	// still to be recorded.
 	ctx      context.Context //nolint:containedctx // the run is the call
 	cancel   context.CancelCauseFunc
-	seq      uint64
-	last     time.Time
+	seq      uint64    // of the last event that the machine has taken
+	last     time.Time // of that event
 	finished event.RunFinished
+	ledger   ledger
 
 	// answered are the calls of the attempts that are to begin again, see resume.
 	answered map[event.Attempt][]event.CapabilityAnswered
 
 	known    []event.Outcome  // of steps that wait, see driver.Session
-	waiting  []stepper.Invoke // attempts that have no place yet
-	dropped  []event.Attempt  // of those, the ones that are wanted no more
+	waiting  []order         // attempts that have no place yet
+	dropped  []event.Attempt // of those, the ones that are wanted no more
 	attempts map[event.Attempt]*attempt
 	results  chan result
 	asks     chan ask
 	workers  workers
 	timers   timers
+}
+
+// order is an attempt to be made.
+type order struct {
+	stepper.Invoke
+	since uint64 // the last event that it goes by
 }
 
 // attempt is one that is under way. Its context ends when the run no longer wants
@@ -70,11 +76,14 @@ func newRun(ctx context.Context, d *Driver, s driver.Session) *run {
 		asks:     make(chan ask),
 	}
 	r.ctx, r.cancel = context.WithCancelCause(context.WithoutCancel(ctx))
+	r.ledger.open(d.journal)
 	return r
 }
 
-// close ends what is still under way, whatever the reason, and waits for it.
+// close ends what is still under way, whatever the reason, and waits for it. What has
+// happened until then is kept, unless the journal fails.
 func (r *run) close() {
+	_ = r.settle() // whoever needs to know has asked
 	r.timers.stop()
 	if !r.resting {
 		r.d.gate.leave()
@@ -86,6 +95,7 @@ func (r *run) close() {
 	}
 	r.workers.release()
 	r.workers.all.Wait()
+	r.ledger.giveUp()
 }
 
 // drive feeds the machine until the run is over.
@@ -107,6 +117,10 @@ func (r *run) drive(ctx context.Context) (event.RunFinished, error) {
 			continue
 		}
 		if r.machine.Resting() {
+			// Whoever is told so is to find all that has led to it.
+			if err := r.settle(); err != nil {
+				return event.RunFinished{}, err
+			}
 			if r.s.Signals == nil {
 				return event.RunFinished{}, driver.ErrWaiting
 			}
@@ -118,6 +132,12 @@ func (r *run) drive(ctx context.Context) (event.RunFinished, error) {
 			o := event.Outcome{Attempt: r.dropped[0]}
 			r.dropped = r.dropped[1:]
 			if err := r.commit(r.machine.Judge(o)); err != nil {
+				return event.RunFinished{}, err
+			}
+			continue
+		}
+		if r.ledger.full() {
+			if err := r.written(<-r.ledger.done); err != nil {
 				return event.RunFinished{}, err
 			}
 			continue
@@ -134,6 +154,8 @@ func (r *run) drive(ctx context.Context) (event.RunFinished, error) {
 			err = r.handIn(o)
 		case q := <-r.asks:
 			err = r.answer(q)
+		case err = <-r.ledger.done:
+			err = r.written(err)
 		case <-r.timers.next(r.d.clock):
 			err = r.wake()
 		case signal, open := <-r.s.Signals:
@@ -147,6 +169,9 @@ func (r *run) drive(ctx context.Context) (event.RunFinished, error) {
 		if err != nil {
 			return event.RunFinished{}, err
 		}
+	}
+	if err := r.settle(); err != nil {
+		return event.RunFinished{}, err
 	}
 	return r.finished, nil
 }
@@ -162,8 +187,12 @@ func (r *run) signal(s driver.Signal) error {
 		}
 		err = r.commit(event.SignalReceived{Step: s.Step, Document: s.Document})
 	}
-	s.Done(err)
-	return err
+	if err != nil {
+		s.Done(err)
+		return err
+	}
+	r.ledger.await(r.seq, s.Done)
+	return nil
 }
 
 // rest gives the run's place to another one until something happens.
@@ -179,7 +208,7 @@ func (r *run) rest() {
 // end cancels the run because ctx is done, or gives ErrInterrupted.
 func (r *run) end(ctx context.Context) error {
 	if err := interrupted(ctx); err != nil {
-		return err
+		return cmp.Or(r.settle(), err)
 	}
 	return r.commit(event.CancelRequested{Reason: reason(ctx)})
 }
@@ -192,73 +221,10 @@ func reason(ctx context.Context) string {
 	return ""
 }
 
-// commit records a fact with all that it leads to, and carries that out.
-func (r *run) commit(fact event.Body) error {
-	now := r.d.clock.Now().UTC().Truncate(time.Microsecond)
-	if now.Before(r.last) {
-		now = r.last // the clock was set back
-	}
-	var batch []event.Event
-	var todo []stepper.Command
-	seq := r.seq
-	for next := fact; next != nil; {
-		seq++
-		e := event.Event{Run: r.s.Run, Seq: seq, Time: now, Body: next}
-		commands, err := r.machine.Apply(e)
-		if err != nil {
-			return fmt.Errorf("carrying out the run: %w", err)
-		}
-		batch = append(batch, e)
-		next = nil
-		for _, c := range commands {
-			if record, ok := c.(stepper.Record); ok {
-				next = record.Body
-			} else {
-				todo = append(todo, c)
-			}
-		}
-	}
-	if err := r.append(batch); err != nil {
-		return fmt.Errorf("recording the run: %w", err)
-	}
-	r.seq, r.last = seq, now
-	if r.resting {
-		r.resting = false
-		r.d.gate.again()
-	}
-	for _, e := range batch {
-		for _, see := range r.s.Observe {
-			see(e)
-		}
-		if finished, ok := e.Body.(event.RunFinished); ok {
-			r.finished = finished
-		}
-	}
-	for _, c := range todo {
-		r.carryOut(c)
-	}
-	if r.s.Known != nil {
-		for _, e := range batch {
-			if started, ok := e.Body.(event.AttemptStarted); ok {
-				r.lookUp(started.Step)
-			}
-		}
-	}
-	return nil
-}
-
-// append makes a batch durable: the first with what the run is made of.
-func (r *run) append(batch []event.Event) error {
-	if pinner, ok := r.d.journal.(journal.Pinner); ok && r.seq == 0 && r.s.Made != nil {
-		return pinner.Begin(r.ctx, r.s.Made, batch...)
-	}
-	return r.d.journal.Append(r.ctx, batch...)
-}
-
 func (r *run) carryOut(c stepper.Command) {
 	switch c := c.(type) {
 	case stepper.Invoke:
-		r.waiting = append(r.waiting, c)
+		r.waiting = append(r.waiting, order{c, r.seq})
 	case stepper.Wake:
 		r.timers.add(c, r.machine.Awaits)
 	case stepper.Abort:
@@ -277,7 +243,7 @@ func (r *run) begin() {
 	ctx, cancel := context.WithCancelCause(r.ctx)
 	r.attempts[c.Attempt] = &attempt{ctx, cancel}
 	r.workers.do(func() {
-		o, err := r.invoker.Invoke(ctx, r.s.Plan, c, &calls{r, c.Attempt, answered, ctx})
+		o, err := r.invoker.Invoke(ctx, r.s.Plan, c.Invoke, &calls{r, c, answered, ctx})
 		<-r.d.places
 		o.Attempt = c.Attempt
 		r.results <- result{o, err}

@@ -33,6 +33,9 @@ func New() *Journal {
 	}
 }
 
+// Prompt implements [journal.Prompter]: there is no disk to wait for.
+func (j *Journal) Prompt() bool { return true }
+
 // Append implements [journal.Journal].
 func (j *Journal) Append(ctx context.Context, events ...event.Event) error {
 	return j.append(ctx, nil, events)

@@ -1,0 +1,202 @@
+package local
+
+// How what happens in a run becomes durable, while the run goes on.
+
+import (
+	"fmt"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"github.com/chainrun/chainrun/host/event"
+	"github.com/chainrun/chainrun/host/journal"
+	"github.com/chainrun/chainrun/host/stepper"
+)
+
+// ledger is what a run has to tell the journal. One append is under way at a time, in
+// a goroutine of its own; what happens meanwhile makes up the next one. So a run waits
+// for its disk only where somebody would notice: before a capability is asked, before
+// an answer is seen, and before anything is said outside.
+//
+// It belongs to the goroutine of the run, durable and done aside.
+type ledger struct {
+	prompt  bool          // appends take no time: they are made in place
+	durable atomic.Uint64 // the last event that the journal has
+	done    chan error    // what came of the append under way
+
+	next   []event.Event // what the journal has not been given
+	bytes  int           // of the documents in next
+	under  []event.Event // the append under way; nil: there is none
+	broken error         // the journal failed: nothing is recorded any more
+	waits  []wait
+}
+
+// wait is somebody who goes on when an event is durable.
+type wait struct {
+	seq  uint64
+	tell func(error)
+}
+
+// What is kept for the next append, at most, before the run waits for the one under way.
+const (
+	maxNextEvents = 256
+	maxNextBytes  = 1 << 20
+)
+
+func (l *ledger) open(j journal.Journal) {
+	p, ok := j.(journal.Prompter)
+	l.prompt = ok && p.Prompt()
+	l.done = make(chan error, 1)
+}
+
+// full says that the run has to wait for the append under way.
+func (l *ledger) full() bool {
+	return l.under != nil && (len(l.next) >= maxNextEvents || l.bytes >= maxNextBytes)
+}
+
+// add takes an event that the machine has taken.
+func (l *ledger) add(e event.Event) {
+	l.next = append(l.next, e)
+	switch b := e.Body.(type) {
+	case event.AttemptSucceeded:
+		l.bytes += len(b.Output.Bytes())
+	case event.CapabilityAnswered:
+		l.bytes += len(b.Request.Bytes()) + len(b.Answer.Bytes())
+	default:
+	}
+}
+
+// await has tell called, once, when the events up to seq are durable, or cannot become it.
+func (l *ledger) await(seq uint64, tell func(error)) {
+	if l.broken != nil || l.durable.Load() >= seq {
+		tell(l.broken)
+		return
+	}
+	l.waits = append(l.waits, wait{seq, tell})
+}
+
+// tell tells those whose events are durable by now.
+func (l *ledger) tell() {
+	durable := l.durable.Load()
+	l.waits = slices.DeleteFunc(l.waits, func(w wait) bool {
+		if w.seq <= durable {
+			w.tell(nil)
+			return true
+		}
+		return false
+	})
+}
+
+// giveUp tells those who still wait that nothing more is recorded.
+func (l *ledger) giveUp() {
+	for _, w := range l.waits {
+		w.tell(l.broken)
+	}
+	l.waits = nil
+}
+
+// commit takes a fact with all that it leads to, carries that out, and has it recorded.
+func (r *run) commit(fact event.Body) error {
+	now := r.d.clock.Now().UTC().Truncate(time.Microsecond)
+	if now.Before(r.last) {
+		now = r.last // the clock was set back
+	}
+	var todo []stepper.Command
+	first := len(r.ledger.next)
+	for next := fact; next != nil; {
+		e := event.Event{Run: r.s.Run, Seq: r.seq + 1, Time: now, Body: next}
+		commands, err := r.machine.Apply(e)
+		if err != nil {
+			r.ledger.next = r.ledger.next[:first] // half of a fact is none
+			return fmt.Errorf("carrying out the run: %w", err)
+		}
+		r.seq, r.last = e.Seq, now
+		r.ledger.add(e)
+		next = nil
+		for _, c := range commands {
+			if record, ok := c.(stepper.Record); ok {
+				next = record.Body
+			} else {
+				todo = append(todo, c)
+			}
+		}
+	}
+	if r.resting {
+		r.resting = false
+		r.d.gate.again()
+	}
+	batch := r.ledger.next[first:]
+	if decided := r.s.Decided; decided != nil {
+		for _, e := range batch {
+			decided(e)
+		}
+	}
+	for _, c := range todo {
+		r.carryOut(c)
+	}
+	if r.s.Known != nil {
+		for _, e := range batch {
+			if started, ok := e.Body.(event.AttemptStarted); ok {
+				r.lookUp(started.Step)
+			}
+		}
+	}
+	return r.record()
+}
+
+// record gives the journal what there is, unless it is still busy with what it has been
+// given: then written does.
+func (r *run) record() error {
+	l := &r.ledger
+	if l.under != nil || len(l.next) == 0 {
+		return nil
+	}
+	l.under, l.next, l.bytes = l.next, nil, 0
+	if l.prompt {
+		return r.written(r.append(l.under))
+	}
+	events := l.under
+	r.workers.do(func() { l.done <- r.append(events) })
+	return nil
+}
+
+// append makes events durable: the first with what the run is made of.
+func (r *run) append(events []event.Event) error {
+	if pinner, ok := r.d.journal.(journal.Pinner); ok && events[0].Seq == 1 && r.s.Made != nil {
+		return pinner.Begin(r.ctx, r.s.Made, events...)
+	}
+	return r.d.journal.Append(r.ctx, events...)
+}
+
+// written takes what came of an append: who observes the run is told, and who waits for
+// its events.
+func (r *run) written(err error) error {
+	l := &r.ledger
+	events := l.under
+	l.under = nil
+	if err != nil {
+		l.broken = fmt.Errorf("recording the run: %w", err)
+		return l.broken
+	}
+	l.durable.Store(events[len(events)-1].Seq)
+	for _, e := range events {
+		for _, see := range r.s.Observe {
+			see(e)
+		}
+		if finished, ok := e.Body.(event.RunFinished); ok {
+			r.finished = finished
+		}
+	}
+	l.tell()
+	return r.record()
+}
+
+// settle waits until all that has happened is durable.
+func (r *run) settle() error {
+	for r.ledger.under != nil {
+		if err := r.written(<-r.ledger.done); err != nil {
+			return err
+		}
+	}
+	return r.ledger.broken
+}
