@@ -37,7 +37,7 @@ type run struct {
 	// answered are the calls of the attempts that are to begin again, see resume.
 	answered map[event.Attempt][]event.CapabilityAnswered
 
-	known    []event.Outcome  // of steps that wait, see driver.Session
+	known    []event.Outcome // of steps that wait, see driver.Session
 	waiting  []order         // attempts that have no place yet
 	dropped  []event.Attempt // of those, the ones that are wanted no more
 	attempts map[event.Attempt]*attempt
