@@ -85,6 +85,6 @@
 // Every decision shows up as the next fact. [Machine.Apply] returns at most one
 // [Record]; the driver applies it at once, and so on until none comes back; the
 // whole chain is one batch of the journal. What is to be done in the world
-// ([Invoke], [Wake], [Abort]) comes out on the way and is carried out when the
-// batch is durable.
+// ([Invoke], [Wake], [Abort]) comes out on the way; package driver says what of it has to
+// wait until the batch is durable.
 package stepper
