@@ -119,13 +119,13 @@ func (r *run) answer(q ask) error {
 		q.reply <- reply{} // ask says why
 	case q.fact == nil:
 		admitted := r.machine.Admit(q.of.Attempt)
-		r.ledger.await(q.of.since, func(err error) { q.reply <- reply{admitted, err} })
+		return r.await(q.of.since, func(err error) { q.reply <- reply{admitted, err} })
 	default:
 		if err := r.commit(q.fact); err != nil {
 			q.reply <- reply{err: err}
 			return err
 		}
-		r.ledger.await(r.seq, func(err error) { q.reply <- reply{err: err} })
+		return r.await(r.seq, func(err error) { q.reply <- reply{err: err} })
 	}
 	return nil
 }

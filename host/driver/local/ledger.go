@@ -16,7 +16,8 @@ import (
 // ledger is what a run has to tell the journal. One append is under way at a time, in
 // a goroutine of its own; what happens meanwhile makes up the next one. So a run waits
 // for its disk only where somebody would notice: before a capability is asked, before
-// an answer is seen, and before anything is said outside.
+// an answer is seen, and before anything is said outside. Where nobody waits, the next
+// append is put off for a moment, because many steps in one cost little more than one.
 //
 // It belongs to the goroutine of the run, durable and done aside.
 type ledger struct {
@@ -29,6 +30,9 @@ type ledger struct {
 	under  []event.Event // the append under way; nil: there is none
 	broken error         // the journal failed: nothing is recorded any more
 	waits  []wait
+
+	moment *time.Timer // at most how long next is put off; nil: that of no append yet
+	armed  bool        // moment is to come
 }
 
 // wait is somebody who goes on when an event is durable.
@@ -37,10 +41,16 @@ type wait struct {
 	tell func(error)
 }
 
-// What is kept for the next append, at most, before the run waits for the one under way.
 const (
+	// What is kept for the next append, at most, before the run waits for the one
+	// under way.
 	maxNextEvents = 256
 	maxNextBytes  = 1 << 20
+
+	// What an append is put off for, at most.
+	enoughEvents = 64
+	enoughBytes  = 256 << 10
+	longestPut   = time.Millisecond
 )
 
 func (l *ledger) open(j journal.Journal) {
@@ -66,13 +76,40 @@ func (l *ledger) add(e event.Event) {
 	}
 }
 
+// putOff says whether the next append may wait for more. The first one may not: whoever
+// has started the run waits for it.
+func (l *ledger) putOff() bool {
+	if l.prompt || l.durable.Load() == 0 || len(l.waits) > 0 || len(l.next) >= enoughEvents || l.bytes >= enoughBytes {
+		return false
+	}
+	if !l.armed {
+		l.armed = true
+		if l.moment == nil {
+			l.moment = time.NewTimer(longestPut)
+		} else {
+			l.moment.Reset(longestPut)
+		}
+	}
+	return true
+}
+
+// over gives the channel that receives when the next append has been put off for long.
+func (l *ledger) over() <-chan time.Time {
+	if !l.armed {
+		return nil
+	}
+	return l.moment.C
+}
+
 // await has tell called, once, when the events up to seq are durable, or cannot become it.
-func (l *ledger) await(seq uint64, tell func(error)) {
+func (r *run) await(seq uint64, tell func(error)) error {
+	l := &r.ledger
 	if l.broken != nil || l.durable.Load() >= seq {
 		tell(l.broken)
-		return
+		return nil
 	}
 	l.waits = append(l.waits, wait{seq, tell})
+	return r.record()
 }
 
 // tell tells those whose events are durable by now.
@@ -87,8 +124,11 @@ func (l *ledger) tell() {
 	})
 }
 
-// giveUp tells those who still wait that nothing more is recorded.
-func (l *ledger) giveUp() {
+// close tells those who still wait that nothing more is recorded.
+func (l *ledger) close() {
+	if l.moment != nil {
+		l.moment.Stop()
+	}
 	for _, w := range l.waits {
 		w.tell(l.broken)
 	}
@@ -144,13 +184,18 @@ func (r *run) commit(fact event.Body) error {
 	return r.record()
 }
 
-// record gives the journal what there is, unless it is still busy with what it has been
-// given: then written does.
+// record gives the journal what there is, unless that may wait, or the journal is still
+// busy with what it has been given: then written does.
 func (r *run) record() error {
-	l := &r.ledger
-	if l.under != nil || len(l.next) == 0 {
+	if l := &r.ledger; l.under != nil || len(l.next) == 0 || l.putOff() {
 		return nil
 	}
+	return r.give()
+}
+
+// give gives the journal what there is.
+func (r *run) give() error {
+	l := &r.ledger
 	l.under, l.next, l.bytes = l.next, nil, 0
 	if l.prompt {
 		return r.written(r.append(l.under))
@@ -193,10 +238,17 @@ func (r *run) written(err error) error {
 
 // settle waits until all that has happened is durable.
 func (r *run) settle() error {
-	for r.ledger.under != nil {
-		if err := r.written(<-r.ledger.done); err != nil {
+	l := &r.ledger
+	for l.broken == nil && (l.under != nil || len(l.next) > 0) {
+		var err error
+		if l.under == nil {
+			err = r.give()
+		} else {
+			err = r.written(<-l.done)
+		}
+		if err != nil {
 			return err
 		}
 	}
-	return r.ledger.broken
+	return l.broken
 }

@@ -245,3 +245,25 @@ func TestWhatWaitsForTheDiskIsBounded(t *testing.T) {
 		})
 	}
 }
+
+// TestStepsShareAnAppend: nobody waits for the first steps, so they are recorded
+// together; and soon, although the next one takes its time.
+func TestStepsShareAnAppend(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		j := &slow{Journal: memory.New()}
+		d := local.New(local.Config{Journal: j, Invoker: nodes{"a": gives(`1`), "b": gives(`2`), "c": takes(time.Hour)}})
+		begin := time.Now()
+		var told []time.Duration
+		end, err := d.Run(t.Context(), chain(t, "a", "b", "c"), "r", started, func(event.Event) { told = append(told, time.Since(begin)) })
+		if err != nil || end.Status != event.Done {
+			t.Errorf("%+v, %v", end, err)
+		}
+		const soon = time.Millisecond
+		if want := []time.Duration{0, 0, soon, soon, soon, soon, time.Hour, time.Hour}; !slices.Equal(told, want) {
+			t.Errorf("told after %v, want %v", told, want)
+		}
+		if len(j.batches) != 3 {
+			t.Errorf("the appends were %v", j.batches)
+		}
+	})
+}

@@ -95,7 +95,7 @@ func (r *run) close() {
 	}
 	r.workers.release()
 	r.workers.all.Wait()
-	r.ledger.giveUp()
+	r.ledger.close()
 }
 
 // drive feeds the machine until the run is over.
@@ -156,6 +156,11 @@ func (r *run) drive(ctx context.Context) (event.RunFinished, error) {
 			err = r.answer(q)
 		case err = <-r.ledger.done:
 			err = r.written(err)
+		case <-r.ledger.over():
+			r.ledger.armed = false
+			if r.ledger.under == nil && len(r.ledger.next) > 0 {
+				err = r.give()
+			}
 		case <-r.timers.next(r.d.clock):
 			err = r.wake()
 		case signal, open := <-r.s.Signals:
@@ -191,8 +196,7 @@ func (r *run) signal(s driver.Signal) error {
 		s.Done(err)
 		return err
 	}
-	r.ledger.await(r.seq, s.Done)
-	return nil
+	return r.await(r.seq, s.Done)
 }
 
 // rest gives the run's place to another one until something happens.
