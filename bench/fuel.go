@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"slices"
 	"strings"
 	"time"
 
@@ -60,6 +61,7 @@ func fuelTable(ctx context.Context, o options) error {
 	g := grid{append(header, "instructions")}
 	ratios := map[string][][]float64{} // language → lane → ratios
 	var languages []string
+	var counted []bool // program by program: did all who count agree
 	for _, p := range programs {
 		if !strings.Contains(p.language+" "+p.name, o.only) {
 			continue
@@ -80,6 +82,7 @@ func fuelTable(ctx context.Context, o options) error {
 				row = append(row, cell)
 			}
 		}
+		counted = append(counted, fuel > 0)
 		g = append(g, append(row, fmt.Sprintf("%.1f M", float64(fuel)/1e6)))
 	}
 	all := make([][]float64, len(lanes))
@@ -92,11 +95,37 @@ func fuelTable(ctx context.Context, o options) error {
 	g = append(g, meanRow("mean of all", lanes, all))
 	g.print(o.out)
 	o.out.printf("\nratios of minima over %d interleaved rounds, geometric means; wazero v1.12, %s/%s\n", o.rounds, runtime.GOOS, runtime.GOARCH)
-	o.out.printf("goals: metered at most 1.20 in the mean of all (later 1.10, with depth 1.15)\n")
+	reportFuel(o.figures, lanes, all, counted)
 	for _, m := range missing {
 		o.out.printf("SKIPPED: %s\n", m)
 	}
 	return nil
+}
+
+// reportFuel sets the figures; ratios are by lane, then by program.
+func reportFuel(f figures, lanes []fuelLane, ratios [][]float64, counted []bool) {
+	lane := func(name string) int { return slices.IndexFunc(lanes, func(l fuelLane) bool { return l.name == name }) }
+	metered, theirs := lane("metered"), lane("its fuel")
+	if len(ratios[metered]) == 0 {
+		return
+	}
+	beside := "wasmtime: not here"
+	if theirs >= 0 {
+		mean, _ := geometricMean(ratios[theirs])
+		beside = fmt.Sprintf("Wasmtime's own fuel %.2f, its worst %.2f", mean, slices.Max(ratios[theirs]))
+		agree := 0
+		for _, ok := range counted {
+			if ok {
+				agree++
+			}
+		}
+		f.set("fuel.exact", 100*float64(agree)/float64(len(counted)), "%d of %d", agree, len(counted))
+	}
+	mean, _ := geometricMean(ratios[metered])
+	f.set("fuel.mean", mean, "%s", beside)
+	f.set("fuel.worst", slices.Max(ratios[metered]), "%s", beside)
+	mean, _ = geometricMean(ratios[lane("+ depth")])
+	f.set("fuel.depth", mean, "%s", beside)
 }
 
 func meanRow(name string, lanes []fuelLane, ratios [][]float64) []string {
@@ -115,7 +144,8 @@ func meanRow(name string, lanes []fuelLane, ratios [][]float64) []string {
 const draws = 4
 
 // measureProgram runs the program in each lane, round after round, and keeps
-// each lane's best. All lanes must give the same checksums.
+// each lane's best. All lanes must give the same checksums; fuel is 0 where those
+// that count it do not agree.
 func measureProgram(ctx context.Context, p program, lanes []fuelLane, rounds int) (best []time.Duration, fuel uint64, err error) {
 	wasm, err := os.ReadFile(p.module)
 	if err != nil {
@@ -132,7 +162,9 @@ func measureProgram(ctx context.Context, p program, lanes []fuelLane, rounds int
 				best[i] = t
 			}
 		}
-		fuel = used
+		if fuel = used; fuel == 0 {
+			break
+		}
 	}
 	return best, fuel, nil
 }
@@ -151,6 +183,7 @@ func measureDraw(ctx context.Context, p program, wasm []byte, lanes []fuelLane, 
 	defer runtime.UnlockOSThread()
 	for round := range rounds {
 		sums := make([]string, len(lanes))
+		var counts []uint64
 		for k := range lanes {
 			i := (k + round) % len(lanes) // no lane always follows the same one
 			begin := threadTime()
@@ -163,7 +196,7 @@ func measureDraw(ctx context.Context, p program, wasm []byte, lanes []fuelLane, 
 				best[i] = took
 			}
 			if used > 0 {
-				fuel = used
+				counts = append(counts, used)
 			}
 			sums[i] = fmt.Sprint(results)
 		}
@@ -171,6 +204,9 @@ func measureDraw(ctx context.Context, p program, wasm []byte, lanes []fuelLane, 
 			if s != sums[0] {
 				return nil, 0, fmt.Errorf("checksums differ between lanes: %s", strings.Join(sums, " "))
 			}
+		}
+		if fuel = counts[0]; slices.Min(counts) != slices.Max(counts) {
+			return best, 0, nil
 		}
 	}
 	return best, fuel, nil

@@ -1,17 +1,20 @@
 // Programs for the benchmarks in plain Go: a reactor module with an export for
-// each. Go compiles every function to one loop around a jump table, which is the
-// hard case for anything that rewrites loops.
+// each; csv, json, regexp and template are what the standard nodes are made of. Go
+// compiles every function to one loop around a jump table, which is the hard case
+// for anything that rewrites loops.
 package main
 
 import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/binary"
+	"encoding/csv"
 	"encoding/json"
 	"fmt"
 	"regexp"
 	"slices"
 	"strings"
+	"text/template"
 )
 
 func main() {}
@@ -24,12 +27,17 @@ type order struct {
 	Extra map[string]string `json:"extra"`
 }
 
-//go:wasmexport json
-func runJSON(n uint32) uint32 {
+func someOrders() []order {
 	orders := make([]order, 20)
 	for i := range orders {
 		orders[i] = order{i, fmt.Sprintf("order %d", i), float64(i) * 1.25, []string{"a", "b"}, map[string]string{"k": "v"}}
 	}
+	return orders
+}
+
+//go:wasmexport json
+func runJSON(n uint32) uint32 {
+	orders := someOrders()
 	sum := 0
 	for range n {
 		raw, err := json.Marshal(orders)
@@ -79,6 +87,45 @@ func runRegexp(n uint32) uint32 {
 	sum := 0
 	for range n {
 		sum += len(word.FindAllStringSubmatchIndex(text, -1))
+	}
+	return uint32(sum)
+}
+
+//go:wasmexport csv
+func runCSV(n uint32) uint32 {
+	var text bytes.Buffer
+	w := csv.NewWriter(&text)
+	for _, o := range someOrders() {
+		if err := w.Write([]string{fmt.Sprint(o.ID), o.Name, fmt.Sprint(o.Price), `said "so", and more`}); err != nil {
+			panic(err)
+		}
+	}
+	w.Flush()
+	sum := 0
+	for range n {
+		rows, err := csv.NewReader(bytes.NewReader(text.Bytes())).ReadAll()
+		if err != nil {
+			panic(err)
+		}
+		sum += len(rows) + len(rows[5][3])
+	}
+	return uint32(sum)
+}
+
+var letter = template.Must(template.New("letter").Parse(
+	`{{range .}}{{if gt .Price 5.0}}{{.ID}}. {{.Name | printf "%-12s"}}: {{.Price | html}}{{range .Tags}} #{{.}}{{end}}
+{{end}}{{end}}`))
+
+//go:wasmexport template
+func runTemplate(n uint32) uint32 {
+	orders := someOrders()
+	sum := 0
+	for range n {
+		var out strings.Builder
+		if err := letter.Execute(&out, orders); err != nil {
+			panic(err)
+		}
+		sum += out.Len()
 	}
 	return uint32(sum)
 }
