@@ -5,21 +5,16 @@ package main
 import (
 	"context"
 	"fmt"
-	"os"
 	"path/filepath"
-	"slices"
+	"runtime"
 	"strings"
-	"sync"
-	"testing/fstest"
 	"time"
 
-	"github.com/chainrun/chainrun/host"
 	"github.com/chainrun/chainrun/host/document"
 	"github.com/chainrun/chainrun/host/event"
 	"github.com/chainrun/chainrun/host/journal"
 	"github.com/chainrun/chainrun/host/journal/memory"
 	"github.com/chainrun/chainrun/host/journal/sqlite"
-	"github.com/chainrun/chainrun/runtime/module/moduletest"
 )
 
 const (
@@ -29,53 +24,12 @@ const (
 	sharedSteps   = 20 // of each run, in the rows of many
 )
 
-// labour does the same work again and again, and says how often it did.
-type labour struct {
-	name string
-	work func() (times int, err error)
-}
-
-// measured is what the labours took in each round, by lane: for one piece of work.
-type measured struct {
-	wall, cpu [][]time.Duration
-}
-
-// interleave has each lane work once a round, after one round that is not counted.
-func interleave(labours []labour, rounds int) (measured, error) {
-	m := measured{make([][]time.Duration, len(labours)), make([][]time.Duration, len(labours))}
-	for round := range rounds + 1 {
-		for i, l := range labours {
-			cpu, begin := processTime(), time.Now()
-			n, err := l.work()
-			if err != nil {
-				return m, fmt.Errorf("%s: %w", l.name, err)
-			}
-			wall, used := time.Since(begin), processTime()-cpu
-			if round > 0 {
-				m.wall[i] = append(m.wall[i], wall/time.Duration(n))
-				m.cpu[i] = append(m.cpu[i], used/time.Duration(n))
-			}
-		}
-	}
-	return m, nil
-}
-
-// times is the median of the rounds' ratios of two labours.
-func (m measured) times(a, b int) float64 {
-	var ratios []float64
-	for i, t := range m.wall[a] {
-		ratios = append(ratios, float64(t)/float64(m.wall[b][i]))
-	}
-	slices.Sort(ratios)
-	return ratios[len(ratios)/2]
-}
-
 func durableTable(ctx context.Context, o options) error {
 	dir, err := workFolder()
 	if err != nil {
 		return err
 	}
-	defer func() { _ = os.RemoveAll(dir) }()
+	defer removeAll(dir)
 	disk, err := openDisk(dir)
 	if err != nil {
 		return err
@@ -86,44 +40,42 @@ func durableTable(ctx context.Context, o options) error {
 		return fmt.Errorf("opening a store: %w", err)
 	}
 	defer func() { _ = store.Close() }()
-	module, err := goNode()
+	n, err := buildNodes(ctx)
 	if err != nil {
 		return err
 	}
-	onDisk, err := newLooper(ctx, store, moduletest.Echo(), "")
-	if err != nil {
-		return err
-	}
-	defer func() { _ = onDisk.h.Close() }()
-	inMemory, err := newLooper(ctx, memory.New(), moduletest.Echo(), "")
-	if err != nil {
-		return err
-	}
-	defer func() { _ = inMemory.h.Close() }()
-	inGo, err := newLooper(ctx, store, module, "")
-	if err != nil {
-		return err
-	}
-	defer func() { _ = inGo.h.Close() }()
 	a, err := newAppender(ctx, store)
 	if err != nil {
 		return err
 	}
 	labours := []labour{
-		{"fdatasync of one page (floor)", disk.work},
-		{"append, 1 run", func() (int, error) { return durableSteps, a.append(ctx, 0, durableSteps) }},
-		{"append, 64 runs", func() (int, error) {
-			return durableRuns * sharedSteps, together(func(i int) error { return a.append(ctx, i, sharedSteps) })
-		}},
+		{"fdatasync of one page (floor)", inProcess(durableSteps, func() error { return disk.write(durableSteps) })},
+		{"append, 1 run", inProcess(durableSteps, func() error { return a.append(ctx, 0, durableSteps) })},
+		{"append, 64 runs", inProcess(durableRuns*sharedSteps, func() error {
+			return together(func(i int) error { return a.append(ctx, i, sharedSteps) })
+		})},
 	}
 	for _, l := range []struct {
-		name string
-		*looper
-	}{{"step", onDisk}, {"step of a Go node", inGo}, {"step, in memory", inMemory}} {
-		labours = append(labours, labour{l.name + ", 1 run", func() (int, error) { return durableSteps, l.run(ctx, durableSteps) }},
-			labour{l.name + ", 64 runs", func() (int, error) {
-				return durableRuns * sharedSteps, together(func(int) error { return l.run(ctx, sharedSteps) })
-			}})
+		name   string
+		j      journal.Journal
+		module []byte
+		more   looped
+	}{
+		{"step", store, n.small, looped{}},
+		{"step that asks a capability", store, n.small, looped{asks: true}},
+		{"step of a Go node", store, n.goes, looped{}},
+		{"step, in memory", memory.New(), n.small, looped{}},
+		{"step that asks, in memory", memory.New(), n.small, looped{asks: true}},
+	} {
+		looper, err := newLooper(ctx, l.j, l.module, l.more)
+		if err != nil {
+			return err
+		}
+		defer func() { _ = looper.h.Close() }()
+		labours = append(labours, labour{l.name + ", 1 run", inProcess(durableSteps, func() error { return looper.run(ctx, durableSteps) })},
+			labour{l.name + ", 64 runs", inProcess(durableRuns*sharedSteps, func() error {
+				return together(func(int) error { return looper.run(ctx, sharedSteps) })
+			})})
 	}
 	m, err := interleave(labours, min(o.rounds, durableRounds))
 	if err != nil {
@@ -131,8 +83,7 @@ func durableTable(ctx context.Context, o options) error {
 	}
 	g := grid{{"", "µs", "a second", "of CPU, µs", "× fdatasync", "× one run"}}
 	for i, l := range labours {
-		_, wall := lowest(slices.Clone(m.wall[i]))
-		_, cpu := lowest(slices.Clone(m.cpu[i]))
+		wall, cpu := m.median(i)
 		row := []string{l.name, micros(wall), fmt.Sprintf("%.0f", 1/wall.Seconds()), micros(cpu), fmt.Sprintf("%.2f", m.times(i, 0)), ""}
 		if i > 0 && i%2 == 0 {
 			row[5] = fmt.Sprintf("%.1f", m.times(i-1, i))
@@ -140,78 +91,24 @@ func durableTable(ctx context.Context, o options) error {
 		g = append(g, row)
 	}
 	g.print(o.out)
-	o.out.printf("\nmedians of %d rounds; a step is a call of a node, its two events and their append.\n"+
-		"The node gives back its input; the Go node is that of graphs/hello, whose memory is copied back\n"+
-		"after each call. Runs of %d steps, or %d where there are 64, their beginnings and ends included\n", len(m.wall[0]), durableSteps, sharedSteps)
+	const one, asking, askingTogether = 3, 5, 6
+	disks, _ := m.median(0)
+	waiting, _ := m.median(asking)
+	_, cpu := m.median(askingTogether)
+	o.figures.set("durable.one", m.times(one, 0), "%s µs an fdatasync; %.2f where each step asks a capability and waits", micros(disks), m.times(asking, 0))
+	o.figures.set("durable.shared", m.times(asking, askingTogether), "at most %.0f on this disk: one run waits %.1f fdatasyncs a step, a step takes %s µs of CPU on %d cores",
+		float64(waiting)/(float64(cpu)/float64(runtime.NumCPU())), m.times(asking, 0), micros(cpu), runtime.NumCPU())
+	o.out.printf(`
+Medians of %d rounds; a step is a call of a node, its events and their append. The nodes give back their input. The next
+step of a run begins while the one before is on its way to the disk; what must wait for the disk are calls of capabilities,
+whoever watches the run, and its end. So a run whose steps all ask (an echo in the process) waits in every step, and only
+when many run at once do they share what the disk can do. Runs of %d steps, or %d where there are 64, their beginnings and ends
+included. How much 64 runs share depends on the disk, and less is gained on a fast one:
+go test -run '^$' -bench SlowDisk ./host/journal/sqlite shows it on slower ones.
+The node is a %s.
+`, len(m.wall[0]), durableSteps, sharedSteps, n.smallName())
+	n.skipped(o.out)
 	return nil
-}
-
-func micros(d time.Duration) string { return fmt.Sprintf("%.1f", float64(d.Nanoseconds())/1e3) }
-
-// workFolder is on the disk of the sources: that of temporary files may be memory.
-func workFolder() (string, error) {
-	build := filepath.Join(folder, "build")
-	if err := os.MkdirAll(build, 0o755); err != nil { //nolint:gosec // nothing in it is private
-		return "", fmt.Errorf("making the build folder: %w", err)
-	}
-	dir, err := os.MkdirTemp(build, "durable-")
-	if err != nil {
-		return "", fmt.Errorf("making a folder: %w", err)
-	}
-	return dir, nil
-}
-
-// together does something for each of the runs at once.
-func together(run func(i int) error) error {
-	var wg sync.WaitGroup
-	errs := make([]error, durableRuns)
-	for i := range durableRuns {
-		wg.Go(func() { errs[i] = run(i) })
-	}
-	wg.Wait()
-	for _, err := range errs {
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// disk is a file in which pages are written in place, and kept: the least that
-// anything durable costs.
-type disk struct {
-	f    *os.File
-	next int64
-}
-
-const diskPages, pageBytes = 64, 4096
-
-func openDisk(dir string) (*disk, error) {
-	f, err := os.Create(filepath.Join(dir, "disk"))
-	if err != nil {
-		return nil, fmt.Errorf("making a file: %w", err)
-	}
-	if _, err = f.Write(make([]byte, diskPages*pageBytes)); err == nil {
-		err = f.Sync()
-	}
-	if err != nil {
-		return nil, fmt.Errorf("filling a file: %w", err)
-	}
-	return &disk{f: f}, nil
-}
-
-func (d *disk) work() (int, error) {
-	page := make([]byte, pageBytes)
-	for range durableSteps {
-		if _, err := d.f.WriteAt(page, d.next%diskPages*pageBytes); err != nil {
-			return 0, fmt.Errorf("writing a page: %w", err)
-		}
-		if err := syncData(d.f); err != nil {
-			return 0, fmt.Errorf("having the disk keep a page: %w", err)
-		}
-		d.next++
-	}
-	return durableSteps, nil
 }
 
 // appender appends what a driver does for each step of a chain: a success and the
@@ -254,82 +151,4 @@ func (a *appender) append(ctx context.Context, i, times int) error {
 		a.seqs[i] += 2
 	}
 	return nil
-}
-
-// goNode is the module of graphs/hello, of Go, with 3.5 MB of memory.
-func goNode() ([]byte, error) {
-	path := filepath.Join(folder, "..", "graphs", "hello", "say.wasm")
-	module, err := os.ReadFile(path)
-	if err != nil {
-		return nil, fmt.Errorf("%w: there is no %s; run `make` first", errSkipped, path)
-	}
-	return module, nil
-}
-
-// looper runs a loop of two nodes, both of one module, as often as the input says.
-type looper struct {
-	h *host.Host
-	g *host.Graph
-}
-
-// newLooper makes one. more is what its last node has beyond the module.
-func newLooper(ctx context.Context, j journal.Journal, module []byte, more string) (*looper, error) {
-	h, err := host.New(host.WithJournal(j), host.WithCacheDir(filepath.Join(folder, "build", "cache")))
-	if err != nil {
-		return nil, fmt.Errorf("making a host: %w", err)
-	}
-	g, err := h.LoadFS(fstest.MapFS{
-		"graph.toml": {Data: []byte(loop + more)},
-		"node.wasm":  {Data: module},
-	}, "graph.toml")
-	if err == nil {
-		l := &looper{h, g}
-		if err = l.run(ctx, 2); err == nil { // what is done once a process
-			return l, nil
-		}
-	}
-	_ = h.Close()
-	return nil, fmt.Errorf("loading the graph: %w", err)
-}
-
-const loop = `
-version = 1
-name = "loop"
-max_steps = 100000
-chain = ["greet", "shout"]
-
-[[edges]]
-from = "shout"
-to = "greet"
-when = "state.n < run.input.steps"
-
-[state.n]
-reduce = "sum"
-
-[defaults]
-fuel = 10_000_000
-memory = "64MiB"
-max_visits = 100000
-
-[nodes.greet]
-module = "node.wasm"
-input = "{'text': run.input.text}"
-write = { n = "2" }
-
-[nodes.shout]
-module = "node.wasm"
-`
-
-// run makes a run of an even number of steps.
-func (l *looper) run(ctx context.Context, steps int) error {
-	_, err := l.start(ctx, steps)
-	return err
-}
-
-func (l *looper) start(ctx context.Context, steps int) (*host.Run, error) {
-	r, err := l.h.Run(ctx, l.g, map[string]any{"text": strings.Repeat("Hello, ", 16), "steps": steps})
-	if err == nil && r.Status() != event.Done {
-		err = fmt.Errorf("the run failed: %s", r.Failure())
-	}
-	return r, err
 }

@@ -65,9 +65,12 @@ func extismTable(ctx context.Context, o options) error {
 		g = append(g, row)
 	}
 	row := []string{"geometric mean", ""}
-	for _, m := range means {
-		_, text := geometricMean(m)
+	for i, m := range means {
+		mean, text := geometricMean(m)
 		row = append(row, text)
+		if i == 1 && mean > 0 {
+			o.figures.set("extism.new", mean, "geometric mean of %d plug-ins", len(m))
+		}
 	}
 	append(g, row).print(o.out)
 	o.out.printf(`

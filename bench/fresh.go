@@ -5,9 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"runtime"
 	"strings"
 	"time"
@@ -32,39 +29,15 @@ var orderDocument = []byte(`{"customer":"ada","lines":[` +
 	strings.TrimSuffix(strings.Repeat(`{"sku":"0123456789","price":9.25,"quantity":3},`, 21), ",") + `]}`)
 
 // freshRows are the attempts under measurement.
-var freshRows = []struct {
-	name, node, entry string
-	input             []byte
-}{
-	{"C reactor, 1 KB echo", "cnode", "", orderDocument},
-	{"Go reactor, 1 KB echo", "gonode", "", orderDocument},
-	{"Go reactor, JSON handler, 1 KB", "gonode", "json", orderDocument},
+var freshRows = []freshRow{
+	{"C reactor, 1 KB echo", "c", "", orderDocument},
+	{"Go reactor, 1 KB echo", "go", "", orderDocument},
+	{"Go reactor, JSON handler, 1 KB", "json", "json", orderDocument},
 }
 
-// buildNodes gives the modules of programs/cnode and programs/gonode; why there
-// is no C one, where there is none.
-func buildNodes(ctx context.Context) (nodes map[string][]byte, missing string, err error) {
-	out := filepath.Join(folder, "build")
-	if err := os.MkdirAll(out, 0o750); err != nil {
-		return nil, "", fmt.Errorf("making the build folder: %w", err)
-	}
-	nodes = map[string][]byte{}
-	add := func(name string, err error) error {
-		if err != nil {
-			return err
-		}
-		nodes[name], err = os.ReadFile(filepath.Join(out, name+".wasm"))
-		return err
-	}
-	if _, err := exec.LookPath("clang"); err != nil {
-		missing = "C reactor: there is no clang; on Debian: apt-get install " + cPackages
-	} else if err := add("cnode", command(ctx, nil, "clang", "--target=wasm32-wasi", "-O2", "-mexec-model=reactor", "-Wl,--strip-all",
-		"-o", filepath.Join(out, "cnode.wasm"), filepath.Join(folder, "programs", "cnode", "node.c"))); err != nil {
-		missing = fmt.Sprintf("C reactor: clang cannot build for wasm32-wasi; on Debian: apt-get install %s (%v)", cPackages, err)
-	}
-	err = add("gonode", command(ctx, []string{"GOOS=wasip1", "GOARCH=wasm", "CGO_ENABLED=0"}, "go", "build", "-trimpath", "-buildmode=c-shared",
-		"-ldflags=-s -w", "-o", filepath.Join(out, "gonode.wasm"), "./"+filepath.ToSlash(filepath.Join(folder, "programs", "gonode"))))
-	return nodes, missing, err
+type freshRow struct {
+	name, id, entry string
+	input           []byte
 }
 
 // A freshLane carries out one attempt.
@@ -74,16 +47,20 @@ type freshLane struct {
 }
 
 func freshTable(ctx context.Context, o options) error {
-	nodes, missing, err := buildNodes(ctx)
+	n, err := buildNodes(ctx)
 	if err != nil {
 		return err
 	}
 	var g grid
 	for _, row := range freshRows {
-		if nodes[row.node] == nil || !strings.Contains(row.name, o.only) {
+		wasm := n.goes
+		if row.id == "c" {
+			wasm = n.c
+		}
+		if wasm == nil || !strings.Contains(row.name, o.only) {
 			continue
 		}
-		lanes, done, err := freshLanes(ctx, nodes[row.node], row.entry)
+		lanes, done, err := freshLanes(ctx, wasm, row.entry)
 		defer done()
 		if err != nil {
 			return err
@@ -99,6 +76,7 @@ func freshTable(ctx context.Context, o options) error {
 		if err != nil {
 			return fmt.Errorf("%s: %w", row.name, err)
 		}
+		row.report(o.figures, lanes, best)
 		cells := []string{row.name}
 		for _, t := range best {
 			_, times := ratio(t, best[0])
@@ -109,11 +87,28 @@ func freshTable(ctx context.Context, o options) error {
 	g.print(o.out)
 	o.out.printf("\nCPU time of an attempt, the mean of %d; the minimum of that over %d interleaved rounds. never: wazero itself calls\n"+
 		"one metered instance again and again, which nobody sets back: the floor. new: a new instance each time, started.\n", freshBatch, min(o.rounds, freshRounds))
-	o.out.printf("goals: Go echo 10 µs by userfaultfd, 100 µs by others; C 4 µs; JSON handler 1.05 × never\n")
-	if missing != "" {
-		o.out.printf("SKIPPED: %s\n", missing)
-	}
+	n.skipped(o.out)
 	return nil
+}
+
+// report sets the figures of a row.
+func (r freshRow) report(f figures, lanes []freshLane, best []time.Duration) {
+	never, slowest, slow := best[0], time.Duration(0), ""
+	for i, l := range lanes[1 : len(lanes)-1] {
+		took := best[i+1]
+		switch {
+		case l.name == string(sandbox.ImagesUserfaultfd) && r.id == "json":
+			times, _ := ratio(took, never)
+			f.set("fresh.reset", times, "%s µs never set back", micros(never))
+		case l.name == string(sandbox.ImagesUserfaultfd):
+			f.set("fresh."+r.id, inMicros(took), "%s µs never set back", micros(never))
+		case took > slowest:
+			slowest, slow = took, l.name
+		}
+	}
+	if r.id == "go" && slowest > 0 {
+		f.set("fresh.fallback", inMicros(slowest), "by %s; %s µs never set back", slow, micros(never))
+	}
 }
 
 // freshLanes opens each way; what was opened is closed by done, also after an error.

@@ -7,14 +7,12 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"time"
 
 	"github.com/chainrun/chainrun/host/document"
 	"github.com/chainrun/chainrun/host/event"
 	"github.com/chainrun/chainrun/host/journal/sqlite"
-	"github.com/chainrun/chainrun/runtime/module/moduletest"
 )
 
 // grows has each turn add what it put out to the state.
@@ -30,36 +28,43 @@ func growthTable(ctx context.Context, o options) error {
 	if err != nil {
 		return err
 	}
-	defer func() { _ = os.RemoveAll(dir) }()
-	empty, err := storeBytes(ctx, filepath.Join(dir, "empty.db"), 0)
+	defer removeAll(dir)
+	n, err := buildNodes(ctx)
+	if err != nil {
+		return err
+	}
+	empty, err := storeBytes(ctx, n.small, filepath.Join(dir, "empty.db"), 0)
 	if err != nil {
 		return err
 	}
 	g := grid{{"steps of a run", "state at the end, bytes", "store, bytes", "a step"}}
+	var each []float64
 	for _, steps := range []int{250, 500, 1000} {
-		bytes, err := storeBytes(ctx, filepath.Join(dir, strconv.Itoa(steps)+".db"), steps)
+		bytes, err := storeBytes(ctx, n.small, filepath.Join(dir, strconv.Itoa(steps)+".db"), steps)
 		if err != nil {
 			return err
 		}
 		bytes -= empty
+		each = append(each, float64(bytes)/float64(steps))
 		g = append(g, []string{
 			strconv.Itoa(steps), strconv.Itoa(steps / 2 * len(said.Bytes())), strconv.FormatInt(bytes, 10),
 			strconv.FormatInt(bytes/int64(steps), 10),
 		})
 	}
 	g.print(o.out)
+	o.figures.set("growth.linear", each[len(each)-1]/each[0], "%.0f bytes a step; 1 is linear, 4 would be quadratic", each[len(each)-1])
 	o.out.printf("\nevery second step appends its output to the state; without what the store has of a run of two steps\n")
 	return nil
 }
 
 // storeBytes is the size of a store in which there is a run of two steps, and one
 // of so many, unless they are 0.
-func storeBytes(ctx context.Context, path string, steps int) (int64, error) {
+func storeBytes(ctx context.Context, module []byte, path string, steps int) (int64, error) {
 	s, err := sqlite.Open(ctx, path, sqlite.Options{})
 	if err != nil {
 		return 0, fmt.Errorf("opening a store: %w", err)
 	}
-	l, err := newLooper(ctx, s, moduletest.Echo(), grows)
+	l, err := newLooper(ctx, s, module, looped{more: grows})
 	if err == nil {
 		if steps > 0 {
 			err = l.run(ctx, steps)
@@ -90,7 +95,7 @@ func recallTable(ctx context.Context, o options) error {
 	if err != nil {
 		return err
 	}
-	defer func() { _ = os.RemoveAll(dir) }()
+	defer removeAll(dir)
 	s, err := sqlite.Open(ctx, filepath.Join(dir, "runs.db"), sqlite.Options{})
 	if err != nil {
 		return fmt.Errorf("opening a store: %w", err)
@@ -112,8 +117,8 @@ func recallTable(ctx context.Context, o options) error {
 		events = events[n:]
 	}
 	next := 0
-	look := func(found bool) func() (int, error) {
-		return func() (int, error) {
+	look := func(found bool) func() (lap, error) {
+		return inProcess(lookUps, func() error {
 			for range lookUps {
 				next += 7919
 				key := cacheKey(next % cachedSteps)
@@ -122,11 +127,11 @@ func recallTable(ctx context.Context, o options) error {
 				}
 				_, _, ok, err := s.Cached(ctx, key)
 				if err != nil || ok != found {
-					return 0, fmt.Errorf("asking for %s: found %t: %w", key, ok, err)
+					return fmt.Errorf("asking for %s: found %t: %w", key, ok, err)
 				}
 			}
-			return lookUps, nil
-		}
+			return nil
+		})
 	}
 	labours := []labour{{"found, and checked by its hashes", look(true)}, {"not found", look(false)}}
 	m, err := interleave(labours, min(o.rounds, durableRounds))
@@ -135,8 +140,7 @@ func recallTable(ctx context.Context, o options) error {
 	}
 	g := grid{{fmt.Sprintf("one of %d outputs, by its key", cachedSteps), "µs", "of CPU, µs"}}
 	for i, l := range labours {
-		_, wall := lowest(m.wall[i])
-		_, cpu := lowest(m.cpu[i])
+		wall, cpu := m.median(i)
 		g = append(g, []string{l.name, micros(wall), micros(cpu)})
 	}
 	g.print(o.out)
@@ -153,33 +157,37 @@ func replayTable(ctx context.Context, o options) error {
 	if err != nil {
 		return err
 	}
-	defer func() { _ = os.RemoveAll(dir) }()
+	defer removeAll(dir)
 	s, err := sqlite.Open(ctx, filepath.Join(dir, "runs.db"), sqlite.Options{})
 	if err != nil {
 		return fmt.Errorf("opening a store: %w", err)
 	}
 	defer func() { _ = s.Close() }()
-	l, err := newLooper(ctx, s, moduletest.Echo(), "")
+	n, err := buildNodes(ctx)
+	if err != nil {
+		return err
+	}
+	l, err := newLooper(ctx, s, n.small, looped{})
 	if err != nil {
 		return err
 	}
 	defer func() { _ = l.h.Close() }()
 	last := ""
 	labours := []labour{
-		{"the run, each step on the disk", func() (int, error) {
+		{"the run, each step on the disk", inProcess(replayedSteps, func() error {
 			r, err := l.start(ctx, replayedSteps)
 			if err == nil {
 				last = r.ID()
 			}
-			return replayedSteps, err
-		}},
-		{"its replay: read, made again, compared", func() (int, error) {
+			return err
+		})},
+		{"its replay: read, made again, compared", inProcess(replayedSteps, func() error {
 			made, err := l.h.Replay(ctx, last)
 			if err == nil && (made.Divergence != nil || made.Attempts != replayedSteps || !made.FuelCompared) {
 				err = fmt.Errorf("%d attempts, divergence %v, fuel compared %t", made.Attempts, made.Divergence, made.FuelCompared)
 			}
-			return replayedSteps, err
-		}},
+			return err
+		})},
 	}
 	m, err := interleave(labours, min(o.rounds, durableRounds))
 	if err != nil {
@@ -187,8 +195,7 @@ func replayTable(ctx context.Context, o options) error {
 	}
 	g := grid{{"a step of", "µs", "of CPU, µs", "× the run"}}
 	for i, l := range labours {
-		_, wall := lowest(slices.Clone(m.wall[i]))
-		_, cpu := lowest(slices.Clone(m.cpu[i]))
+		wall, cpu := m.median(i)
 		g = append(g, []string{l.name, micros(wall), micros(cpu), fmt.Sprintf("%.2f", m.times(i, 0))})
 	}
 	g.print(o.out)

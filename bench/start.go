@@ -24,25 +24,32 @@ func startTable(ctx context.Context, o options) error {
 	if err != nil {
 		return fmt.Errorf("finding the binary: %w", err)
 	}
+	const module = "graphs/hello/say.wasm"
 	graph := filepath.Join("graphs", "hello", "graph.toml")
-	for _, path := range []string{binary, filepath.Join(root, graph)} {
+	for _, path := range []string{binary, filepath.Join(root, graph), filepath.Join(root, module)} {
 		if _, err := os.Stat(path); err != nil {
 			return fmt.Errorf("%w: there is no %s; run `make` first", errSkipped, path)
 		}
-	}
-	commands := []struct {
-		name string
-		args []string
-	}{
-		{"version (the process alone)", []string{"version"}},
-		{"check graphs/hello", []string{"check", graph}},
-		{"run graphs/hello", []string{graph}},
 	}
 	cache, err := os.MkdirTemp("", "chainrun-bench-")
 	if err != nil {
 		return fmt.Errorf("making a cache folder: %w", err)
 	}
-	defer func() { _ = os.RemoveAll(cache) }()
+	defer removeAll(cache)
+	standard := filepath.Join(cache, "standard.toml")
+	if err := os.WriteFile(standard, []byte(standardGraph), 0o600); err != nil {
+		return fmt.Errorf("writing a graph: %w", err)
+	}
+	commands := []struct {
+		name, figure string
+		args         []string
+	}{
+		{"version (the process alone: the floor)", "", []string{"version"}},
+		{"check graphs/hello", "", []string{"check", graph}},
+		{"run graphs/hello", "start.hello", []string{graph}},
+		{"run graphs/hello, no store", "", []string{graph, "--store", "memory"}},
+		{"run a graph of std:jq and std:template", "start.std", []string{standard, "--input", `{"n":[1,2,3]}`}},
+	}
 	once := func(args []string) (time.Duration, error) {
 		c := exec.CommandContext(ctx, binary, args...) //nolint:gosec // our own binary
 		c.Dir = root
@@ -61,6 +68,9 @@ func startTable(ctx context.Context, o options) error {
 	if err != nil {
 		return err
 	}
+	if _, err := once(commands[len(commands)-1].args); err != nil { // so that its modules are in the cache
+		return err
+	}
 	times := make([][]time.Duration, len(commands))
 	for range startRuns {
 		for i, c := range commands {
@@ -71,16 +81,39 @@ func startTable(ctx context.Context, o options) error {
 			times[i] = append(times[i], took)
 		}
 	}
+	size, err := os.Stat(binary)
+	if err != nil {
+		return fmt.Errorf("looking at the binary: %w", err)
+	}
 	g := grid{{"command", "minimum", "median"}}
+	floor, _ := lowest(times[0])
 	for i, c := range commands {
 		minimum, median := lowest(times[i])
 		g = append(g, []string{c.name, milliseconds(minimum), milliseconds(median)})
+		if c.figure != "" {
+			o.figures.set(c.figure, inMicros(median)/1000, "the median; least %s; a process that does nothing (version) %s", milliseconds(minimum), milliseconds(floor))
+		}
 	}
+	o.figures.set("start.binary", float64(size.Size())/1e6, "the standard nodes inside")
 	g = append(g, []string{"run graphs/hello, empty cache", milliseconds(cold), ""})
 	g.print(o.out)
-	o.out.printf("\n%d runs each, whole processes, warm cache but for the last row\n\n", startRuns)
-	return startParts(ctx, o, filepath.Join(root, "graphs", "hello", "say.wasm"))
+	o.out.printf("\n%d runs each, whole processes, with a store on disk, warm cache but for the last row; the binary has %.1f MB\n\n", startRuns, float64(size.Size())/1e6)
+	return startParts(ctx, o, filepath.Join(root, module))
 }
+
+// standardGraph has two of the nodes that the binary brings.
+const standardGraph = `
+version = 1
+chain = ["total", "say"]
+
+[nodes.total]
+module = "std:jq"
+config = { query = "{total: (.n | add)}" }
+
+[nodes.say]
+module = "std:template"
+config = { template = "{{.total}} in all" }
+`
 
 // startParts says where the time goes: what the sandbox does with the graph's
 // one module, part by part, in a process that has done it once.
@@ -89,7 +122,7 @@ func startParts(ctx context.Context, o options, path string) error {
 	if err != nil {
 		return fmt.Errorf("making a cache folder: %w", err)
 	}
-	defer func() { _ = os.RemoveAll(cache) }()
+	defer removeAll(cache)
 	names := []string{"read the file and its sections", "rewrite (the meter alone)", "open the engine", "rewrite and load from the cache", "first call (image and all)", "second call"}
 	times := make([][]time.Duration, len(names))
 	for round := range startRuns + 1 {

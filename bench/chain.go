@@ -1,0 +1,93 @@
+// The chain that chainrun and the LangGraphs are compared on: ten nodes, each of
+// which is given an order of 1 KB and gives it back with one more in its number n.
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing/fstest"
+
+	"github.com/chainrun/chainrun/host"
+	"github.com/chainrun/chainrun/host/event"
+)
+
+const chainNodes = 10
+
+// orderSchema is that of host/schema's benchmark, with a number n. The peers have
+// the same in zod's and in pydantic's words.
+const orderSchema = `{"type":"object","required":["id","items","n"],"additionalProperties":false,"properties":{
+	"id":{"type":"integer"},"n":{"type":"integer"},"items":{"type":"array","items":{"type":"object","required":["sku"],"properties":{
+		"sku":{"type":"string","pattern":"^[A-Z]-[0-9]+$"},"quantity":{"type":"integer","minimum":1},"note":{"type":"string","maxLength":80}}}}}}`
+
+// orderItems are such that an order has 1 KB.
+var orderItems = strings.TrimSuffix(strings.Repeat(`{"sku":"A-1002","quantity":3,"note":"handle with care, please"},`, 15), ",")
+
+// order is no other's: what is stored or looked up by content is so once.
+func order(id int64, n int) []byte {
+	return fmt.Appendf(nil, `{"id":%d,"items":[%s],"n":%d}`, id, orderItems, n)
+}
+
+// chain is the graph in chainrun.
+type chain struct {
+	h    *host.Host
+	g    *host.Graph
+	runs atomic.Int64
+}
+
+// newChain makes one of a module with an entry count. Where it is checked, every
+// node has a schema for its input and one for its output.
+func newChain(module []byte, checked bool, options ...host.Option) (*chain, error) {
+	h, err := host.New(append(options, host.WithCacheDir(filepath.Join(folder, "build", "cache")))...)
+	if err != nil {
+		return nil, fmt.Errorf("making a host: %w", err)
+	}
+	names, text := make([]string, chainNodes), ""
+	if checked {
+		text = "[input]\nschema = 'order.json'\n[output]\nschema = 'order.json'\n[defaults]\ninput_schema = 'order.json'\noutput_schema = 'order.json'\n"
+	}
+	for i := range names {
+		names[i] = fmt.Sprintf("'n%d'", i)
+		text += fmt.Sprintf("[nodes.n%d]\nmodule = 'node.wasm'\nentry = 'count'\n", i)
+	}
+	g, err := h.LoadFS(fstest.MapFS{
+		"graph.toml": {Data: []byte("version = 1\nchain = [" + strings.Join(names, ", ") + "]\n" + text)},
+		"node.wasm":  {Data: module},
+		"order.json": {Data: []byte(orderSchema)},
+	}, "graph.toml")
+	if err != nil {
+		_ = h.Close()
+		return nil, fmt.Errorf("loading the graph: %w", err)
+	}
+	return &chain{h: h, g: g}, nil
+}
+
+func (c *chain) close() { _ = c.h.Close() }
+
+// run makes runs one after another.
+func (c *chain) run(ctx context.Context, runs int) error {
+	for range runs {
+		id := c.runs.Add(1)
+		r, err := c.h.Run(ctx, c.g, order(id, 0))
+		if err != nil {
+			return fmt.Errorf("running the chain: %w", err)
+		}
+		if r.Status() != event.Done || !bytes.Equal(r.Output().Bytes(), order(id, chainNodes)) {
+			return fmt.Errorf("the run of the chain is %s: %v, %.80s", r.Status(), r.Failure(), r.Output().Bytes())
+		}
+	}
+	return nil
+}
+
+// steps is a labour of so many runs, one after another.
+func (c *chain) steps(ctx context.Context, runs int) func() (lap, error) {
+	return inProcess(runs*chainNodes, func() error { return c.run(ctx, runs) })
+}
+
+// stepsTogether is one of 64 runs at once, so many times each.
+func (c *chain) stepsTogether(ctx context.Context, each int) func() (lap, error) {
+	return inProcess(durableRuns*each*chainNodes, func() error { return together(func(int) error { return c.run(ctx, each) }) })
+}
