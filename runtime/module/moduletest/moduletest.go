@@ -15,9 +15,10 @@ const (
 	textAddress   = 3072
 	answerAddress = 1 << 16
 	answerBytes   = 15 << 16
-	inputAddress  = 1 << 20
+	inputAddress  = 1 << 20 // of a memory that is smaller, in its middle
 	askPages      = 32  // room for a request of 1 MiB
 	memoryPages   = 300 // room for the largest document there may be
+	smallPages    = 2   // what a small node in C has
 )
 
 // Echo returns its input.
@@ -26,6 +27,15 @@ func Echo() []byte {
 		0x20, 0, 0xad, 0x42, 32, 0x86, // (i64.extend_i32_u ptr) << 32
 		0x20, 1, 0xad, 0x84, // | (i64.extend_i32_u len)
 	)
+}
+
+// SmallEcho is Echo for inputs of at most 64 KiB.
+func SmallEcho() []byte {
+	return assemble(smallPages, "", false, []byte{
+		0, // no locals
+		0x20, 0, 0xad, 0x42, 32, 0x86,
+		0x20, 1, 0xad, 0x84,
+	})
 }
 
 // Say returns the same document for every input. The text may be no JSON.
@@ -153,7 +163,7 @@ func assemble(pages uint64, data string, asks bool, run []byte) []byte {
 func assembled(pages uint64, data string, imports byte, run []byte) []byte {
 	const i32, i64, function = 0x7f, 0x7e, 0x60
 	const wasi = "wasi_snapshot_preview1"
-	alloc := slices.Concat([]byte{0, 0x41}, signed(inputAddress))
+	alloc := slices.Concat([]byte{0, 0x41}, signed(min(inputAddress, int64(pages)<<15)))
 	m := []byte("\x00asm\x01\x00\x00\x00")
 	m = append(m, section(1, vector(
 		[]byte{function, 1, i32, 1, i32},
