@@ -16,9 +16,9 @@ const (
 	answerAddress = 1 << 16
 	answerBytes   = 15 << 16
 	inputAddress  = 1 << 20 // of a memory that is smaller, in its middle
-	askPages      = 32  // room for a request of 1 MiB
-	memoryPages   = 300 // room for the largest document there may be
-	smallPages    = 2   // what a small node in C has
+	askPages      = 32      // room for a request of 1 MiB
+	memoryPages   = 300     // room for the largest document there may be
+	smallPages    = 2       // what a small node in C has
 )
 
 // Echo returns its input.
