@@ -31,10 +31,13 @@ const (
 var kilobyte = document.MustParse(`{"text":"` + strings.Repeat("0123456789abcdef", 63) + `","n":1}`)
 
 // echoed is a capability that gives back what it was asked.
-type echoed struct{}
+type echoed struct{ schema string } // of what it is asked; "": of kilobyte
 
-func (echoed) Describe() capability.Description {
-	schema := []byte(`{"type":"object","properties":{"text":{"type":"string"},"n":{"type":"integer"}},"required":["text"]}`)
+func (e echoed) Describe() capability.Description {
+	schema := []byte(e.schema)
+	if e.schema == "" {
+		schema = []byte(`{"type":"object","properties":{"text":{"type":"string"},"n":{"type":"integer"}},"required":["text"]}`)
+	}
 	return capability.Description{Text: "echo", Methods: []capability.Method{{Name: "echo", Request: schema, Response: schema}}}
 }
 

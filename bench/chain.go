@@ -35,23 +35,39 @@ func order(id int64, n int) []byte {
 type chain struct {
 	h    *host.Host
 	g    *host.Graph
+	ends int // the number in its output
 	runs atomic.Int64
 }
 
-// newChain makes one of a module with an entry count. Where it is checked, every
-// node has a schema for its input and one for its output.
-func newChain(module []byte, checked bool, options ...host.Option) (*chain, error) {
-	h, err := host.New(append(options, host.WithCacheDir(filepath.Join(folder, "build", "cache")))...)
+// chained is what a chain has beyond its module.
+type chained struct {
+	checked bool // every node has a schema for its input and one for its output
+	asks    bool // every node asks a capability, and gives back what that answers, instead of counting
+}
+
+// newChain makes one of a module with the entries count and ask.
+func newChain(module []byte, c chained, options ...host.Option) (*chain, error) {
+	made := &chain{ends: chainNodes}
+	entry, grant := "count", ""
+	options = append(options, host.WithCacheDir(filepath.Join(folder, "build", "cache")))
+	if c.asks {
+		made.ends, entry, grant = 0, "ask", "echo"
+		options = append(options, host.WithCapability("echo", echoed{orderSchema}), host.WithParallel(durableRuns))
+	}
+	h, err := host.New(options...)
 	if err != nil {
 		return nil, fmt.Errorf("making a host: %w", err)
 	}
 	names, text := make([]string, chainNodes), ""
-	if checked {
+	if c.checked {
 		text = "[input]\nschema = 'order.json'\n[output]\nschema = 'order.json'\n[defaults]\ninput_schema = 'order.json'\noutput_schema = 'order.json'\n"
 	}
 	for i := range names {
 		names[i] = fmt.Sprintf("'n%d'", i)
-		text += fmt.Sprintf("[nodes.n%d]\nmodule = 'node.wasm'\nentry = 'count'\n", i)
+		text += fmt.Sprintf("[nodes.n%d]\nmodule = 'node.wasm'\nentry = '%s'\n", i, entry)
+		if grant != "" {
+			text += fmt.Sprintf("[nodes.n%d.grants.%s]\n", i, grant)
+		}
 	}
 	g, err := h.LoadFS(fstest.MapFS{
 		"graph.toml": {Data: []byte("version = 1\nchain = [" + strings.Join(names, ", ") + "]\n" + text)},
@@ -62,7 +78,8 @@ func newChain(module []byte, checked bool, options ...host.Option) (*chain, erro
 		_ = h.Close()
 		return nil, fmt.Errorf("loading the graph: %w", err)
 	}
-	return &chain{h: h, g: g}, nil
+	made.h, made.g = h, g
+	return made, nil
 }
 
 func (c *chain) close() { _ = c.h.Close() }
@@ -75,7 +92,7 @@ func (c *chain) run(ctx context.Context, runs int) error {
 		if err != nil {
 			return fmt.Errorf("running the chain: %w", err)
 		}
-		if r.Status() != event.Done || !bytes.Equal(r.Output().Bytes(), order(id, chainNodes)) {
+		if r.Status() != event.Done || !bytes.Equal(r.Output().Bytes(), order(id, c.ends)) {
 			return fmt.Errorf("the run of the chain is %s: %v, %.80s", r.Status(), r.Failure(), r.Output().Bytes())
 		}
 	}

@@ -47,7 +47,7 @@ func coresTable(ctx context.Context, o options) error {
 	}
 	rows = append(rows, coresRow{name: "64 runs at once of the chain of ten nodes, all in"})
 	for cores := 1; cores <= 2; cores++ {
-		chain, err := newChain(n.small, true, host.WithParallel(cores))
+		chain, err := newChain(n.small, chained{checked: true}, host.WithParallel(cores))
 		if err != nil {
 			return err
 		}
@@ -69,7 +69,7 @@ func coresTable(ctx context.Context, o options) error {
 		g = append(g, []string{r.name, micros(one), micros(two), text, cpu})
 	}
 	g.print(o.out)
-	o.figures.set("cores.times", best[2], "%.2f by hashing alone, %.2f by the sandbox alone: what this machine has to give", best[0], best[1])
+	o.figures.set("cores.times", best[2], "%.2f by hashing, %.2f by the sandbox alone: what the machine gives", best[0], best[1])
 	o.out.printf(`
 Wall time, minima of %d rounds in turns. GOMAXPROCS and the bound on steps at once are 1 or 2. The first row is what the
 machine gives for work that shares nothing: less than 2 where its cores are threads of one, or busy otherwise. What a row loses

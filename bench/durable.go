@@ -101,8 +101,8 @@ func durableTable(ctx context.Context, o options) error {
 	o.out.printf(`
 Medians of %d rounds; a step is a call of a node, its events and their append. The nodes give back their input. The next
 step of a run begins while the one before is on its way to the disk; what must wait for the disk are calls of capabilities,
-whoever watches the run, and its end. So a run whose steps all ask (an echo in the process) waits in every step, and only
-when many run at once do they share what the disk can do. Runs of %d steps, or %d where there are 64, their beginnings and ends
+whoever watches the run, and its end. A step that asks (an echo in the process) waits twice: for its start before the call,
+for the answer before the node sees it; only when many run at once do they share what the disk can do. Runs of %d steps, or %d where there are 64, their beginnings and ends
 included. How much 64 runs share depends on the disk, and less is gained on a fast one:
 go test -run '^$' -bench SlowDisk ./host/journal/sqlite shows it on slower ones.
 The node is a %s.

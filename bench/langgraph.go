@@ -34,14 +34,14 @@ func langgraphTable(ctx context.Context, o options) error {
 	defer func() { _ = store.Close() }()
 	lanes := []chainLane{}
 	for _, c := range []struct {
-		name    string
-		module  []byte
-		checked bool
+		name  string
+		chain chained
 	}{
-		{"chainrun, its SQLite store", n.small, false},
-		{"the same, schemas checked", n.small, true},
+		{"chainrun, nothing asked: on the disk by and by, at the latest at the end", chained{}},
+		{"chainrun, the same, schemas checked", chained{checked: true}},
+		{"chainrun, every node asks a capability: waits for the disk twice a step", chained{asks: true}},
 	} {
-		chain, err := newChain(c.module, c.checked, host.WithJournal(store))
+		chain, err := newChain(n.small, c.chain, host.WithJournal(store))
 		if err != nil {
 			return err
 		}
@@ -53,10 +53,16 @@ func langgraphTable(ctx context.Context, o options) error {
 	full := -1
 	for _, p := range []struct {
 		program peerProgram
+		name    string
 		ways    [][2]string
 	}{
-		{langgraphJS, [][2]string{{"full", "LangGraph.js, SqliteSaver, synchronous FULL"}, {"sqlite", "LangGraph.js, SqliteSaver as it comes"}}},
-		{langgraphPython, [][2]string{{"sqlite", "LangGraph (Python), SqliteSaver as it comes"}}},
+		{langgraphJS, "LangGraph.js", [][2]string{
+			{"sync", "durability sync, synchronous FULL"},
+			{"async", "durability async, synchronous FULL"},
+			{"exit", "durability exit, synchronous FULL"},
+			{"comes", "as it comes"},
+		}},
+		{langgraphPython, "LangGraph (Python)", [][2]string{{"sync", "durability sync"}, {"comes", "as it comes"}}},
 	} {
 		peer, err := p.program.start(ctx, dir)
 		if err != nil {
@@ -66,13 +72,12 @@ func langgraphTable(ctx context.Context, o options) error {
 			continue
 		}
 		defer peer.close()
-		about += peer.about.Versions + "\n"
+		about += fmt.Sprintf("%s\n  SQLite as it comes: synchronous %s\n", peer.about.Versions, peer.about.Synchronous["comes"])
+		if full < 0 && p.name == "LangGraph.js" {
+			full = len(lanes)
+		}
 		for _, w := range p.ways {
-			if w[0] == "full" {
-				full = len(lanes)
-			}
-			about += "  " + w[1] + ": " + peer.about.Settings[w[0]] + "\n"
-			lanes = append(lanes, chainLane{w[1], peer.steps(w[0], chainRuns, 1), peer.steps(w[0], durableRuns, durableRuns)})
+			lanes = append(lanes, chainLane{p.name + ", " + w[1], peer.steps(w[0], chainRuns, 1), peer.steps(w[0], durableRuns, durableRuns)})
 		}
 	}
 	return printChains(o, n, lanes, full, about, skipped)
@@ -108,15 +113,19 @@ func printChains(o options, n nodes, lanes []chainLane, full int, about string, 
 	if full >= 0 {
 		for k, name := range []string{"langgraph.one", "langgraph.many"} {
 			theirs, _ := m.median(2*full + k)
-			o.figures.set(name, m.times(2*full+k, k), "%s µs a step, synchronous FULL; %.0f times where it is as it comes", micros(theirs), m.times(2*(full+1)+k, k))
+			o.figures.set(name, m.times(2*full+k, k), "%s µs a step, on the disk before the next; async %.1f ×, exit %.1f ×, as it comes %.1f ×; where every step of chainrun's asks, %.1f ×",
+				micros(theirs), m.times(2*full+2+k, k), m.times(2*full+4+k, k), m.times(2*full+6+k, k), m.times(2*full+k, 4+k))
 		}
 	}
 	o.out.printf(`
 Medians of %d rounds in turns: of chainrun %d runs one after another, or twice 64 at once; of a LangGraph %d, or 64. The
-nodes and the orders are those of table step; chainrun's node is a %s in the sandbox, the LangGraphs' are functions of
-the process. Durability is "sync": a step is stored before the next one begins; in chainrun it may be on its way, but
-nothing is seen outside before it is on the disk, and a run's end waits for all. Where synchronous is NORMAL the disk is not
-told to keep each step, so a crash of the machine may lose the last ones; with FULL it is, as chainrun always does.
+orders are those of table step. chainrun's node is a %s in the sandbox; where it asks, it is answered by the process.
+The LangGraphs' nodes are functions of the process. When is a step on the disk? With durability "sync" before the next one
+begins, with "async" while it runs, with "exit" only the last state is stored, at the end. chainrun has all events of a step
+on the disk before anything outside of the run can tell: before a capability is called, before a node sees its answer, before
+an observer is told, before the run has ended. Steps that nobody has seen may be made again after a crash, to the same end.
+With "sync" alone LangGraph gives that promise: the goal is against it. Where synchronous is NORMAL the disk is not told
+to keep a commit, and a crash of the machine may lose the last ones; with FULL it is, as chainrun always does.
 %s`, len(m.wall[0]), quickRuns, chainRuns, n.smallName(), about)
 	n.skipped(o.out)
 	skipped.print(o.out)

@@ -25,8 +25,8 @@ type peer struct {
 	in    io.WriteCloser
 	out   *bufio.Scanner
 	about struct {
-		Versions string            // of what it is made of
-		Settings map[string]string // of each way that stores something
+		Versions    string            // of what it is made of
+		Synchronous map[string]string // SQLite's setting, by checkpointer
 	}
 }
 

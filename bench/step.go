@@ -41,7 +41,7 @@ func stepTable(ctx context.Context, o options) error {
 		name    string
 		checked bool
 	}{{"chainrun, a step of a run, without schemas", false}, {"chainrun, a step of a run, all in", true}} {
-		chain, err := newChain(n.small, c.checked)
+		chain, err := newChain(n.small, chained{checked: c.checked})
 		if err != nil {
 			return err
 		}

@@ -2,7 +2,11 @@
 // a line of JSON at a time, and answers each line with one: how long it took. So
 // the program that starts it can let it take turns with chainrun.
 //
-//   {"way": "memory" | "checked" | "sqlite" | "full", "runs": 10, "atOnce": 1, "order": {…, "n": 0}}
+//   {"way": "memory", "runs": 10, "atOnce": 1, "order": {…, "n": 0}}
+//
+// The ways are "memory" and "checked", without a checkpointer; "sync", "async" and
+// "exit", which are LangGraph's words for when a step is stored, with SQLite told to
+// have the disk keep each commit; and "comes", the checkpointer as it comes.
 
 import { createRequire } from "node:module";
 import { createInterface } from "node:readline";
@@ -44,26 +48,30 @@ function chain(node, checkpointer) {
   return graph.addEdge(last, END).compile({ checkpointer });
 }
 
-// saver is the checkpointer. "sqlite" is as it comes; with "full" SQLite has the disk
-// keep each commit before it goes on, which is what chainrun always does.
-function saver(way) {
-  const s = SqliteSaver.fromConnString(join(folder, `langgraph-js-${way}.db`));
+function saver(name, synchronous) {
+  const s = SqliteSaver.fromConnString(join(folder, `langgraph-js-${name}.db`));
   s.setup();
-  if (way === "full") s.db.pragma("synchronous = FULL");
+  if (synchronous) s.db.pragma(`synchronous = ${synchronous}`);
   return s;
 }
 
-const savers = { sqlite: saver("sqlite"), full: saver("full") };
-const graphs = { memory: chain(plain), checked: chain(checked), sqlite: chain(plain, savers.sqlite), full: chain(plain, savers.full) };
+const savers = { full: saver("full", "FULL"), comes: saver("comes") };
+const stored = chain(plain, savers.full);
+const graphs = { memory: chain(plain), checked: chain(checked), sync: stored, async: stored, exit: stored, comes: chain(plain, savers.comes) };
+
+function settings(way, id) {
+  if (way === "memory" || way === "checked") return {};
+  const configurable = { thread_id: `t${id}` };
+  return way === "comes" ? { configurable } : { configurable, durability: way };
+}
 
 let runs = 0;
 
 async function invoke(way, order) {
   const id = ++runs;
-  const config = way in savers ? { durability: "sync", configurable: { thread_id: `t${id}` } } : {};
   const doc = { ...order, id };
   if (way === "checked") Order.parse(doc);
-  const out = await graphs[way].invoke({ doc }, config);
+  const out = await graphs[way].invoke({ doc }, settings(way, id));
   if (out.doc.id !== id || out.doc.n !== order.n + nodes) throw new Error("the chain gave something else");
   return out.doc;
 }
@@ -93,12 +101,7 @@ say({
     `node ${process.version}`,
     ...["@langchain/langgraph", "@langchain/langgraph-checkpoint-sqlite", "better-sqlite3", "zod"].map(version),
   ].join(", "),
-  settings: Object.fromEntries(
-    Object.entries(savers).map(([way, { db }]) => [
-      way,
-      `journal_mode ${db.pragma("journal_mode", { simple: true })}, synchronous ${synchronous[db.pragma("synchronous", { simple: true })]}`,
-    ]),
-  ),
+  synchronous: Object.fromEntries(Object.entries(savers).map(([name, { db }]) => [name, synchronous[db.pragma("synchronous", { simple: true })]])),
 });
 for await (const line of createInterface({ input: process.stdin })) {
   say(await work(JSON.parse(line)));

@@ -1,7 +1,10 @@
 """LangGraph (Python) on the chain of ten nodes, told over standard input what to
 do, a line of JSON at a time, as chain.mjs is:
 
-    {"way": "memory" | "checked" | "sqlite", "runs": 10, "atOnce": 1, "order": {…, "n": 0}}
+    {"way": "memory", "runs": 10, "atOnce": 1, "order": {…, "n": 0}}
+
+The ways are those of chain.mjs; as it comes, SQLite has the disk keep each commit
+here, so "comes" has the checkpointer of the others.
 """
 
 import itertools
@@ -68,10 +71,10 @@ def chain(node, checkpointer=None):
     return graph.compile(checkpointer=checkpointer)
 
 
-# The checkpointer as it comes has the disk keep each commit, as chainrun does.
 saver = SqliteSaver(sqlite3.connect(join(folder, "langgraph-python.db"), check_same_thread=False))
 saver.setup()
-graphs = {"memory": chain(plain), "checked": chain(checked), "sqlite": chain(plain, saver)}
+graphs = {"memory": chain(plain), "checked": chain(checked)}
+stored = chain(plain, saver)
 ids = itertools.count(1)
 
 
@@ -80,10 +83,11 @@ def invoke(way, order):
     doc = {**order, "id": number}
     if way == "checked":
         Order.model_validate(doc)
-    if way == "sqlite":
-        out = graphs[way].invoke({"doc": doc}, {"configurable": {"thread_id": f"t{number}"}}, durability="sync")["doc"]
-    else:
+    if way in graphs:
         out = graphs[way].invoke({"doc": doc})["doc"]
+    else:
+        durability = {} if way == "comes" else {"durability": way}
+        out = stored.invoke({"doc": doc}, {"configurable": {"thread_id": f"t{number}"}}, **durability)["doc"]
     if out["id"] != number or out["n"] != order["n"] + NODES:
         raise RuntimeError("the chain gave something else")
     return out
@@ -106,9 +110,9 @@ def say(answer):
     print(json.dumps(answer), flush=True)
 
 
-def setting(connection):
-    one = lambda pragma: connection.execute(f"PRAGMA {pragma}").fetchone()[0]
-    return f"journal_mode {one('journal_mode')}, synchronous {['OFF', 'NORMAL', 'FULL', 'EXTRA'][one('synchronous')]}"
+def synchronous(connection):
+    (number,) = connection.execute("PRAGMA synchronous").fetchone()
+    return ["OFF", "NORMAL", "FULL", "EXTRA"][number]
 
 
 say({
@@ -116,7 +120,7 @@ say({
         [f"Python {platform.python_version()}"]
         + [f"{name} {version(name)}" for name in ("langgraph", "langgraph-checkpoint-sqlite", "pydantic")]
     ),
-    "settings": {"sqlite": setting(saver.conn)},
+    "synchronous": {"comes": synchronous(saver.conn)},
 })
 for line in sys.stdin:
     say(work(**json.loads(line)))
