@@ -15,6 +15,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 )
 
 // Document is one JSON value. The zero Document is absent: no value at all,
@@ -29,6 +30,13 @@ type shared struct {
 	b     []byte // one valid JSON value without space around it
 	depth int    // deepest nesting of containers, or unknownDepth
 
+	made atomic.Pointer[made]
+	held [heldRules]atomic.Pointer[string] // see Hold
+}
+
+// made is what is worked out of a document once somebody asks. Most documents of a run
+// are handed on, and nobody does.
+type made struct {
 	decode sync.Once
 	value  any
 	err    error
@@ -38,6 +46,15 @@ type shared struct {
 
 	hash   sync.Once
 	digest string
+}
+
+// worked gives the place for what is worked out, the same to all.
+func (s *shared) worked() *made {
+	if m := s.made.Load(); m != nil {
+		return m
+	}
+	s.made.CompareAndSwap(nil, new(made))
+	return s.made.Load()
 }
 
 const unknownDepth = -1
@@ -140,14 +157,15 @@ func (d Document) Canonical() []byte {
 	if d.s == nil {
 		return nil
 	}
-	d.s.canonize.Do(func() {
+	m := d.s.worked()
+	m.canonize.Do(func() {
 		c := appendCanonical(make([]byte, 0, len(d.s.b)), d.s.b)
 		if bytes.Equal(c, d.s.b) {
 			c = d.s.b // most of what chainrun writes itself; keep one copy
 		}
-		d.s.canonical = c
+		m.canonical = c
 	})
-	return d.s.canonical
+	return m.canonical
 }
 
 // Digest is "sha256:" and the hexadecimal SHA-256 of [Document.Canonical]; ""
@@ -156,11 +174,12 @@ func (d Document) Digest() string {
 	if d.s == nil {
 		return ""
 	}
-	d.s.hash.Do(func() {
+	m := d.s.worked()
+	m.hash.Do(func() {
 		sum := sha256.Sum256(d.Canonical())
-		d.s.digest = "sha256:" + hex.EncodeToString(sum[:])
+		m.digest = "sha256:" + hex.EncodeToString(sum[:])
 	})
-	return d.s.digest
+	return m.digest
 }
 
 // Equal reports whether d and o are the same value: the same canonical form,

@@ -76,8 +76,7 @@ func Parse(b []byte, l Limits) (Document, error) {
 			Text: fmt.Sprintf("%v: %d bytes, at most %d are allowed", ErrTooLarge, len(b), l.Bytes),
 		}
 	}
-	var room [32][]byte // enough for most documents' open keys, on the stack
-	s := scanner{b: b, limit: l.Depth, keys: room[:0]}
+	s := scanner{b: b, limit: l.Depth}
 	start := skipSpace(b, 0)
 	end, err := s.value(start, 0)
 	if err != nil {
@@ -115,7 +114,32 @@ type scanner struct {
 	b       []byte
 	limit   int
 	deepest int
-	keys    [][]byte // unescaped keys of the objects that are open, outermost first
+
+	// The unescaped keys of the objects that are open, outermost first: the first of
+	// them are in near, which is enough for most documents and needs no allocation.
+	open int
+	near [nearKeys][]byte
+	far  [][]byte
+}
+
+const nearKeys = 24
+
+// key gives the i-th key of the objects that are open.
+func (s *scanner) key(i int) []byte {
+	if i < nearKeys {
+		return s.near[i]
+	}
+	return s.far[i-nearKeys]
+}
+
+// push adds a key to those of the objects that are open.
+func (s *scanner) push(key []byte) {
+	if s.open < nearKeys {
+		s.near[s.open] = key
+	} else {
+		s.far = append(s.far[:s.open-nearKeys], key)
+	}
+	s.open++
 }
 
 // manyKeys is the size from which an object's keys are looked up in a map
@@ -201,7 +225,7 @@ func (s *scanner) object(i, depth int) (int, error) {
 	if i < len(s.b) && s.b[i] == '}' {
 		return i + 1, nil
 	}
-	first := len(s.keys)
+	first := s.open
 	var index map[string]struct{} // of the keys from first on, once they are many
 	for {
 		if i >= len(s.b) || s.b[i] != '"' {
@@ -226,7 +250,7 @@ func (s *scanner) object(i, depth int) (int, error) {
 		case i < len(s.b) && s.b[i] == ',':
 			i = skipSpace(s.b, i+1)
 		case i < len(s.b) && s.b[i] == '}':
-			s.keys = s.keys[:first]
+			s.open = first
 			return i + 1, nil
 		default:
 			return 0, s.expected(i, "',' or '}' after a member")
@@ -238,19 +262,19 @@ func (s *scanner) object(i, depth int) (int, error) {
 // that it knows.
 func (s *scanner) note(key []byte, at, first int, index map[string]struct{}) (map[string]struct{}, error) {
 	known := false
-	switch n := len(s.keys) - first; {
+	switch {
 	case index != nil:
 		_, known = index[string(key)]
-	case n < manyKeys:
-		for _, k := range s.keys[first:] {
-			known = known || bytes.Equal(k, key)
+	case s.open-first < manyKeys:
+		for i := first; i < s.open; i++ {
+			known = known || bytes.Equal(s.key(i), key)
 		}
 	default:
 		index = make(map[string]struct{}, 4*manyKeys)
-		for _, k := range s.keys[first:] {
-			index[string(k)] = struct{}{}
+		for i := first; i < s.open; i++ {
+			index[string(s.key(i))] = struct{}{}
 		}
-		s.keys = s.keys[:first]
+		s.open = first
 		_, known = index[string(key)]
 	}
 	switch {
@@ -259,7 +283,7 @@ func (s *scanner) note(key []byte, at, first int, index map[string]struct{}) (ma
 	case index != nil:
 		index[string(key)] = struct{}{}
 	default:
-		s.keys = append(s.keys, key)
+		s.push(key)
 	}
 	return index, nil
 }
@@ -325,17 +349,31 @@ func (s *scanner) escape(i int) (int, error) {
 }
 
 func (s *scanner) number(i int) (int, error) {
-	b := s.b
+	end, missing := number(s.b, i)
+	switch missing {
+	case "":
+		return end, nil
+	case noDigit:
+		return 0, s.fail(end, "a number must not begin with 0 and another digit")
+	}
+	return 0, s.expected(end, missing)
+}
+
+// noDigit is what number misses behind a 0 that a number begins with.
+const noDigit = "no digit"
+
+// number gives where the number at i ends, or where something is missing, and what.
+func number(b []byte, i int) (end int, missing string) {
 	if b[i] == '-' {
 		i++
 	}
 	if i >= len(b) || !isDigit(b[i]) {
-		return 0, s.expected(i, "a digit after '-'")
+		return i, "a digit after '-'"
 	}
 	if b[i] == '0' {
 		i++
 		if i < len(b) && isDigit(b[i]) {
-			return 0, s.fail(i, "a number must not begin with 0 and another digit")
+			return i, noDigit
 		}
 	} else {
 		i = digits(b, i)
@@ -343,7 +381,7 @@ func (s *scanner) number(i int) (int, error) {
 	if i < len(b) && b[i] == '.' {
 		i++
 		if i >= len(b) || !isDigit(b[i]) {
-			return 0, s.expected(i, "a digit after '.'")
+			return i, "a digit after '.'"
 		}
 		i = digits(b, i)
 	}
@@ -353,11 +391,11 @@ func (s *scanner) number(i int) (int, error) {
 			i++
 		}
 		if i >= len(b) || !isDigit(b[i]) {
-			return 0, s.expected(i, "a digit of the exponent")
+			return i, "a digit of the exponent"
 		}
 		i = digits(b, i)
 	}
-	return i, nil
+	return i, ""
 }
 
 // expected is a complaint that names what stands at offset instead.

@@ -20,17 +20,18 @@ func (d Document) Value() (any, error) {
 	if d.s == nil {
 		return nil, nil
 	}
-	d.s.decode.Do(func() {
+	m := d.s.worked()
+	m.decode.Do(func() {
 		// One copy of the text, of which all strings are parts.
 		c := decoder{b: d.s.b, text: string(d.s.b)}
 		v, end := c.value(0, 0)
 		if c.bad || end != len(d.s.b) {
-			d.s.err = errUnchecked
+			m.err = errUnchecked
 			return
 		}
-		d.s.value = v
+		m.value = v
 	})
-	return d.s.value, d.s.err
+	return m.value, m.err
 }
 
 type decoder struct {
@@ -119,13 +120,9 @@ func (c *decoder) object(i, depth int) (map[string]any, int) {
 
 // isNumber reports whether t is one of JSON's numbers.
 func isNumber(t []byte) bool {
-	if len(t) == 0 {
+	if len(t) == 0 || t[0] != '-' && !isDigit(t[0]) {
 		return false
 	}
-	s := scanner{b: t}
-	if t[0] != '-' && !isDigit(t[0]) {
-		return false
-	}
-	end, err := s.number(0)
-	return err == nil && end == len(t)
+	end, missing := number(t, 0)
+	return missing == "" && end == len(t)
 }

@@ -66,7 +66,7 @@ type Loader func(ref string) ([]byte, error)
 type Schema struct {
 	name    string
 	source  document.Document
-	digest  string
+	digest  *string // apart: documents that hold to the schema keep it, and not the schema
 	sources *sources
 	walk    *node // nil: the authority is always asked
 
@@ -96,7 +96,8 @@ func compileWith(name string, source []byte, load Loader, remote map[string][]by
 		return nil, err
 	}
 	s := &Schema{name: name, source: src.root, sources: src, walk: walkOf(first.schema), idle: []*checker{first}}
-	s.digest = src.digest()
+	digest := src.digest()
+	s.digest = &digest
 	return s, nil
 }
 
@@ -108,7 +109,7 @@ func (s *Schema) Source() document.Document { return s.source }
 
 // Digest is "sha256:" and hexadecimal digits, the same for the same schema and
 // files by canonical form, whatever the schema's name.
-func (s *Schema) Digest() string { return s.digest }
+func (s *Schema) Digest() string { return *s.digest }
 
 // acquire takes a compiled copy for one validation. A copy counts the work that
 // is done with it, so it serves one goroutine at a time; there are as many as

@@ -35,6 +35,9 @@ var numberBound = fmt.Sprintf("what can be computed with (%d characters, exponen
 // Where no branch of an anyOf or oneOf holds, the violations are those of the
 // one branch that was evidently meant, if there is just one, and else a single
 // violation that says what each branch asks for.
+//
+// What was found valid is not checked again, neither by s nor by a schema with its
+// digest, see [document.Document.Hold].
 func (s *Schema) Validate(d document.Document) []failure.Violation {
 	out, err := s.ValidateContext(context.Background(), d)
 	if err != nil { // nothing ends that context
@@ -53,7 +56,11 @@ func (s *Schema) ValidateContext(ctx context.Context, d document.Document) ([]fa
 	if d.IsZero() {
 		return []failure.Violation{{Keyword: "type", Message: "there must be a document; there is none"}}, nil
 	}
+	if d.Holds(*s.digest) {
+		return nil, nil
+	}
 	if s.walk.surely(d.Bytes()) {
+		d.Hold(s.digest)
 		return nil, nil
 	}
 	v, err := d.Value()
@@ -78,6 +85,9 @@ func (s *Schema) ValidateContext(ctx context.Context, d document.Document) ([]fa
 	c.ctx = nil
 	if err := context.Cause(ctx); err != nil {
 		return nil, err
+	}
+	if out == nil {
+		d.Hold(s.digest)
 	}
 	return out, nil
 }
