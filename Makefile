@@ -89,13 +89,18 @@ bench: build nodes tools ## figures as ratios, in one run
 	go test -run '^$$' -bench 'Apply|Steps|Growth|Runs' ./host/stepper/...
 	go test -run '^$$' -bench . ./host/journal/sqlite ./host/capability/secret ./host/schema
 
-LANGGRAPH := bench/langgraph/node_modules/better-sqlite3/build/Release/better_sqlite3.node
+LANGGRAPH_JS := bench/langgraph/node_modules/better-sqlite3/build/Release/better_sqlite3.node
+LANGGRAPH_PYTHON := bench/langgraph/python/langgraph/version.py
 
-bench-langgraph: nodes $(LANGGRAPH) ## the same chain in LangGraph.js, whose packages npm installs (minutes where it has to compile SQLite)
-	cd bench && go run . -table langgraph
+bench-langgraph: nodes $(LANGGRAPH_JS) $(LANGGRAPH_PYTHON) ## a chain of ten nodes in LangGraph.js and LangGraph (Python), whose packages npm and pip install (minutes where npm has to compile SQLite)
+	cd bench && go run . -table step,langgraph
 
-$(LANGGRAPH): bench/langgraph/package-lock.json
+$(LANGGRAPH_JS): bench/langgraph/package-lock.json
 	cd bench/langgraph && npm ci --no-audit --no-fund
+	touch $@
+
+$(LANGGRAPH_PYTHON): bench/langgraph/requirements.txt
+	cd bench/langgraph && python3 -m pip install --quiet --disable-pip-version-check --upgrade --target python --require-hashes -r requirements.txt
 	touch $@
 
 tools: ## assemblers and compilers that some tests use, where they can be installed
