@@ -58,19 +58,19 @@ func newChain(module []byte, c chained, options ...host.Option) (*chain, error) 
 	if err != nil {
 		return nil, fmt.Errorf("making a host: %w", err)
 	}
-	names, text := make([]string, chainNodes), ""
+	names, text := make([]string, chainNodes), strings.Builder{}
 	if c.checked {
-		text = "[input]\nschema = 'order.json'\n[output]\nschema = 'order.json'\n[defaults]\ninput_schema = 'order.json'\noutput_schema = 'order.json'\n"
+		text.WriteString("[input]\nschema = 'order.json'\n[output]\nschema = 'order.json'\n[defaults]\ninput_schema = 'order.json'\noutput_schema = 'order.json'\n")
 	}
 	for i := range names {
 		names[i] = fmt.Sprintf("'n%d'", i)
-		text += fmt.Sprintf("[nodes.n%d]\nmodule = 'node.wasm'\nentry = '%s'\n", i, entry)
+		fmt.Fprintf(&text, "[nodes.n%d]\nmodule = 'node.wasm'\nentry = '%s'\n", i, entry)
 		if grant != "" {
-			text += fmt.Sprintf("[nodes.n%d.grants.%s]\n", i, grant)
+			fmt.Fprintf(&text, "[nodes.n%d.grants.%s]\n", i, grant)
 		}
 	}
 	g, err := h.LoadFS(fstest.MapFS{
-		"graph.toml": {Data: []byte("version = 1\nchain = [" + strings.Join(names, ", ") + "]\n" + text)},
+		"graph.toml": {Data: []byte("version = 1\nchain = [" + strings.Join(names, ", ") + "]\n" + text.String())},
 		"node.wasm":  {Data: module},
 		"order.json": {Data: []byte(orderSchema)},
 	}, "graph.toml")

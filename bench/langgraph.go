@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
+	"strings"
 
 	"github.com/chainrun/chainrun/host"
 	"github.com/chainrun/chainrun/host/journal/sqlite"
@@ -49,7 +50,7 @@ func langgraphTable(ctx context.Context, o options) error {
 		lanes = append(lanes, chainLane{c.name, chain.steps(ctx, quickRuns), chain.stepsTogether(ctx, 2)})
 	}
 	var skipped missing
-	about := ""
+	var about []string
 	full := -1
 	for _, p := range []struct {
 		program peerProgram
@@ -72,7 +73,7 @@ func langgraphTable(ctx context.Context, o options) error {
 			continue
 		}
 		defer peer.close()
-		about += fmt.Sprintf("%s\n  SQLite as it comes: synchronous %s\n", peer.about.Versions, peer.about.Synchronous["comes"])
+		about = append(about, fmt.Sprintf("%s\n  SQLite as it comes: synchronous %s\n", peer.about.Versions, peer.about.Synchronous["comes"]))
 		if full < 0 && p.name == "LangGraph.js" {
 			full = len(lanes)
 		}
@@ -80,7 +81,7 @@ func langgraphTable(ctx context.Context, o options) error {
 			lanes = append(lanes, chainLane{p.name + ", " + w[1], peer.steps(w[0], chainRuns, 1), peer.steps(w[0], durableRuns, durableRuns)})
 		}
 	}
-	return printChains(o, n, lanes, full, about, skipped)
+	return printChains(o, n, lanes, full, strings.Join(about, ""), skipped)
 }
 
 // chainLane makes runs of the chain.

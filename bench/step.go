@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/tetratelabs/wazero"
 
@@ -51,7 +52,7 @@ func stepTable(ctx context.Context, o options) error {
 	lanes[len(lanes)-1].figure = "step.all"
 
 	var skipped missing
-	versions := ""
+	var versions []string
 	for _, p := range []struct {
 		program              peerProgram
 		name, checks, figure string
@@ -67,11 +68,11 @@ func stepTable(ctx context.Context, o options) error {
 			continue
 		}
 		defer peer.close()
-		versions += peer.about.Versions + "\n"
+		versions = append(versions, peer.about.Versions+"\n")
 		lanes = append(lanes, stepLane{p.figure, p.name + ", nothing is checked", peer.steps("memory", peerStepRuns, 1)},
 			stepLane{"", p.name + ", " + p.checks + " checks", peer.steps("checked", peerStepRuns, 1)})
 	}
-	return printSteps(o, n, lanes, versions, skipped)
+	return printSteps(o, n, lanes, strings.Join(versions, ""), skipped)
 }
 
 // stepLane is a labour, and what its figure is reported as.

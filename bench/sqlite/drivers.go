@@ -1,7 +1,10 @@
+// The drivers under comparison.
 package main
 
 import (
+	"context"
 	"crypto/sha256"
+	"errors"
 
 	"github.com/ncruces/go-sqlite3"
 	_ "github.com/ncruces/go-sqlite3/driver"
@@ -14,7 +17,7 @@ type directStore struct {
 	begin, end, insert, last_ *sqlite3.Stmt
 }
 
-func openDirect(path string) (store, error) {
+func openDirect(_ context.Context, path string) (store, error) {
 	c, err := sqlite3.Open(path)
 	if err != nil {
 		return nil, err
@@ -31,14 +34,16 @@ func openDirect(path string) (store, error) {
 	return s, nil
 }
 
-func (s *directStore) commit(runs []int) error {
+func (s *directStore) commit(_ context.Context, runs []int) error {
 	if err := s.begin.Exec(); err != nil {
 		return err
 	}
 	for _, run := range runs {
 		var seq int64
 		var hash []byte
-		s.last_.BindInt(1, run)
+		if err := s.last_.BindInt(1, run); err != nil {
+			return err
+		}
 		if s.last_.Step() {
 			seq, hash = s.last_.ColumnInt64(0), s.last_.ColumnBlob(1, nil)
 		}
@@ -46,10 +51,9 @@ func (s *directStore) commit(runs []int) error {
 			return err
 		}
 		next := sha256.Sum256(append(hash, text...))
-		s.insert.BindInt(1, run)
-		s.insert.BindInt64(2, seq+1)
-		s.insert.BindBlob(3, next[:])
-		s.insert.BindText(4, text)
+		if err := errors.Join(s.insert.BindInt(1, run), s.insert.BindInt64(2, seq+1), s.insert.BindBlob(3, next[:]), s.insert.BindText(4, text)); err != nil {
+			return err
+		}
 		if err := s.insert.Exec(); err != nil {
 			return err
 		}
@@ -57,13 +61,15 @@ func (s *directStore) commit(runs []int) error {
 	return s.end.Exec()
 }
 
-func (s *directStore) count(run int) (n int, err error) {
+func (s *directStore) count(_ context.Context, run int) (n int, err error) {
 	stmt, _, err := s.c.Prepare(read)
 	if err != nil {
 		return 0, err
 	}
-	defer stmt.Close()
-	stmt.BindInt(1, run)
+	defer func() { _ = stmt.Close() }()
+	if err := stmt.BindInt(1, run); err != nil {
+		return 0, err
+	}
 	var hash, event []byte
 	for stmt.Step() {
 		hash, event = stmt.ColumnBlob(1, hash[:0]), stmt.ColumnBlob(2, event[:0])
@@ -74,7 +80,7 @@ func (s *directStore) count(run int) (n int, err error) {
 
 func (s *directStore) close() error {
 	for _, stmt := range []*sqlite3.Stmt{s.begin, s.end, s.insert, s.last_} {
-		stmt.Close()
+		_ = stmt.Close()
 	}
 	return s.c.Close()
 }

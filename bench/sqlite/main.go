@@ -12,6 +12,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"database/sql"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -37,22 +38,22 @@ const (
 type store interface {
 	// commit appends one event to each of these runs in one transaction, and
 	// reads the end of each run before, as the journal does.
-	commit(runs []int) error
-	count(run int) (int, error)
+	commit(ctx context.Context, runs []int) error
+	count(ctx context.Context, run int) (int, error)
 	close() error
 }
 
 type contender struct {
 	name string
-	open func(path string) (store, error)
+	open func(ctx context.Context, path string) (store, error)
 }
 
 var contenders = []contender{
-	{"modernc (database/sql)", func(path string) (store, error) {
-		return openSQL("sqlite", "file:"+path+"?_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)")
+	{"modernc (database/sql)", func(ctx context.Context, path string) (store, error) {
+		return openSQL(ctx, "sqlite", "file:"+path+"?_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)")
 	}},
-	{"ncruces (database/sql)", func(path string) (store, error) {
-		return openSQL("sqlite3", "file:"+path+"?_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)")
+	{"ncruces (database/sql)", func(ctx context.Context, path string) (store, error) {
+		return openSQL(ctx, "sqlite3", "file:"+path+"?_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)")
 	}},
 	{"ncruces (its own API)", openDirect},
 }
@@ -62,7 +63,7 @@ func main() {
 	if len(os.Args) > 1 {
 		folder = os.Args[1]
 	}
-	if err := compare(folder); err != nil {
+	if err := compare(context.Background(), folder); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
@@ -75,20 +76,20 @@ type figures struct {
 }
 
 // compare measures all in turns, so that what else the machine does strikes each.
-func compare(folder string) error {
+func compare(ctx context.Context, folder string) error {
 	folder, err := os.MkdirTemp(folder, "sqlite")
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(folder)
+	defer func() { _ = os.RemoveAll(folder) }()
 	disk, err := openDisk(filepath.Join(folder, "disk"))
 	if err != nil {
 		return err
 	}
-	defer disk.f.Close()
+	defer func() { _ = disk.f.Close() }()
 	all := make([]figures, len(contenders))
 	for round := range rounds {
-		if err := measure(folder, round, disk, all); err != nil {
+		if err := measure(ctx, folder, round, disk, all); err != nil {
 			return err
 		}
 	}
@@ -118,7 +119,7 @@ type disk struct {
 }
 
 func openDisk(path string) (*disk, error) {
-	f, err := os.Create(path)
+	f, err := os.Create(path) //nolint:gosec // in the folder that the user names
 	if err != nil {
 		return nil, err
 	}
@@ -138,7 +139,7 @@ func (d *disk) sync() error {
 	return err
 }
 
-func measure(folder string, round int, d *disk, all []figures) error {
+func measure(ctx context.Context, folder string, round int, d *disk, all []figures) error {
 	stores := make([]store, len(contenders))
 	runs := make([]int, 64)
 	for i := range runs {
@@ -155,15 +156,15 @@ func measure(folder string, round int, d *disk, all []figures) error {
 	for i, c := range contenders {
 		before := resident()
 		if err := timed(i, &all[i].open, 1, func(store) (err error) {
-			stores[i], err = c.open(filepath.Join(folder, fmt.Sprint(i, "-", round, ".db")))
+			stores[i], err = c.open(ctx, filepath.Join(folder, fmt.Sprint(i, "-", round, ".db")))
 			return err
 		}); err != nil {
 			return err
 		}
-		defer stores[i].close()
+		defer func() { _ = stores[i].close() }()
 		// The log on disk has grown to its full length before anything is measured.
 		for range 200 {
-			if err := stores[i].commit(runs[:16]); err != nil {
+			if err := stores[i].commit(ctx, runs[:16]); err != nil {
 				return err
 			}
 		}
@@ -174,14 +175,14 @@ func measure(folder string, round int, d *disk, all []figures) error {
 			return err
 		}
 		for i := range stores {
-			if err := timed(i, &all[i].single, 1, func(s store) error { return s.commit(runs[:1]) }); err != nil {
+			if err := timed(i, &all[i].single, 1, func(s store) error { return s.commit(ctx, runs[:1]) }); err != nil {
 				return err
 			}
 		}
 	}
 	for range 50 {
 		for i := range stores {
-			if err := timed(i, &all[i].shared, len(runs), func(s store) error { return s.commit(runs) }); err != nil {
+			if err := timed(i, &all[i].shared, len(runs), func(s store) error { return s.commit(ctx, runs) }); err != nil {
 				return err
 			}
 		}
@@ -189,7 +190,7 @@ func measure(folder string, round int, d *disk, all []figures) error {
 	const want = 200 + 200 + 50
 	for i := range stores {
 		if err := timed(i, &all[i].read, want, func(s store) error {
-			n, err := s.count(1)
+			n, err := s.count(ctx, 1)
 			if err == nil && n != want {
 				err = fmt.Errorf("%d events, want %d", n, want)
 			}
@@ -230,51 +231,51 @@ type sqlStore struct {
 	insert, last, read_ *sql.Stmt
 }
 
-func openSQL(driver, source string) (store, error) {
+func openSQL(ctx context.Context, driver, source string) (store, error) {
 	db, err := sql.Open(driver, source)
 	if err != nil {
 		return nil, err
 	}
 	db.SetMaxOpenConns(1)
-	if _, err := db.Exec(schema); err != nil {
+	if _, err := db.ExecContext(ctx, schema); err != nil {
 		return nil, err
 	}
 	s := &sqlStore{db: db}
 	for text, stmt := range map[string]**sql.Stmt{insert: &s.insert, last: &s.last, read: &s.read_} {
-		if *stmt, err = db.Prepare(text); err != nil {
+		if *stmt, err = db.PrepareContext(ctx, text); err != nil {
 			return nil, err
 		}
 	}
 	return s, nil
 }
 
-func (s *sqlStore) commit(runs []int) error {
-	tx, err := s.db.BeginTx(context.Background(), nil)
+func (s *sqlStore) commit(ctx context.Context, runs []int) error {
+	tx, err := s.db.BeginTx(ctx, nil)
 	if err != nil {
 		return err
 	}
-	defer tx.Rollback()
-	last, insert := tx.Stmt(s.last), tx.Stmt(s.insert)
+	defer func() { _ = tx.Rollback() }() // nothing, after the commit
+	last, insert := tx.StmtContext(ctx, s.last), tx.StmtContext(ctx, s.insert)
 	for _, run := range runs {
 		var seq int64
 		var hash []byte
-		if err := last.QueryRow(run).Scan(&seq, &hash); err != nil && err != sql.ErrNoRows {
+		if err := last.QueryRowContext(ctx, run).Scan(&seq, &hash); err != nil && !errors.Is(err, sql.ErrNoRows) {
 			return err
 		}
 		next := sha256.Sum256(append(hash, text...))
-		if _, err := insert.Exec(run, seq+1, next[:], text); err != nil {
+		if _, err := insert.ExecContext(ctx, run, seq+1, next[:], text); err != nil {
 			return err
 		}
 	}
 	return tx.Commit()
 }
 
-func (s *sqlStore) count(run int) (n int, err error) {
-	rows, err := s.read_.Query(run)
+func (s *sqlStore) count(ctx context.Context, run int) (n int, err error) {
+	rows, err := s.read_.QueryContext(ctx, run)
 	if err != nil {
 		return 0, err
 	}
-	defer rows.Close()
+	defer func() { _ = rows.Close() }()
 	for rows.Next() {
 		var seq int64
 		var hash, event []byte

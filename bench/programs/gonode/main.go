@@ -1,3 +1,5 @@
+//go:build wasip1
+
 // A node in Go without an SDK: gives its input back; its entry json decodes and
 // encodes a document as real nodes do; its entry ask asks a capability.
 package main
