@@ -115,8 +115,11 @@ type invoker struct {
 // Invoke implements driver.Invoker.
 func (v invoker) Invoke(ctx context.Context, p *plan.Plan, c stepper.Invoke, calls driver.Calls) (_ event.Outcome, err error) {
 	defer guard(&err)
-	used := make(map[string]event.Usage, len(c.Used))
+	var used map[string]event.Usage
 	for _, u := range c.Used {
+		if used == nil {
+			used = make(map[string]event.Usage, len(c.Used))
+		}
 		used[u.Capability] = u.Usage
 	}
 	return v.Invoker.Invoke(ctx, p, invoke.Request{

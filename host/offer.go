@@ -119,7 +119,9 @@ func (h *Host) unlock(ctx context.Context, g *Graph) (vault, error) {
 		v.sets[p] = set
 		all = append(all, set)
 	}
-	v.redact = secret.Redact(all...)
+	if len(all) > 0 {
+		v.redact = secret.Redact(all...)
+	}
 	return v, nil
 }
 

@@ -89,6 +89,9 @@ func (c *calls) answer(ctx context.Context, asked sandbox.HostCall) (sandbox.Hos
 	return c.conclude(ctx, call)
 }
 
+// log implements [sandbox.Call.Log].
+func (c *calls) log(l sandbox.LogRecord) { c.v.log(c.r.Attempt, redactLog(c.r.Scope.Redact, l)) }
+
 // unrecorded is a run that keeps nothing.
 type unrecorded struct{}
 
@@ -318,6 +321,9 @@ func (c *calls) session(ctx context.Context, name string, opener capability.Open
 
 // stored is what the attempt's success stores beyond the run.
 func (c *calls) stored() []event.Stored {
+	if len(c.sessions) == 0 {
+		return nil
+	}
 	var all []event.Stored
 	for _, name := range slices.Sorted(maps.Keys(c.sessions)) {
 		for _, w := range c.sessions[name].Writes() {

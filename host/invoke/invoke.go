@@ -191,7 +191,7 @@ func (v *Invoker) Invoke(ctx context.Context, p *plan.Plan, r Request) (event.Ou
 	default:
 		return event.Outcome{}, fmt.Errorf("invoking step %q: %w", r.Step, err)
 	}
-	call.Host = asks.answer
+	call.Host, call.Log = asks.answer, asks.log
 	result, err := program.Call(ctx, call)
 	if errors.Is(err, errTimedOut) {
 		return outcome(r, &failure.Failure{Code: failure.Timeout, Message: asks.over.Message, Retryable: true}), nil
@@ -259,7 +259,6 @@ func (v *Invoker) call(n *plan.Node, r Request) (sandbox.Call, *failure.Failure,
 			HostCalls: v.limits.HostCalls, CallDepth: v.limits.CallDepth, TableElements: v.limits.TableElements,
 		},
 		Time: r.Time, Seed: r.Seed,
-		Log: func(l sandbox.LogRecord) { v.log(r.Attempt, redactLog(r.Scope.Redact, l)) },
 	}, nil, nil
 }
 

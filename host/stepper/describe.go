@@ -88,7 +88,7 @@ func (m *Machine) triesAgain(s *step) bool {
 	if m.active[s.id] != s || s.running || s.waiting || s.composite {
 		return false
 	}
-	if m.owed != nil && m.owed.step == s {
+	if m.owing && m.owed.step == s {
 		_, next := m.owed.body.(event.AttemptStarted)
 		return next
 	}

@@ -18,6 +18,16 @@ type verdict struct {
 	output document.Document
 	after  *state
 	taken  []bool // by place in graph.Node.Outgoing
+	few    [4]bool
+}
+
+func newVerdict(output document.Document, after *state, edges int) *verdict {
+	v := &verdict{output: output, after: after}
+	if v.taken = v.few[:]; edges > len(v.few) {
+		v.taken = make([]bool, edges)
+	}
+	v.taken = v.taken[:edges]
+	return v
 }
 
 // of reports whether the verdict is on this output.
@@ -116,7 +126,7 @@ func (m *Machine) judge(s *step, output document.Document) (*verdict, *failure.F
 		updates = append(updates, u)
 	}
 	see.state = s.before.with(len(s.turn.frame.graph.State), s.place, updates)
-	v := &verdict{output: output, after: see.state, taken: make([]bool, len(s.node.Outgoing))}
+	v := newVerdict(output, see.state, len(s.node.Outgoing))
 	for i, e := range s.node.Outgoing {
 		if e.Failure {
 			continue

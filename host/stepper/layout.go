@@ -21,7 +21,9 @@ type scope struct {
 	parent *scope
 	unit   *unit // what it is in the parent
 	units  []*unit
-	exits  []*graph.Edge // edges out of it, in the order of the file
+	// incoming is that of all units.
+	incoming int
+	exits    []*graph.Edge // edges out of it, in the order of the file
 }
 
 // unit is what lives and dies in a turn: a node, or a loop inside as a whole.
@@ -44,15 +46,17 @@ type route struct {
 
 func newLayout(g *graph.Graph) *layout {
 	l := &layout{
-		root:  &scope{},
+		root:  &scope{units: make([]*unit, 0, len(g.Nodes))},
 		nodes: make([]*unit, len(g.Nodes)),
 		edges: make([]route, len(g.Edges)),
 		ends:  make([]bool, len(g.Nodes)),
 	}
 	scopes := map[*graph.Loop]*scope{nil: l.root}
 	all := l.addLoops(g.Loops, l.root, scopes)
-	for _, n := range g.Nodes {
-		l.nodes[n.Index] = scopes[n.Loop].add(&unit{node: n})
+	units := make([]unit, len(g.Nodes))
+	for i, n := range g.Nodes {
+		units[i].node = n
+		l.nodes[n.Index] = scopes[n.Loop].add(&units[i])
 		l.ends[n.Index] = true
 	}
 	for _, s := range all {
@@ -63,6 +67,11 @@ func newLayout(g *graph.Graph) *layout {
 	}
 	for _, e := range g.Edges {
 		l.addEdge(e)
+	}
+	for _, s := range all {
+		for _, u := range s.units {
+			s.incoming += u.incoming
+		}
 	}
 	for _, n := range g.Start {
 		u := l.nodes[n.Index]

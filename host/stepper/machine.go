@@ -26,6 +26,7 @@ type Machine struct {
 
 	run      *frame           // the run's own graph
 	due      []due            // in canonical order
+	dueRoom  []due            // the longest array that due was ever in, to be used again
 	active   map[string]*step // begun and not through, by id
 	ended    []*step          // those that the last event has brought to their end
 	touched  []*step          // with others inside of which one is through
@@ -36,8 +37,9 @@ type Machine struct {
 
 	waits, composites int // of active: those that wait for a signal, those with others inside
 
-	owed *owed // the fact that must come next
-	done bool  // RunFinished has been applied
+	owed  owed // the fact that must come next, where owing
+	owing bool
+	done  bool // RunFinished has been applied
 
 	commands []Command // of the Apply that is under way
 }
@@ -83,10 +85,11 @@ func (m *Machine) Finished() bool { return m.done }
 // Apply takes one fact and gives what is to be done now.
 //
 // At most one of the commands is a [Record], and it is the last; its body must
-// be the next event. The commands are in canonical order and belong to the
-// caller. An error is always an [*ImpossibleError].
+// be the next event. The commands are in canonical order; the slice is the caller's
+// until the next Apply. An error is always an [*ImpossibleError].
 func (m *Machine) Apply(e event.Event) ([]Command, error) {
-	m.commands = nil
+	clear(m.commands)
+	m.commands = m.commands[:0]
 	clear(m.ended)
 	m.ended = m.ended[:0]
 	if err := m.apply(e); err != nil {
@@ -96,7 +99,7 @@ func (m *Machine) Apply(e event.Event) ([]Command, error) {
 		}
 		return nil, &ImpossibleError{Seq: e.Seq, Type: name, Text: err.Error()}
 	}
-	if m.owed == nil && !m.done {
+	if !m.owing && !m.done {
 		m.next()
 	}
 	return m.commands, nil
@@ -109,7 +112,7 @@ func (m *Machine) apply(e event.Event) error {
 		return errors.New("the run is over")
 	}
 	m.now = e.Time
-	if m.owed != nil {
+	if m.owing {
 		return m.settleDebt(e)
 	}
 	if started, ok := e.Body.(event.RunStarted); ok {
@@ -146,10 +149,10 @@ func (m *Machine) settleDebt(e event.Event) error {
 	if !sameFact(o.body, e.Body) {
 		return fmt.Errorf("%s must come first", describe(o.body))
 	}
-	m.owed = nil
+	m.owed, m.owing = owed{}, false
 	switch body := e.Body.(type) {
 	case event.AttemptStarted:
-		m.attemptStarted(o, e.Time)
+		m.attemptStarted(o.step, e.Time)
 	case event.AttemptSucceeded:
 		m.commit(o.step, body.Output)
 	case event.AttemptFailed:
@@ -162,7 +165,7 @@ func (m *Machine) settleDebt(e event.Event) error {
 	case event.StepSucceeded:
 		m.commit(o.step, o.step.verdict.output)
 	case event.StepFailed:
-		m.stepFailed(o, body.Failure)
+		m.stepFailed(&o, body.Failure)
 	case event.RunFinished:
 		m.done = true
 	default:
@@ -221,7 +224,7 @@ func describe(body event.Body) string {
 
 // owe asks the driver to record a fact at once.
 func (m *Machine) owe(o owed) {
-	m.owed = &o
+	m.owed, m.owing = o, true
 	m.tell(Record{Body: o.body})
 }
 
@@ -246,7 +249,7 @@ func (m *Machine) startRun(e event.RunStarted) error {
 
 // next decides on the next fact, where one follows at once.
 func (m *Machine) next() {
-	for m.owed == nil {
+	for !m.owing {
 		switch {
 		case len(m.broken) > 0:
 			m.giveUp()
@@ -255,9 +258,7 @@ func (m *Machine) next() {
 			m.touched = m.touched[1:]
 			m.lookAt(s)
 		case len(m.due) > 0:
-			d := m.due[0]
-			m.due = m.due[1:]
-			m.take(d)
+			m.take(m.nextDue())
 		case len(m.idle) > 0:
 			m.settleIdle()
 		default:

@@ -96,9 +96,9 @@ func attemptSeed(seed event.Seed, step string, attempt int) event.Seed {
 
 // derive makes independent randomness for one purpose, step and attempt.
 func derive(purpose string, seed event.Seed, step string, attempt int) event.Seed {
-	h := sha256.New()
-	h.Write([]byte("chainrun " + purpose + " 1\x00"))
-	h.Write(seed[:])
-	h.Write([]byte(strconv.Itoa(attempt) + "\x00" + step))
-	return event.Seed(h.Sum(nil))
+	b := append(make([]byte, 0, 128), "chainrun "+purpose+" 1\x00"...)
+	b = append(b, seed[:]...)
+	b = strconv.AppendInt(b, int64(attempt), 10)
+	b = append(append(b, 0), step...)
+	return sha256.Sum256(b)
 }

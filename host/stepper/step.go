@@ -195,8 +195,7 @@ func (s *step) name(number int) event.Attempt {
 }
 
 // attemptStarted begins an attempt.
-func (m *Machine) attemptStarted(o *owed, now time.Time) {
-	s := o.step
+func (m *Machine) attemptStarted(s *step, now time.Time) {
 	s.attempt++
 	s.at, s.stops = now, 0
 	s.spending.newAttempt()

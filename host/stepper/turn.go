@@ -79,8 +79,10 @@ const (
 func newTurn(f *frame, s *scope, parent *turn, number int, from *state, stay *entry) *turn {
 	t := &turn{frame: f, scope: s, place: f.place, parent: parent, number: number, state: from, entry: stay, live: len(s.units)}
 	t.seats = make([]seat, len(s.units))
+	room := make([]arrival, s.incoming)
 	for i, u := range s.units {
 		t.seats[i].pending = u.incoming
+		t.seats[i].arrivals, room = room[:0:u.incoming], room[u.incoming:]
 	}
 	if parent != nil {
 		t.suffix = "[" + strconv.Itoa(number) + "]"
@@ -157,6 +159,19 @@ func (m *Machine) keepDue(d due) {
 		return slices.Compare(d.mark.place, p)
 	})
 	m.due = slices.Insert(m.due, i, d)
+	if cap(m.due) > cap(m.dueRoom) {
+		m.dueRoom = m.due
+	}
+}
+
+// nextDue takes what is due first.
+func (m *Machine) nextDue() due {
+	d := m.due[0]
+	m.due[0] = due{}
+	if m.due = m.due[1:]; len(m.due) == 0 {
+		m.due = m.dueRoom[:0]
+	}
+	return d
 }
 
 // leave decides all edges of a node that is through, and closes it.

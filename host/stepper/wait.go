@@ -67,7 +67,7 @@ func (m *Machine) Waits() []string {
 func (m *Machine) Resting() bool {
 	// What neither waits nor has others inside has an attempt under way, or rests
 	// before the next one.
-	return m.waits > 0 && m.waits+m.composites == len(m.active) && !m.done && m.owed == nil
+	return m.waits > 0 && m.waits+m.composites == len(m.active) && !m.done && !m.owing
 }
 
 // beginWait lets a step rest until its signal comes.

@@ -156,7 +156,7 @@ func (a *attempt) end(stop *Stop) {
 
 // fail ends the attempt because chainrun itself could not do its work.
 func (a *attempt) fail(err error) {
-	a.err = err
+	a.err, a.log.sink = err, nil
 	panic(errEnded)
 }
 

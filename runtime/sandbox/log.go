@@ -4,6 +4,7 @@ package sandbox
 
 import (
 	"bytes"
+	"fmt"
 	"regexp"
 	"strings"
 	"unicode/utf8"
@@ -23,6 +24,7 @@ const logRecordBytes = 8
 // A logWriter turns what a guest writes into records.
 type logWriter struct {
 	sink      func(LogRecord) // may be nil
+	err       error           // a panic of the caller's sink
 	left      int             // bytes
 	truncated bool
 	lines     [2][]byte // unfinished lines of stdout and stderr
@@ -80,8 +82,19 @@ func (w *logWriter) record(r LogRecord) {
 	r.Message = strings.ToValidUTF8(r.Message, string(utf8.RuneError))
 	w.left -= len(r.Message) + len(r.Attrs) + logRecordBytes
 	if w.sink != nil {
-		w.sink(r)
+		w.hand(r)
 	}
+}
+
+// hand gives a record to the caller's sink and keeps a panic of it from looking like a
+// trap of the guest. The attempt goes on without a log; its result is the error.
+func (w *logWriter) hand(r LogRecord) {
+	defer func() {
+		if p := recover(); p != nil {
+			w.sink, w.err = nil, fmt.Errorf("logging for the node: panic: %v", p)
+		}
+	}()
+	w.sink(r)
 }
 
 func (w *logWriter) full() bool { return w.left <= 0 }

@@ -96,7 +96,7 @@ func (p *Program) Call(ctx context.Context, c Call) (Result, error) {
 		PeakMemoryBytes: uint64(len(inst.memory.buf)) + inst.memory.outside,
 		LogTruncated:    a.log.truncated,
 	}
-	err = cmp.Or(err, a.err)
+	err = cmp.Or(err, a.err, a.log.err)
 	if inst.extism != nil {
 		inst.extism.reset()
 	}
@@ -105,22 +105,6 @@ func (p *Program) Call(ctx context.Context, c Call) (Result, error) {
 		return Result{}, err
 	}
 	return result, nil
-}
-
-// guarded keeps a panic of the caller's Log from looking like a trap of the
-// guest. The attempt goes on without a log; its result is the error.
-func (a *attempt) guarded(sink func(LogRecord)) func(LogRecord) {
-	return func(r LogRecord) {
-		if a.err != nil {
-			return
-		}
-		defer func() {
-			if p := recover(); p != nil {
-				a.err = fmt.Errorf("logging for the node: panic: %v", p)
-			}
-		}()
-		sink(r)
-	}
 }
 
 // newAttempt makes an attempt without a call: a start-up, until the caller
@@ -143,9 +127,7 @@ func (a *attempt) of(c Call, i *instance) {
 	a.call, a.command, a.memory = c, i.program.command, i.memory
 	a.extism = i.extism
 	a.clock = newGuestClock(c.Time, i.lived)
-	if c.Log != nil {
-		a.log.sink = a.guarded(c.Log)
-	}
+	a.log.sink = c.Log
 }
 
 // run carries out the attempt a. The instance is marked as spent unless it
