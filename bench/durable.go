@@ -1,5 +1,5 @@
-// Table durable: what a step costs that is on the disk before the next one begins,
-// beside what the disk itself needs, for one run and for many at once.
+// Table durable: what a step costs that the disk keeps, beside what the disk itself
+// needs, for one run and for many at once.
 package main
 
 import (
@@ -95,17 +95,17 @@ func durableTable(ctx context.Context, o options) error {
 	disks, _ := m.median(0)
 	waiting, _ := m.median(asking)
 	_, cpu := m.median(askingTogether)
-	o.figures.set("durable.one", m.times(one, 0), "%s µs an fdatasync; %.2f where each step asks a capability and waits", micros(disks), m.times(asking, 0))
-	o.figures.set("durable.shared", m.times(asking, askingTogether), "at most %.0f on this disk: one run waits %.1f fdatasyncs a step, a step takes %s µs of CPU on %d cores",
+	o.figures.set("durable.one", m.times(one, 0), "%s µs an fdatasync; %.2f where each step asks, and waits twice", micros(disks), m.times(asking, 0))
+	o.figures.set("durable.shared", m.times(asking, askingTogether), "at most %.0f here: one run waits %.1f fdatasyncs a step, and a step takes %s µs of CPU on %d cores",
 		float64(waiting)/(float64(cpu)/float64(runtime.NumCPU())), m.times(asking, 0), micros(cpu), runtime.NumCPU())
 	o.out.printf(`
 Medians of %d rounds; a step is a call of a node, its events and their append. The nodes give back their input. The next
 step of a run begins while the one before is on its way to the disk; what must wait for the disk are calls of capabilities,
 whoever watches the run, and its end. A step that asks (an echo in the process) waits twice: for its start before the call,
-for the answer before the node sees it; only when many run at once do they share what the disk can do. Runs of %d steps, or %d where there are 64, their beginnings and ends
-included. How much 64 runs share depends on the disk, and less is gained on a fast one:
-go test -run '^$' -bench SlowDisk ./host/journal/sqlite shows it on slower ones.
-The node is a %s.
+for the answer before the node sees it; only when many run at once do they share what the disk can do. Runs of %d steps,
+or %d where there are 64, their beginnings and ends included. How much 64 runs share depends on the disk, and less is gained on
+a fast one: go test -run '^$' -bench SlowDisk ./host/journal/sqlite shows it on slower ones. The node is
+a %s.
 `, len(m.wall[0]), durableSteps, sharedSteps, n.smallName())
 	n.skipped(o.out)
 	return nil

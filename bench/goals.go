@@ -63,7 +63,7 @@ func (f figures) set(name string, value float64, beside string, args ...any) {
 
 // summary prints the goals of these tables.
 func (f figures) summary(p *page, tables []string) {
-	g := grid{{"what", "goal", "measured", "met", "floor, or what it is beside"}}
+	g := grid{{"what", "goal", "measured", "met", "beside"}}
 	met, bounds := 0, 0
 	for _, goal := range goals {
 		table, _, _ := strings.Cut(goal.figure, ".")
@@ -86,9 +86,18 @@ func (f figures) summary(p *page, tables []string) {
 	if len(g) == 1 {
 		return
 	}
-	p.printf("\nsummary: the goals, and what this run has measured\n\n")
+	widest := 0
+	for _, row := range g {
+		widest = max(widest, len([]rune(row[4])))
+	}
+	for _, row := range g { // what is text stands to the left
+		row[4] += strings.Repeat(" ", widest-len([]rune(row[4])))
+	}
+	p.printf("\nsummary: the goals, what this run has measured, and the floor or the peer beside it\n\n")
 	g.print(p)
-	p.printf("\n%d of %d goals met\n", met, bounds)
+	if bounds > 0 {
+		p.printf("\n%d of %d goals met\n", met, bounds)
+	}
 }
 
 func (g goal) bound() string {

@@ -86,7 +86,7 @@ func storeBytes(ctx context.Context, module []byte, path string, steps int) (int
 
 const (
 	cachedSteps = 10_000 // in the store, each with a key of its own
-	lookUps     = 200
+	lookUps     = 1000
 )
 
 // recallTable asks a store for outputs by their keys.
@@ -149,7 +149,7 @@ func recallTable(ctx context.Context, o options) error {
 
 func cacheKey(i int) string { return fmt.Sprintf("%064x", i) }
 
-const replayedSteps = 200
+const replayedSteps = 1000
 
 // replayTable makes runs, and each of them again to compare.
 func replayTable(ctx context.Context, o options) error {
@@ -174,7 +174,7 @@ func replayTable(ctx context.Context, o options) error {
 	defer func() { _ = l.h.Close() }()
 	last := ""
 	labours := []labour{
-		{"the run, each step on the disk", inProcess(replayedSteps, func() error {
+		{"the run, on the disk at its end", inProcess(replayedSteps, func() error {
 			r, err := l.start(ctx, replayedSteps)
 			if err == nil {
 				last = r.ID()

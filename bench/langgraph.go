@@ -38,9 +38,9 @@ func langgraphTable(ctx context.Context, o options) error {
 		name  string
 		chain chained
 	}{
-		{"chainrun, nothing asked: on the disk by and by, at the latest at the end", chained{}},
+		{"chainrun, on the disk at the latest at the run's end", chained{}},
 		{"chainrun, the same, schemas checked", chained{checked: true}},
-		{"chainrun, every node asks a capability: waits for the disk twice a step", chained{asks: true}},
+		{"chainrun, every node asks, and waits twice for the disk", chained{asks: true}},
 	} {
 		chain, err := newChain(n.small, c.chain, host.WithJournal(store))
 		if err != nil {
@@ -114,7 +114,7 @@ func printChains(o options, n nodes, lanes []chainLane, full int, about string, 
 	if full >= 0 {
 		for k, name := range []string{"langgraph.one", "langgraph.many"} {
 			theirs, _ := m.median(2*full + k)
-			o.figures.set(name, m.times(2*full+k, k), "%s µs a step, on the disk before the next; async %.1f ×, exit %.1f ×, as it comes %.1f ×; where every step of chainrun's asks, %.1f ×",
+			o.figures.set(name, m.times(2*full+k, k), "%s µs a step with sync; async %.1f ×, exit %.1f ×, as it comes %.1f ×; if every node of chainrun's asks %.1f ×",
 				micros(theirs), m.times(2*full+2+k, k), m.times(2*full+4+k, k), m.times(2*full+6+k, k), m.times(2*full+k, 4+k))
 		}
 	}

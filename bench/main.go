@@ -52,7 +52,7 @@ var tables = []table{
 	{"extism", "An Extism plug-in here and in Extism's Go SDK", extismTable},
 	{"waiting", "What a node holds that waits for a slow model", waitingTable},
 	{"blocked", "What ten thousand sandboxes hold whose nodes wait for an answer", blockedTable},
-	{"durable", "A step that is on the disk before the next one begins", durableTable},
+	{"durable", "A step that the disk keeps", durableTable},
 	{"langgraph", "The chain of ten nodes, durable, and in the LangGraphs on their SQLite", langgraphTable},
 	{"growth", "What a store keeps of a run whose state grows", growthTable},
 	{"recall", "What it costs to find an output in the cache", recallTable},

@@ -32,10 +32,13 @@ type measured struct {
 }
 
 // interleave has each lane work once a round, after one round that is not counted.
+// No lane always follows the same one, nor is it always the first.
 func interleave(labours []labour, rounds int) (measured, error) {
 	m := measured{make([][]time.Duration, len(labours)), make([][]time.Duration, len(labours))}
 	for round := range rounds + 1 {
-		for i, l := range labours {
+		for k := range labours {
+			i := (k + round) % len(labours)
+			l := labours[i]
 			cpu, begin := processTime(), time.Now()
 			did, err := l.work()
 			if err != nil {

@@ -100,7 +100,7 @@ func printSteps(o options, n nodes, lanes []stepLane, versions string, skipped m
 		floor, _ := m.least(0)
 		switch {
 		case i == all:
-			o.figures.set(l.figure, inMicros(wall), "%s µs: the %s called by wazero itself; %s µs of CPU", micros(floor), n.smallName(), micros(cpu))
+			o.figures.set(l.figure, inMicros(wall), "%s µs: the %s called by wazero itself, never set back; all in %s µs of CPU", micros(floor), n.smallName(), micros(cpu))
 		case l.figure != "":
 			o.figures.set(l.figure, times, "%s µs a step, nothing sandboxed, checked or recorded", micros(wall))
 		}
