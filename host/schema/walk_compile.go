@@ -3,9 +3,10 @@ package schema
 // From a compiled schema to what is walked.
 
 import (
+	"cmp"
 	"encoding/json"
+	"maps"
 	"math/big"
-	"regexp"
 	"slices"
 
 	"github.com/santhosh-tekuri/jsonschema/v5"
@@ -63,8 +64,7 @@ type constants struct {
 
 type stringRules struct {
 	from, to int // characters; to < 0: no bound
-	pattern  *regexp.Regexp
-	size     int
+	pattern  *pattern
 	format   func(any) bool
 }
 
@@ -80,11 +80,20 @@ type arrayRules struct {
 type objectRules struct {
 	from, to  int // to < 0: no bound
 	members   map[string]member
-	rest      *node // of members that are not declared and match no pattern
+	few       []namedMember // members, where they are so few that there is no faster way to look
+	rest      *node         // of members that are not declared and match no pattern
 	patterns  []patternRule
 	names     *node
 	required  uint64
 	dependent []dependent
+}
+
+// fewMembers is how many names are compared one after another.
+const fewMembers = 8
+
+type namedMember struct {
+	name string
+	member
 }
 
 // member is what is known of a name. Some are only noted, in a bit of their own.
@@ -95,9 +104,8 @@ type member struct {
 }
 
 type patternRule struct {
-	pattern *regexp.Regexp
-	size    int
-	schema  *node
+	*pattern
+	schema *node
 }
 
 // dependent is what holds where a member is there.
@@ -305,12 +313,9 @@ func numberRulesOf(s *jsonschema.Schema) *numberRules {
 }
 
 func stringRulesOf(s *jsonschema.Schema, g *guard) *stringRules {
-	r := &stringRules{from: max(s.MinLength, 0), to: s.MaxLength, pattern: s.Pattern}
-	if g.pattern != nil {
-		r.pattern = g.pattern
-	}
-	if r.pattern != nil {
-		r.size = patternSize(r.pattern.String())
+	r := &stringRules{from: max(s.MinLength, 0), to: s.MaxLength}
+	if re := cmp.Or(g.pattern, s.Pattern); re != nil {
+		r.pattern = newPattern(re)
 	}
 	switch s.Format {
 	case "":
@@ -403,10 +408,15 @@ func (c *walkCompiler) objects(s *jsonschema.Schema) (r *objectRules, noted bool
 		r.dependent = append(r.dependent, d)
 	}
 	for _, p := range sortedPatterns(s) {
-		r.patterns = append(r.patterns, patternRule{p, patternSize(p.String()), c.node(s.PatternProperties[p])})
+		r.patterns = append(r.patterns, patternRule{newPattern(p), c.node(s.PatternProperties[p])})
 	}
 	if len(r.members) == 0 && r.from == 0 && r.to < 0 && r.rest == nil && r.patterns == nil && r.names == nil && r.dependent == nil {
 		return nil, true
+	}
+	if len(r.members) <= fewMembers {
+		for _, name := range slices.Sorted(maps.Keys(r.members)) {
+			r.few = append(r.few, namedMember{name, r.members[name]})
+		}
 	}
 	return r, bits <= 64
 }

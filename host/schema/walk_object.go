@@ -73,11 +73,11 @@ func (w *walker) object(n *node, i int) (int, finding) {
 // member looks at one member, whose key as it is written stands at name and
 // whose value stands at i.
 func (w *walker) member(r *objectRules, key []byte, name, i int, seen *uint64) (end int, v finding) {
-	m, declared := r.members[string(key)]
+	m := r.member(key)
 	*seen |= m.bit
 	evaluated := m.declared
 	end = -1
-	if declared && m.declared {
+	if m.declared {
 		if end, v = w.value(m.schema, i); v != valid {
 			return i, v
 		}
@@ -86,7 +86,7 @@ func (w *walker) member(r *objectRules, key []byte, name, i int, seen *uint64) (
 		if w.steps -= len(key) * p.size; w.steps < 0 {
 			return i, unknown
 		}
-		if !p.pattern.Match(key) {
+		if !p.match(key) {
 			continue
 		}
 		evaluated = true
@@ -105,6 +105,19 @@ func (w *walker) member(r *objectRules, key []byte, name, i int, seen *uint64) (
 		}
 	}
 	return end, valid
+}
+
+// member gives what is known of a name; the zero member where nothing is.
+func (r *objectRules) member(name []byte) member {
+	if len(r.members) > fewMembers {
+		return r.members[string(name)]
+	}
+	for i := range r.few {
+		if r.few[i].name == string(name) {
+			return r.few[i].member
+		}
+	}
+	return member{}
 }
 
 // array looks at the array at i.

@@ -4,28 +4,42 @@ package schema
 
 import (
 	"bytes"
+	"encoding/binary"
+	"math/bits"
 	"strconv"
 	"unicode/utf8"
 )
 
 // token finds the end of the string at i, and whether there are escapes in it.
 func (w *walker) token(i int) (end int, escaped, ok bool) {
-	for at := i + 1; ; {
-		n := bytes.IndexByte(w.b[at:], '"')
-		if n < 0 {
+	for at := i + 1; ; at += 2 { // over what is escaped
+		if at = special(w.b, at); at >= len(w.b) {
 			return i, false, false // no document
 		}
-		at += n
-		back := at
-		for w.b[back-1] == '\\' { // ends at the quote before, at the latest
-			back--
-		}
-		if (at-back)%2 == 0 {
-			return at + 1, escaped || bytes.IndexByte(w.b[i+1:at], '\\') >= 0, true
+		if w.b[at] == '"' {
+			return at + 1, escaped, true
 		}
 		escaped = true
-		at++
 	}
+}
+
+// special gives where the next quote or backslash is. Eight bytes at a time: most
+// strings are short.
+func special(b []byte, i int) int {
+	const ones, tops = 0x0101010101010101, 0x8080808080808080
+	for ; i+8 <= len(b); i += 8 {
+		word := binary.LittleEndian.Uint64(b[i:])
+		quote, slash := word^(ones*'"'), word^(ones*'\\')
+		// The top bit of a byte is set where it is one of the two. A borrow can set
+		// those above it as well, and the lowest is what counts.
+		if mask := ((quote-ones)&^quote | (slash-ones)&^slash) & tops; mask != 0 {
+			return i + bits.TrailingZeros64(mask)/8
+		}
+	}
+	for i < len(b) && b[i] != '"' && b[i] != '\\' {
+		i++
+	}
+	return i
 }
 
 func (w *walker) string(n *node, i int) (int, finding) {
@@ -61,10 +75,10 @@ func (w *walker) checkString(s *stringRules, content []byte) finding {
 		}
 	}
 	if s.pattern != nil {
-		if w.steps -= len(content) * s.size; w.steps < 0 {
+		if w.steps -= len(content) * s.pattern.size; w.steps < 0 {
 			return unknown
 		}
-		if !s.pattern.Match(content) {
+		if !s.pattern.match(content) {
 			return invalid
 		}
 	}
