@@ -81,7 +81,7 @@ func compare(ctx context.Context, folder string) error {
 	if err != nil {
 		return err
 	}
-	defer func() { _ = os.RemoveAll(folder) }()
+	defer func() { _ = os.RemoveAll(folder) }() //nolint:gosec // which was made above
 	disk, err := openDisk(filepath.Join(folder, "disk"))
 	if err != nil {
 		return err
@@ -242,7 +242,7 @@ func openSQL(ctx context.Context, driver, source string) (store, error) {
 	}
 	s := &sqlStore{db: db}
 	for text, stmt := range map[string]**sql.Stmt{insert: &s.insert, last: &s.last, read: &s.read_} {
-		if *stmt, err = db.PrepareContext(ctx, text); err != nil {
+		if *stmt, err = db.PrepareContext(ctx, text); err != nil { //nolint:sqlclosecheck // closed with the database
 			return nil, err
 		}
 	}
@@ -255,7 +255,7 @@ func (s *sqlStore) commit(ctx context.Context, runs []int) error {
 		return err
 	}
 	defer func() { _ = tx.Rollback() }() // nothing, after the commit
-	last, insert := tx.StmtContext(ctx, s.last), tx.StmtContext(ctx, s.insert)
+	last, insert := tx.StmtContext(ctx, s.last), tx.StmtContext(ctx, s.insert) //nolint:sqlclosecheck // closed with the transaction
 	for _, run := range runs {
 		var seq int64
 		var hash []byte
