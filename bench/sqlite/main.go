@@ -254,7 +254,7 @@ func (s *sqlStore) commit(ctx context.Context, runs []int) error {
 	if err != nil {
 		return err
 	}
-	defer func() { _ = tx.Rollback() }() // nothing, after the commit
+	defer func() { _ = tx.Rollback() }()                                       // nothing, after the commit
 	last, insert := tx.StmtContext(ctx, s.last), tx.StmtContext(ctx, s.insert) //nolint:sqlclosecheck // closed with the transaction
 	for _, run := range runs {
 		var seq int64
