@@ -30,8 +30,9 @@ type shared struct {
 	b     []byte // one valid JSON value without space around it
 	depth int    // deepest nesting of containers, or unknownDepth
 
-	made atomic.Pointer[made]
-	held [heldRules]atomic.Pointer[string] // see Hold
+	made   atomic.Pointer[made]
+	held   [heldRules]atomic.Pointer[string] // see Hold
+	peeked atomic.Int64                      // bytes, see Peek
 }
 
 // made is what is worked out of a document once somebody asks. Most documents of a run

@@ -228,7 +228,7 @@ func (c *compilation) plan(p *Program, tree *ast.AST, literals map[int64]any, co
 		delete(pl.members, name)
 	}
 	p.members = pl.members
-	p.slots = len(p.names) + pl.next
+	p.slots, p.ways = len(p.names)+pl.next, pl.ways
 	for _, slot := range pl.locals {
 		*slot += len(p.names)
 	}

@@ -71,7 +71,7 @@ type Program struct {
 	source, normal string
 	negated        string // x, where the expression is !(x)
 	names          []string
-	slots          int
+	slots, ways    int
 	whole          string              // the variable that the expression is, if it is one
 	members        map[string][]string // of the variables of which only members are used
 	root           node

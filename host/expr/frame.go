@@ -93,6 +93,7 @@ func absorbable(err error) bool {
 type frame struct {
 	ctx    context.Context //nolint:containedctx // a frame lives as long as one call
 	slots  []any           // variables first, then those of the loops
+	seen   []seen          // by way
 	stack  []any           // arguments of the calls in progress
 	names  []string        // of the variables
 	vars   map[string]document.Document
@@ -115,6 +116,10 @@ func enter(ctx context.Context, p *Program, vars map[string]document.Document, c
 		f.slots = make([]any, p.slots)
 	}
 	f.slots = f.slots[:p.slots]
+	if cap(f.seen) < p.ways {
+		f.seen = make([]seen, p.ways)
+	}
+	f.seen = f.seen[:p.ways]
 	for i := range p.names {
 		f.slots[i] = unset
 	}
@@ -124,6 +129,7 @@ func enter(ctx context.Context, p *Program, vars map[string]document.Document, c
 // leave gives the frame back without keeping anything alive.
 func (f *frame) leave() {
 	clear(f.slots)
+	clear(f.seen)
 	clear(f.stack)
 	f.stack = f.stack[:0]
 	f.ctx, f.vars, f.names = nil, nil, nil

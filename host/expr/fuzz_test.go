@@ -2,6 +2,7 @@ package expr_test
 
 import (
 	"errors"
+	"fmt"
 	"testing"
 
 	"github.com/chainrun/chainrun/host/document"
@@ -54,6 +55,15 @@ func FuzzExpression(f *testing.F) {
 		same, errAgain := again.Eval(t.Context(), vars)
 		if (err == nil) != (errAgain == nil) || !got.Equal(same) {
 			t.Fatalf("%q gave %s, %v; its normal form %q %s, %v", src, got, err, p.Normal(), same, errAgain)
+		}
+		// What is read out of a document is what there is in the decoded one.
+		whole := document.Trusted(d.Bytes())
+		for found := document.Missing; found != document.Undecided; {
+			_, found = whole.Peek("")
+		}
+		same, errAgain = p.Eval(t.Context(), map[string]document.Document{"input": whole, "output": whole, "state": whole})
+		if fmt.Sprint(err) != fmt.Sprint(errAgain) || got.String() != same.String() {
+			t.Fatalf("%q gave %s, %v; of a document that is decoded %s, %v", src, got, err, same, errAgain)
 		}
 		if err != nil {
 			if _, ok := errors.AsType[*expr.EvalError](err); !ok {

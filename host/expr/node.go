@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+
+	"github.com/chainrun/chainrun/host/document"
 )
 
 // node is a part of an expression, ready to be evaluated. Nodes are immutable
@@ -25,6 +27,7 @@ type (
 		name string
 		mode access
 		path string // of x, as written, for complaints; "" if it is no plain path
+		way  *way   // to it from a variable; nil: there is none
 
 		line, column int // in the source
 	}
@@ -120,6 +123,19 @@ func (n *local) eval(f *frame) (any, error) {
 }
 
 func (n *field) eval(f *frame) (any, error) {
+	if n.way != nil && f.encoded(n.way.slot) {
+		if s := f.look(n.way); s.found == document.There || s.found == document.Missing && n.mode != take {
+			// As much as for one field after another.
+			if err := f.spend(len(n.way.names) + 1); err != nil {
+				return nil, err
+			}
+			return n.mode.result(s.value, s.found == document.There, nil)
+		}
+		// The variable itself is needed, for the complaint if for nothing else.
+		if _, err := f.variable(n.way.slot); err != nil {
+			return nil, err
+		}
+	}
 	if err := f.spend(1); err != nil {
 		return nil, err
 	}

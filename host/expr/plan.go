@@ -31,6 +31,7 @@ type planner struct {
 	scopes   []scope         // of the loops around, innermost last
 	loops    int
 	next     int // slots of loops, counted from 0; moved behind the variables'
+	ways     int
 	locals   []*int
 	problems []problem
 }
@@ -81,6 +82,7 @@ func (p *planner) plan(e ast.Expr) node {
 		}
 		place := p.info.GetStartLocation(e.ID())
 		n := &field{x: p.plan(s.Operand()), name: s.FieldName(), path: path(s.Operand()), line: place.Line(), column: place.Column() + 1}
+		n.way = p.way(n)
 		if s.IsTestOnly() {
 			n.mode = test
 		}
@@ -162,6 +164,9 @@ func (p *planner) call(e ast.Expr) node {
 		args = append(args, p.plan(a))
 	}
 	n := p.operator(c.FunctionName(), args)
+	if f, ok := n.(*field); ok {
+		f.way = p.way(f)
+	}
 	if n == nil {
 		do, ok := p.lang.functions[c.FunctionName()]
 		if !ok {
