@@ -13,6 +13,7 @@ import (
 var version string
 
 func main() {
+	collectLater()
 	// net/http tells the standard logger what servers send unasked: secrets that a
 	// server gives back, for one. What chainrun has to say goes elsewhere.
 	log.SetOutput(io.Discard)

@@ -1,32 +1,33 @@
 package sandbox
 
-// The cache on disk. One folder for each module holds what is slow to make:
-// the rewritten module, written by us, and its native code, written by wazero.
+// The cache on disk. One file for each module holds what is slow to make: its
+// native code, as wazero made it, and the little of the rewritten module that is
+// needed besides, see hollow. Nothing is rewritten, decoded or validated again.
 //
-// wazero reads its files with little suspicion, so each is compared with the
-// digest that we wrote down before wazero gets to see it. Whatever does not
-// fit is removed and made again. That is against damage, not against somebody
-// who can write here as the same user; openDiskCache keeps other users out.
+// wazero reads native code with little suspicion, so a file is compared with
+// its tag before anything else of it is looked at. Whatever does not fit is as
+// good as not there, and made again. That is against damage, not against
+// somebody who can write here as the same user; openDiskCache keeps other users
+// out.
 
 import (
 	"bytes"
+	"context"
+	"crypto/aes"
+	"crypto/cipher"
 	"crypto/sha256"
 	"encoding/binary"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
-
-	"github.com/tetratelabs/wazero"
 )
 
-// cacheFormat changes whenever the layout of the folders and files does.
-const cacheFormat = "chainrun-sandbox-1"
+// cacheFormat changes whenever the layout of the files does.
+const cacheFormat = "chainrun-sandbox-2"
 
 // A diskCache is the folder of all entries; nil is none.
 type diskCache struct{ dir string }
@@ -45,213 +46,200 @@ func openDiskCache(dir string) *diskCache {
 	if err != nil || !info.IsDir() || !private(info) {
 		return nil
 	}
-	probe, err := os.CreateTemp(own, ".probe-*")
-	if err != nil {
-		return nil
-	}
-	_ = probe.Close()
-	_ = os.Remove(probe.Name())
 	return &diskCache{dir: own}
 }
 
-// A cacheEntry is what the cache has, or will have, of one module.
-type cacheEntry struct {
-	dir    string // "": not on disk
-	code   *code
-	native wazero.CompilationCache // nil in an interpreter without disk
-	known  map[string]string       // native files: path below dir → digest
+// path is where the entry of a module is; "" without a cache.
+func (c *diskCache) path(digest string, tableElements uint32, interpreter bool) string {
+	if c == nil {
+		return ""
+	}
+	return filepath.Join(c.dir, cacheKey(digest, tableElements, interpreter))
 }
 
-// open finds the entry of a module, empty where there is none. An entry that
-// is damaged is as good as none.
-func (c *diskCache) open(digest string, tableElements uint32, interpreter bool) *cacheEntry {
-	e := &cacheEntry{}
-	if c == nil {
-		return e
+// A cacheEntry is what the cache has of one module.
+type cacheEntry struct {
+	code   *code         // its Wasm is hollow where there is native code
+	native *nativeSource // nil in an interpreter
+	file   *contents
+}
+
+// close is to be called when the module has been compiled.
+func (e *cacheEntry) close() { e.file.close() }
+
+// A file is the magic, a tag over all that follows, the length of the header,
+// the header as JSON, the module, and wazero's file at a place of its own.
+type entryHeader struct {
+	Code        code   // without the bytes
+	ModuleBytes uint64 // right after the header
+	NativeAt    uint64 // in the file
+	NativeBytes uint64 // to the end of the file; 0: none
+	NativeKey   []byte // what wazero asks for it by
+}
+
+const (
+	entryMagic = cacheFormat + "\n"
+	tagAt      = len(entryMagic)
+	headerAt   = tagAt + tagBytes + 4
+	entryMax   = 4 << 30 // bytes
+)
+
+// readEntry gives the entry at path, nil where there is none that is whole.
+func readEntry(path string, mapped bool) *cacheEntry {
+	if path == "" {
+		return nil
 	}
-	dir := filepath.Join(c.dir, cacheKey(digest, tableElements, interpreter))
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return e
+	file := openContents(path, entryMax, mapped)
+	if file == nil {
+		return nil
 	}
-	e.dir = dir
-	now := time.Now()
-	_ = os.Chtimes(dir, now, now) // in use, see prune
-	e.read()
-	if interpreter {
-		return e
-	}
-	if err := e.removeUnknown(); err != nil {
-		// What cannot be vetted is not shown to wazero.
-		return &cacheEntry{}
-	}
-	native, err := wazero.NewCompilationCacheWithDir(dir)
+	e, err := parseEntry(filepath.Base(path), file)
 	if err != nil {
-		return e
+		file.close()
+		return nil
 	}
-	e.native = native
+	now := time.Now()
+	_ = os.Chtimes(path, now, now) // in use, see prune
 	return e
 }
 
-// entryFile holds the magic, a digest of what follows, the length of the
-// header, the header as JSON, and the rewritten module.
-const entryFile = "entry"
-
-type entryHeader struct {
-	Code   code              // without the bytes
-	Native map[string]string // path below the entry's folder → digest
-}
-
-const entryMagic = cacheFormat + "\n"
-
-func (e *cacheEntry) read() {
-	b, err := os.ReadFile(filepath.Join(e.dir, entryFile))
-	if err != nil {
-		return
+func parseEntry(key string, file *contents) (_ *cacheEntry, err error) {
+	defer file.guard(&err)()
+	b := file.bytes
+	if len(b) < headerAt || string(b[:tagAt]) != entryMagic {
+		return nil, errNoEntry
 	}
-	rest, ok := bytes.CutPrefix(b, []byte(entryMagic))
-	if !ok || len(rest) < sha256.Size+4 {
-		return
+	tag, err := entryTag(key, b[tagAt+tagBytes:])
+	if err != nil || !bytes.Equal(tag, b[tagAt:tagAt+tagBytes]) {
+		return nil, errNoEntry
 	}
-	sum := sha256.Sum256(rest[sha256.Size:])
-	if !bytes.Equal(sum[:], rest[:sha256.Size]) {
-		return
-	}
-	rest = rest[sha256.Size:]
-	n := uint64(binary.LittleEndian.Uint32(rest))
-	if rest = rest[4:]; n > uint64(len(rest)) {
-		return
-	}
+	// From here on everything is as we have written it.
+	n := uint64(binary.LittleEndian.Uint32(b[headerAt-4:]))
 	var h entryHeader
-	if err := json.Unmarshal(rest[:n], &h); err != nil {
-		return
+	if n > uint64(len(b)-headerAt) || json.Unmarshal(b[headerAt:headerAt+int(n)], &h) != nil {
+		return nil, errNoEntry
 	}
-	h.Code.Wasm = rest[n:]
-	e.code, e.known = &h.Code, h.Native
+	rest := b[headerAt+int(n):]
+	if h.ModuleBytes > uint64(len(rest)) || h.NativeAt > uint64(len(b)) || h.NativeBytes > uint64(len(b))-h.NativeAt {
+		return nil, errNoEntry
+	}
+	h.Code.Wasm = bytes.Clone(rest[:h.ModuleBytes]) // the file goes away before the program does
+	e := &cacheEntry{code: &h.Code, file: file}
+	if h.NativeBytes > 0 {
+		if len(h.NativeKey) != sha256.Size {
+			return nil, errNoEntry
+		}
+		e.native = &nativeSource{key: (*nativeKey)(h.NativeKey), file: file, at: h.NativeAt, end: h.NativeAt + h.NativeBytes}
+	}
+	return e, nil
 }
 
-// save writes the entry down, unless it is there with all that was made. It
-// keeps quiet: what is not written is made again next time.
-func (e *cacheEntry) save(c *code) {
-	if e.dir == "" {
-		return
-	}
-	native := map[string]string{}
-	fresh := e.code == nil
-	if err := e.walkNative(func(name string) (err error) {
-		if strings.HasSuffix(name, ".tmp") {
-			return nil
-		}
-		sum, found := e.known[name] // and compared, see removeUnknown
-		if !found {
-			fresh = true
-			sum, err = fileDigest(filepath.Join(e.dir, name))
-		}
-		native[name] = sum
-		return err
-	}); err != nil || !fresh {
-		return
-	}
-	h := entryHeader{Code: *c, Native: native}
-	h.Code.Wasm = nil
-	header, err := json.Marshal(h)
+var errNoEntry = errors.New("not a whole entry")
+
+// writeEntry puts the entry of a module in its place as a whole or not at all.
+// native is wazero's file; nil in an interpreter. It keeps quiet: what is not
+// written is made again next time.
+func (e *Engine) writeEntry(ctx context.Context, path string, c *code, native []byte) {
+	f, err := os.CreateTemp(filepath.Dir(path), ".entry-*")
 	if err != nil {
 		return
 	}
-	body := binary.LittleEndian.AppendUint32(nil, uint32(len(header)))
-	body = append(append(body, header...), c.Wasm...)
-	sum := sha256.Sum256(body)
-	writeAtomically(filepath.Join(e.dir, entryFile), []byte(entryMagic), sum[:], body)
-	prune(filepath.Dir(e.dir))
-}
-
-// removeUnknown removes native code that is not as we have written it down.
-func (e *cacheEntry) removeUnknown() error {
-	written := e.known
-	e.known = map[string]string{}
-	return e.walkNative(func(name string) error {
-		path := filepath.Join(e.dir, name)
-		if strings.HasSuffix(name, ".tmp") {
-			// Perhaps another process is writing it. wazero does not read it.
-			if info, err := os.Lstat(path); err == nil && time.Since(info.ModTime()) > time.Hour {
-				_ = os.RemoveAll(path)
-			}
-			return nil
-		}
-		if want, found := written[name]; found {
-			if sum, err := fileDigest(path); err == nil && sum == want {
-				e.known[name] = sum
-				return nil
-			}
-		}
-		return os.RemoveAll(path)
-	})
-}
-
-// walkNative visits what wazero has put below the entry's folder.
-func (e *cacheEntry) walkNative(visit func(name string) error) error {
-	folders, err := os.ReadDir(e.dir)
-	if err != nil {
-		return err
+	err = e.fillEntry(ctx, f, filepath.Base(path), c, native)
+	if err == nil {
+		err = f.Sync()
 	}
-	for _, folder := range folders {
-		if folder.Type()&fs.ModeSymlink != 0 {
-			// wazero would follow it to files that were never compared.
-			if err := os.Remove(filepath.Join(e.dir, folder.Name())); err != nil {
-				return err
-			}
+	if err = errors.Join(err, f.Close()); err == nil {
+		if info, err := os.Lstat(path); err == nil && !info.Mode().IsRegular() {
+			_ = os.RemoveAll(path)
 		}
-		if !folder.IsDir() {
-			continue
-		}
-		files, err := os.ReadDir(filepath.Join(e.dir, folder.Name()))
-		if err != nil {
+		err = os.Rename(f.Name(), path)
+	}
+	if err != nil {
+		_ = os.Remove(f.Name())
+		return
+	}
+	prune(filepath.Dir(path))
+}
+
+func (e *Engine) fillEntry(ctx context.Context, f io.Writer, key string, c *code, native []byte) error {
+	kept := *c
+	h := entryHeader{}
+	var executable uint64 // where it begins in native
+	if native != nil {
+		var err error
+		if kept.Wasm, err = hollow(c.Wasm); err != nil {
 			return err
 		}
-		for _, f := range files {
-			if err := visit(filepath.Join(folder.Name(), f.Name())); err != nil {
-				return err
-			}
+		// Loaded once, so that nothing is written that would not load.
+		trial := &nativeSource{file: &contents{bytes: native}, end: uint64(len(native))}
+		if err := e.try(ctx, &kept, trial); err != nil {
+			return err
+		}
+		h.NativeKey, h.NativeBytes, executable = trial.key[:], uint64(len(native)), trial.largestAt
+	}
+	h.ModuleBytes = uint64(len(kept.Wasm))
+	h.Code = kept
+	h.Code.Wasm = nil
+	body, err := entryBody(&h, kept.Wasm, native, executable)
+	if err != nil {
+		return err
+	}
+	tag, err := entryTag(key, body...)
+	if err != nil {
+		return err
+	}
+	for _, part := range append([][]byte{[]byte(entryMagic), tag}, body...) {
+		if _, err := f.Write(part); err != nil {
+			return fmt.Errorf("writing a cache entry: %w", err)
 		}
 	}
 	return nil
 }
 
-func fileDigest(path string) (string, error) {
-	info, err := os.Lstat(path)
+// mapAlign is what executables are aligned to in a file, so that they can be
+// mapped: the largest page that systems have.
+const mapAlign = 64 << 10
+
+// entryBody gives what follows the tag.
+func entryBody(h *entryHeader, wasm, native []byte, executable uint64) ([][]byte, error) {
+	// The place of the native code is part of the header before it. It is chosen
+	// for the longest header that there could be.
+	h.NativeAt = 1 << 40
+	longest, err := json.Marshal(h)
 	if err != nil {
-		return "", err
+		return nil, fmt.Errorf("describing a cache entry: %w", err)
 	}
-	if !info.Mode().IsRegular() {
-		return "", &fs.PathError{Op: "digest", Path: path, Err: errors.New("not a regular file")}
+	h.NativeAt = uint64(headerAt + len(longest) + len(wasm))
+	if native != nil {
+		h.NativeAt += -(h.NativeAt + executable) % mapAlign
 	}
-	f, err := os.Open(path)
+	header, err := json.Marshal(h)
 	if err != nil {
-		return "", err
+		return nil, fmt.Errorf("describing a cache entry: %w", err)
 	}
-	defer func() { _ = f.Close() }()
-	// In pieces that stay in the processor's cache: the file is large.
-	h, piece := sha256.New(), make([]byte, 128<<10)
-	if _, err := io.CopyBuffer(h, struct{ io.Reader }{f}, piece); err != nil {
-		return "", err
-	}
-	return hex.EncodeToString(h.Sum(nil)), nil
+	gap := h.NativeAt - uint64(headerAt+len(header)+len(wasm))
+	return [][]byte{binary.LittleEndian.AppendUint32(nil, uint32(len(header))), header, wasm, make([]byte, gap), native}, nil
 }
 
-// writeAtomically puts a file in its place as a whole or not at all.
-func writeAtomically(path string, parts ...[]byte) {
-	f, err := os.CreateTemp(filepath.Dir(path), ".entry-*")
+const tagBytes = 16
+
+// entryTag is a checksum of 128 bits over the content of the file of that name.
+// AES-GCM's authentication of data that is not encrypted is one, and five times
+// as fast as a digest. The key is no secret: it keeps one module's entry from
+// passing for another's.
+func entryTag(name string, content ...[]byte) ([]byte, error) {
+	key := sha256.Sum256([]byte(entryMagic + name))
+	block, err := aes.NewCipher(key[:16])
 	if err != nil {
-		return
+		return nil, fmt.Errorf("making a tag: %w", err)
 	}
-	defer func() { _ = os.Remove(f.Name()) }() // gone already when all went well
-	for _, p := range parts {
-		if _, err := f.Write(p); err != nil {
-			_ = f.Close()
-			return
-		}
+	gcm, err := cipher.NewGCM(block)
+	if err != nil {
+		return nil, fmt.Errorf("making a tag: %w", err)
 	}
-	if err := errors.Join(f.Sync(), f.Close()); err != nil {
-		return
+	all := content[0]
+	if len(content) > 1 {
+		all = bytes.Join(content, nil)
 	}
-	_ = os.Rename(f.Name(), path)
+	return gcm.Seal(nil, make([]byte, gcm.NonceSize()), nil, all), nil //nolint:gosec // a checksum, nothing is encrypted
 }

@@ -18,7 +18,7 @@ import (
 	"github.com/chainrun/chainrun/runtime/meter"
 )
 
-// cacheKey names the folder of a module: everything that decides what is in it.
+// cacheKey names the file of a module: everything that decides what is in it.
 func cacheKey(digest string, tableElements uint32, interpreter bool) string {
 	sum := sha256.Sum256(fmt.Appendf(nil, "%s\n%s\ntables %d\ninterpreter %t\nmeter %d %+v\n%s\n%s/%s\n",
 		cacheFormat, digest, tableElements, interpreter, meter.Version, meterConfig, buildIdentity(), runtime.GOOS, runtime.GOARCH))
@@ -54,6 +54,18 @@ var buildIdentity = sync.OnceValue(func() string {
 	return strings.Join(versions, "\n")
 })
 
+// wazeroKnown is the version of wazero of which we know that it reads executables
+// into a mapping of their own, see contents.mapOver.
+const wazeroKnown = "v1.12.0"
+
+// knowsWazero tells whether that version is built in.
+var knowsWazero = sync.OnceValue(func() bool {
+	info, ok := debug.ReadBuildInfo()
+	return ok && slices.ContainsFunc(info.Deps, func(m *debug.Module) bool {
+		return m.Path == wazeroModule && m.Version == wazeroKnown && m.Replace == nil
+	})
+})
+
 // How much the cache keeps: what was not used for keepFor goes, and so does
 // what is more than keepEntries, the least recently used first.
 const (
@@ -72,14 +84,14 @@ func prune(dir string) {
 		name string
 		at   time.Time
 	}
-	var folders []used
+	var files []used
 	for _, d := range entries {
-		if info, err := d.Info(); err == nil && d.IsDir() {
-			folders = append(folders, used{d.Name(), info.ModTime()})
+		if info, err := d.Info(); err == nil {
+			files = append(files, used{d.Name(), info.ModTime()})
 		}
 	}
-	slices.SortFunc(folders, func(a, b used) int { return b.at.Compare(a.at) })
-	for n, f := range folders {
+	slices.SortFunc(files, func(a, b used) int { return b.at.Compare(a.at) })
+	for n, f := range files {
 		if n >= keepEntries || time.Since(f.at) > keepFor {
 			_ = os.RemoveAll(filepath.Join(dir, f.name))
 		}

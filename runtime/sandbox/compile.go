@@ -30,40 +30,89 @@ func (e *Engine) compile(ctx context.Context, m *module.Module, tableElements ui
 		}
 		return nil, &RefusedError{Text: err.Error()}
 	}
-	entry := e.cache.open(m.Digest, tableElements, e.config.Interpreter)
-	rewritten := entry.code
-	if rewritten == nil {
-		if rewritten, err = rewrite(m, tableElements); err != nil {
-			if invalid, ok := errors.AsType[*meter.InvalidError](err); ok {
-				return nil, notValid(invalid.Error(), invalid.Hint)
-			}
-			return nil, fmt.Errorf("rewriting the module to count fuel: %w", err)
+	path := e.cache.path(m.Digest, tableElements, e.config.Interpreter)
+	if p, err := e.load(ctx, m, abi, path, tableElements); p != nil || err != nil {
+		return p, err
+	}
+	rewritten, err := rewrite(m, tableElements)
+	if err != nil {
+		if invalid, ok := errors.AsType[*meter.InvalidError](err); ok {
+			return nil, notValid(invalid.Error(), invalid.Hint)
 		}
+		return nil, fmt.Errorf("rewriting the module to count fuel: %w", err)
 	}
-
-	p, err := e.link(ctx, m, abi, rewritten, entry.native, tableElements)
-	if err != nil && ctx.Err() == nil && entry.native != nil {
-		// Whatever ails the folder (a full disk, somebody who tidies up), the
-		// module can be compiled without it. It is an error of the module only
-		// when that fails too.
-		entry.dir = ""
-		p, err = e.link(ctx, m, abi, rewritten, nil, tableElements)
+	var recorder nativeRecorder
+	var native wazero.CompilationCache // nil where nothing is kept
+	if path != "" && !e.config.Interpreter {
+		native = newNativeCache(&recorder)
 	}
+	p, err := e.link(ctx, m, abi, rewritten, native, tableElements)
 	if err != nil {
 		return nil, err
 	}
-	entry.save(rewritten)
+	if path != "" {
+		e.writeEntry(ctx, path, rewritten, recorder.made)
+	}
 	p.code.Wasm = nil // compiled; what is left is small
 	return p, nil
 }
 
+// load makes a program of what the cache has; nothing at all where that is not
+// there or does not fit. The error is the end of the context alone.
+func (e *Engine) load(ctx context.Context, m *module.Module, abi module.ABI, path string, tableElements uint32) (*Program, error) {
+	for _, mapped := range []bool{true, false} { // a system may refuse to execute what is mapped
+		entry := readEntry(path, mapped)
+		if entry == nil {
+			return nil, nil
+		}
+		p, err := e.loadEntry(ctx, m, abi, entry, tableElements)
+		entry.close()
+		if err == nil || ctx.Err() != nil {
+			return p, err
+		}
+		if errors.Is(err, errStale) {
+			return nil, nil
+		}
+	}
+	return nil, nil
+}
+
+func (e *Engine) loadEntry(ctx context.Context, m *module.Module, abi module.ABI, entry *cacheEntry, tableElements uint32) (*Program, error) {
+	var native wazero.CompilationCache
+	if entry.native != nil {
+		if native = newNativeCache(entry.native); native == nil {
+			return nil, errStale
+		}
+	}
+	p, err := e.link(ctx, m, abi, entry.code, native, tableElements)
+	if err != nil {
+		return nil, err
+	}
+	if entry.native != nil && !entry.native.served {
+		_ = p.close(context.WithoutCancel(ctx))
+		return nil, errStale // whatever it was made of, it was not this
+	}
+	p.code.Wasm = nil
+	return p, nil
+}
+
+// try loads native code for a hollow module, to see that it can be done.
+func (e *Engine) try(ctx context.Context, c *code, native *nativeSource) error {
+	cache := newNativeCache(native)
+	if cache == nil {
+		return errStale
+	}
+	r := wazero.NewRuntimeWithConfig(context.Background(), e.runtimeConfig().WithCompilationCache(cache))
+	_, err := r.CompileModule(e.sealed(ctx), c.Wasm)
+	if err == nil && !native.served {
+		err = errStale
+	}
+	return errors.Join(err, r.Close(context.Background()), cache.Close(context.Background()))
+}
+
 // link makes a program in a runtime of its own.
 func (e *Engine) link(ctx context.Context, m *module.Module, abi module.ABI, rewritten *code, native wazero.CompilationCache, tableElements uint32) (*Program, error) {
-	config := wazero.NewRuntimeConfigInterpreter()
-	if !e.config.Interpreter {
-		config = wazero.NewRuntimeConfig() // the compiler where there is one
-	}
-	config = config.WithCoreFeatures(features).WithDebugInfoEnabled(false)
+	config := e.runtimeConfig()
 	if native != nil {
 		config = config.WithCompilationCache(native)
 	}
@@ -87,6 +136,20 @@ func (e *Engine) link(ctx context.Context, m *module.Module, abi module.ABI, rew
 	return p, nil
 }
 
+func (e *Engine) runtimeConfig() wazero.RuntimeConfig {
+	config := wazero.NewRuntimeConfigInterpreter()
+	if !e.config.Interpreter {
+		config = wazero.NewRuntimeConfig() // the compiler where there is one
+	}
+	return config.WithCoreFeatures(features).WithDebugInfoEnabled(false)
+}
+
+// sealed is the context of a compilation: the caller's may carry wazero's own
+// switches.
+func (*Engine) sealed(ctx context.Context) context.Context {
+	return experimental.WithCompilationWorkers(&guestContext{Context: ctx}, runtime.GOMAXPROCS(0))
+}
+
 // exports gives what is called for each entry.
 func exports(m *module.Module, abi module.ABI) map[string]string {
 	all := map[string]string{}
@@ -108,9 +171,7 @@ var meterConfig = meter.Config{CallDepth: true}
 
 // build compiles the rewritten module and the host's functions that it names.
 func (p *Program) build(ctx context.Context) error {
-	// Sealed: the caller's context may carry wazero's own switches.
-	var sealed context.Context = &guestContext{Context: ctx}
-	sealed = experimental.WithCompilationWorkers(sealed, runtime.GOMAXPROCS(0))
+	sealed := p.engine.sealed(ctx)
 	var err error
 	if p.compiled, err = p.runtime.CompileModule(sealed, p.code.Wasm); err != nil {
 		if ctx.Err() != nil {
