@@ -50,23 +50,36 @@ func Array(items ...Document) Document {
 	return Document{&shared{b: append(b, ']'), depth: depth + 1}}
 }
 
+// manyFields is the number from which on keys are looked up in a map.
+const manyFields = 8
+
 // Object is the document of an object with these members in this order. Absent
 // values are left out; of several fields with one key the last value stands, in
 // the place of the first. Bytes of keys that are no UTF-8 become U+FFFD.
 func Object(fields ...Field) Document {
 	depth, size := 0, 2
 	members := make([]Field, 0, len(fields))
-	place := make(map[string]int, len(fields))
+	var place map[string]int // of the members, where they are many
+	if len(fields) > manyFields {
+		place = make(map[string]int, len(fields))
+	}
 	for _, f := range fields {
 		if f.Value.IsZero() {
 			continue
 		}
 		f.Key = strings.ToValidUTF8(f.Key, "\uFFFD")
-		if at, ok := place[f.Key]; ok {
+		at, ok := place[f.Key]
+		if place == nil {
+			at = slices.IndexFunc(members, func(m Field) bool { return m.Key == f.Key })
+			ok = at >= 0
+		}
+		if ok {
 			members[at] = f
 			continue
 		}
-		place[f.Key] = len(members)
+		if place != nil {
+			place[f.Key] = len(members)
+		}
 		members = append(members, f)
 		size += len(f.Key) + len(f.Value.Bytes()) + 4
 	}

@@ -24,6 +24,7 @@ type frame struct {
 
 	input document.Document
 	run   document.Document // what expressions see as run
+	vars  map[string]document.Document
 
 	root     *turn
 	atRest   bool        // the graph's own turn is

@@ -97,9 +97,13 @@ type view struct {
 }
 
 // variables gives the documents that an expression asks for, and makes no
-// others.
+// others. The map is that of the next expression, too.
 func (f *frame) variables(p *expr.Program, see view) map[string]document.Document {
-	vars := make(map[string]document.Document, 4)
+	if f.vars == nil {
+		f.vars = make(map[string]document.Document, 4)
+	}
+	vars := f.vars
+	clear(vars)
 	if see.step != nil {
 		if p.Uses("input") {
 			vars["input"] = see.step.arrived
