@@ -22,6 +22,15 @@ type OfferedMethod struct {
 	RequestSchema, ResponseSchema *schema.Schema // nil: any document
 }
 
+// Proven is a capability whose own tests have compiled every schema that it
+// describes; capabilitytest does. They are compiled when they are first needed, and not
+// when a host is made that may never need them.
+type Proven interface {
+	Capability
+	// SchemasProven does nothing.
+	SchemasProven()
+}
+
 var methodName = regexp.MustCompile(`^[a-z0-9][a-z0-9_.-]{0,63}$`)
 
 // NewOffer compiles what c describes. An error is the capability's fault.
@@ -30,11 +39,15 @@ func NewOffer(name string, c Capability) (*Offer, error) {
 		return nil, fmt.Errorf("capability %q: %w", name, f.err)
 	}
 	o := &Offer{Capability: c, Description: c.Describe(), methods: map[string]*OfferedMethod{}}
+	one := func(name string, source []byte) (*schema.Schema, error) { return schema.Compile(name, source, nil) }
+	if _, ok := c.(Proven); ok {
+		one = schema.Later
+	}
 	compile := func(what string, source []byte) (*schema.Schema, error) {
 		if source == nil {
 			return nil, nil
 		}
-		s, err := schema.Compile(name+": "+what, source, nil)
+		s, err := one(name+": "+what, source)
 		if err != nil {
 			return nil, fmt.Errorf("capability %q: the schema of %s: %w", name, what, err)
 		}

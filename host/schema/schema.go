@@ -68,7 +68,8 @@ type Schema struct {
 	source  document.Document
 	digest  *string // apart: documents that hold to the schema keep it, and not the schema
 	sources *sources
-	walk    *node // nil: the authority is always asked
+	walk    *node      // nil: the authority is always asked; through way
+	later   *sync.Once // fills walk; nil: it is what it is
 
 	mu   sync.Mutex
 	idle []*checker // compiled copies that nobody uses at the moment

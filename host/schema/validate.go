@@ -59,7 +59,7 @@ func (s *Schema) ValidateContext(ctx context.Context, d document.Document) ([]fa
 	if d.Holds(*s.digest) {
 		return nil, nil
 	}
-	if s.walk.surely(d.Bytes()) {
+	if s.way().surely(d.Bytes()) {
 		d.Hold(s.digest)
 		return nil, nil
 	}

@@ -22,6 +22,7 @@ import (
 
 	"github.com/chainrun/chainrun/host/capability"
 	"github.com/chainrun/chainrun/host/document"
+	"github.com/chainrun/chainrun/host/schema"
 )
 
 // Suite is a capability with what it can be asked.
@@ -115,9 +116,29 @@ func (s Suite) made(t *testing.T) *capability.Offer {
 	return offer
 }
 
+// proven compiles the schemas that a host compiles only when it needs them.
+func proven(t *testing.T, d capability.Description) {
+	t.Helper()
+	compile := func(what string, source []byte) {
+		if source == nil {
+			return
+		}
+		if _, err := schema.Compile(what, source, nil); err != nil {
+			t.Errorf("the schema of %s: %v", what, err)
+		}
+	}
+	compile("its grants", d.Grant)
+	compile("its settings", d.Config)
+	for _, m := range d.Methods {
+		compile("requests of "+m.Name, m.Request)
+		compile("answers of "+m.Name, m.Response)
+	}
+}
+
 func (s Suite) describe(t *testing.T) {
 	offer := s.made(t)
 	first := offer.Describe()
+	proven(t, first)
 	again := offer.Describe()
 	if !reflect.DeepEqual(first, again) {
 		t.Errorf("it describes itself in two ways:\n%+v\n%+v", first, again)

@@ -81,6 +81,9 @@ var grantSchema []byte
 //go:embed schemas/settings.json
 var settingsSchema []byte
 
+// SchemasProven implements [capability.Proven].
+func (*Capability) SchemasProven() {}
+
 // Describe implements [capability.Capability].
 func (c *Capability) Describe() capability.Description {
 	return capability.Description{

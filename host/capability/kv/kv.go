@@ -93,6 +93,9 @@ func New(store Store) *Capability {
 	return &Capability{store: store, maxBytes: DefaultSpaceBytes, maxKeys: DefaultSpaceKeys}
 }
 
+// SchemasProven implements [capability.Proven].
+func (*Capability) SchemasProven() {}
+
 // Describe implements [capability.Capability].
 func (c *Capability) Describe() capability.Description {
 	d := capability.Description{

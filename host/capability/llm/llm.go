@@ -56,6 +56,9 @@ func New(o Options) *Capability {
 	return &Capability{name: "llm", pool: newPool(o.Transport)}
 }
 
+// SchemasProven implements [capability.Proven].
+func (*Capability) SchemasProven() {}
+
 // Describe implements [capability.Capability].
 func (c *Capability) Describe() capability.Description {
 	return capability.Description{
