@@ -100,7 +100,7 @@ func buildPrograms(ctx context.Context) (built []program, missing []string, err 
 // buildC makes a module of each program.
 func buildC(ctx context.Context, out string) (built []program, missing string, err error) {
 	if _, err := exec.LookPath("clang"); err != nil {
-		return nil, "C programs: there is no clang; on Debian: apt-get install " + cPackages, nil
+		return nil, "C programs: there is no clang; on Debian: apt-get install " + cPackages, nil //nolint:nilerr // which is said
 	}
 	for _, p := range cPrograms {
 		p.language, p.entry = "C", "run"
@@ -146,7 +146,7 @@ func buildAssemblyScript(ctx context.Context, out string) (built []program, miss
 	_, noCompiler := os.Stat(asc)
 	node, noNode := exec.LookPath("node")
 	if noCompiler != nil || noNode != nil {
-		return nil, "AssemblyScript programs: there is no asc; run `make tools`, with Node.js and npm installed", nil
+		return nil, "AssemblyScript programs: there is no asc; run `make tools`, with Node.js and npm installed", nil //nolint:nilerr // which is said
 	}
 	module := filepath.Join(out, "assemblyscript-programs.wasm")
 	err = command(ctx, nil, node, asc, filepath.Join(folder, "programs", "assemblyscript", "index.ts"), "-O3", "--use", "abort=", "-o", module)

@@ -1,3 +1,5 @@
+//go:build wasip1
+
 // Programs for the benchmarks in plain Go: a reactor module with an export for
 // each; csv, json, regexp and template are what the standard nodes are made of. Go
 // compiles every function to one loop around a jump table, which is the hard case
