@@ -23,7 +23,7 @@ type frame struct {
 	place     place  // what is inside stands below it
 
 	input document.Document
-	run   document.Document // what expressions see as run
+	run   document.Document // what expressions see as run, once one has
 	vars  map[string]document.Document
 
 	root     *turn
@@ -47,7 +47,6 @@ func (m *Machine) enter(g *graph.Graph, s *step, input document.Document) *frame
 	f := &frame{
 		graph: g, layout: m.layoutOf(g), untouched: &state{cells: make([]*cell, len(g.State))},
 		step: s, input: input,
-		run: document.Object(document.Field{Key: "input", Value: input}),
 	}
 	deadline := runDeadline
 	if s != nil {

@@ -128,7 +128,7 @@ func (f *frame) variables(p *expr.Program, see view) map[string]document.Documen
 		vars["state"] = f.stateDocument(see.state, p)
 	}
 	if p.Uses("run") {
-		vars["run"] = f.run
+		vars["run"] = f.runDocument()
 	}
 	for name, d := range vars {
 		if d.IsZero() {
@@ -136,6 +136,14 @@ func (f *frame) variables(p *expr.Program, see view) map[string]document.Documen
 		}
 	}
 	return vars
+}
+
+// runDocument is what expressions see as run.
+func (f *frame) runDocument() document.Document {
+	if f.run.IsZero() {
+		f.run = document.Object(document.Field{Key: "input", Value: f.input})
+	}
+	return f.run
 }
 
 // eval evaluates an expression of a step.
