@@ -4,6 +4,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"path/filepath"
@@ -35,19 +36,22 @@ func order(id int64, n int) []byte {
 type chain struct {
 	h    *host.Host
 	g    *host.Graph
+	long int // nodes
 	ends int // the number in its output
 	runs atomic.Int64
 }
 
 // chained is what a chain has beyond its module.
 type chained struct {
+	nodes   int  // 0: ten
 	checked bool // every node has a schema for its input and one for its output
 	asks    bool // every node asks a capability, and gives back what that answers, instead of counting
 }
 
 // newChain makes one of a module with the entries count and ask.
 func newChain(module []byte, c chained, options ...host.Option) (*chain, error) {
-	made := &chain{ends: chainNodes}
+	long := cmp.Or(c.nodes, chainNodes)
+	made := &chain{long: long, ends: long}
 	entry, grant := "count", ""
 	options = append(options, host.WithCacheDir(filepath.Join(folder, "build", "cache")))
 	if c.asks {
@@ -58,7 +62,7 @@ func newChain(module []byte, c chained, options ...host.Option) (*chain, error) 
 	if err != nil {
 		return nil, fmt.Errorf("making a host: %w", err)
 	}
-	names, text := make([]string, chainNodes), strings.Builder{}
+	names, text := make([]string, long), strings.Builder{}
 	if c.checked {
 		text.WriteString("[input]\nschema = 'order.json'\n[output]\nschema = 'order.json'\n[defaults]\ninput_schema = 'order.json'\noutput_schema = 'order.json'\n")
 	}
@@ -101,10 +105,10 @@ func (c *chain) run(ctx context.Context, runs int) error {
 
 // steps is a labour of so many runs, one after another.
 func (c *chain) steps(ctx context.Context, runs int) func() (lap, error) {
-	return inProcess(runs*chainNodes, func() error { return c.run(ctx, runs) })
+	return inProcess(runs*c.long, func() error { return c.run(ctx, runs) })
 }
 
 // stepsTogether is one of 64 runs at once, so many times each.
 func (c *chain) stepsTogether(ctx context.Context, each int) func() (lap, error) {
-	return inProcess(durableRuns*each*chainNodes, func() error { return together(func(int) error { return c.run(ctx, each) }) })
+	return inProcess(durableRuns*each*c.long, func() error { return together(func(int) error { return c.run(ctx, each) }) })
 }
