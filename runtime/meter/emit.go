@@ -30,7 +30,6 @@ type emitter struct {
 	f      *function
 	local  uint32 // fuel; the scratch locals follow
 	direct bool   // no local: fuel stays in the global
-	guard  bool   // there is a block around everything whose end traps
 }
 
 // A resultType is how a block with a function's results is written.
@@ -88,12 +87,8 @@ func (e *emitter) body(f *function, code []byte, results resultType) {
 	e.f, e.local, e.results = f, f.locals, results
 	// A leaf without loops is too short to be worth a local, and a check: its callers check.
 	e.direct = !f.loops && !f.calls && !f.bulk && f.slots <= 3
-	e.guard = f.deeper
-	wrapped := !e.direct && f.wrapped || e.guard
+	wrapped := !e.direct && f.wrapped
 	e.declareLocals(code)
-	if e.guard {
-		e.op(opBlock, typeEmpty)
-	}
 	if wrapped {
 		e.op(opBlock)
 		if results.index {
@@ -118,9 +113,6 @@ func (e *emitter) body(f *function, code []byte, results resultType) {
 		e.op(opEnd)
 	}
 	e.store()
-	if e.guard {
-		e.op(opReturn, opEnd, opUnreachable)
-	}
 	e.op(opEnd)
 }
 
@@ -158,7 +150,7 @@ func (e *emitter) edit(d *edit, code []byte) {
 	case editTailIndirect, editTrap:
 		e.store()
 	case editReturn:
-		if e.direct && !e.guard {
+		if e.direct {
 			e.op(opReturn)
 		} else {
 			e.with(opBr, uint32(d.depth-1))
@@ -190,21 +182,40 @@ func (e *emitter) edit(d *edit, code []byte) {
 	}
 }
 
-// loop opens two loops. The outer one sees to it that there is fuel; the inner one leaves to it when there is none.
+// loop opens two loops. The outer one sees to it that there is fuel; the inner one leaves to it when there is none. Where
+// that gains nothing, or no check is needed, the outer one is a block: labels have been counted for two.
 func (e *emitter) loop(d *edit, code []byte) {
-	e.op(code[d.pos:d.end]...)
-	if d.flags&loopFree != 0 {
-		e.op(code[d.pos:d.end]...) // labels have been counted for two
-		return
+	loop, typ := code[d.pos:d.end], code[d.pos+1:d.end]
+	switch {
+	case d.flags&loopOnce != 0:
+		e.head(d)
+		e.op(opBlock)
+		e.op(typ...)
+		e.op(opBlock)
+		e.op(typ...)
+	case d.flags&(loopSlow|loopFree) != 0:
+		e.op(opBlock)
+		e.op(typ...)
+		e.op(loop...)
+		e.head(d)
+	default:
+		e.op(loop...)
+		e.head(d)
+		e.op(loop...)
+		e.with(opLocalGet, e.local)
+		if d.flags&loopBare != 0 {
+			e.op(opI64Const, 0, opI64GeS, opIf, typeEmpty, opElse, opBr, 2, opEnd)
+		} else {
+			e.op(opI64Const, 0, opI64LtS, opBrIf, 1) // takes the parameters along, which an if could not reach
+		}
 	}
-	e.with(opLocalGet, e.local)
-	e.check()
-	e.op(code[d.pos:d.end]...)
-	e.with(opLocalGet, e.local)
-	if d.flags&loopBare != 0 {
-		e.op(opI64Const, 0, opI64GeS, opIf, typeEmpty, opElse, opBr, 2, opEnd)
-	} else {
-		e.op(opI64Const, 0, opI64LtS, opBrIf, 1) // takes the parameters along, which an if could not reach
+}
+
+// head looks whether there is fuel at the head of a loop.
+func (e *emitter) head(d *edit) {
+	if d.flags&loopFree == 0 {
+		e.with(opLocalGet, e.local)
+		e.check()
 	}
 }
 
@@ -269,9 +280,7 @@ func (e *emitter) call(d *edit, code []byte) {
 		e.with(opLocalTee, e.scratchDepth())
 		e.with(opGlobalSet, e.depth)
 		e.with(opLocalGet, e.scratchDepth())
-		e.op(opI32Const, 0, opI32LtS, opIf, typeEmpty)
-		e.with(opBr, uint32(d.depth)+1) // out of the function's label is the guard's
-		e.op(opEnd)
+		e.op(opI32Const, 0, opI32GeS, opIf, typeEmpty, opElse, opUnreachable, opEnd)
 	}
 	if d.kind == editCall {
 		e.with(opCall, e.function(d.arg))

@@ -47,7 +47,7 @@ const (
 	editTableGrow                    // table.grow, delta on the stack
 )
 
-type editFlags uint8
+type editFlags uint16
 
 const (
 	slotCheck  editFlags = 1 << iota // look whether the slice is used up
@@ -55,6 +55,8 @@ const (
 	loopBare                         // the loop takes no parameters
 	loopCalls                        // each turn of the loop calls function arg
 	loopFree                         // the loop needs no check
+	loopOnce                         // nothing goes back to the loop's head: it is a block
+	loopSlow                         // there are calls in the loop that may come back
 	callDeeper                       // the call counts against the depth
 )
 
@@ -79,7 +81,10 @@ type frame struct {
 	op       byte  // opBlock, opLoop, opIf, opElse; 0 for the function
 	loops    int32 // how many loops that become two there are up to and with this frame
 	doubled  bool  // it is such a loop
-	bare     bool  // it is such a loop, and a branch to it carries no values
+	edit     int32 // of such a loop
+	returns  int32 // of such a loop: what the scanner's returns were before it
+	empty    bool  // of such a loop: it takes and gives no values
+	bare     bool  // of such a loop, or of a block: a branch to it carries no values
 	dead     bool  // it was entered in dead code
 	branched bool  // a live branch aims at its end
 	thenSlot int32
@@ -101,8 +106,11 @@ type scanner struct {
 	fn     function
 	entry  int32 // the function's first slot
 
+	returns int32 // how many calls of the function so far may come back
+
 	constant    uint32 // what the last i32.const pushed
 	constantEnd int    // where it ended
+	comparedEnd int    // where the last comparison ended
 
 	irreversible irreversible
 	grows        bool // some body grows its memory or a table
@@ -120,7 +128,7 @@ func (s *scanner) scan(code []byte, base int, number, params uint32) (function, 
 		s.fail(0, "the body is too large", "")
 		return function{}, s.err
 	}
-	s.fn, s.constantEnd = function{}, -1
+	s.fn, s.constantEnd, s.comparedEnd, s.returns = function{}, -1, -1, 0
 	s.readLocals(params)
 	first := len(s.edits)
 	s.frames = append(s.frames[:0], frame{entry: dead})
@@ -175,26 +183,26 @@ func (s *scanner) leave(to int32) {
 	top.escape = min(top.escape, to)
 }
 
-// aim reads a label and notes the branch to it. It gives the label, by how much it grows in the rewritten code, and whether
-// it is one of a loop to which the branch carries no values.
-func (s *scanner) aim() (label, more uint32, bare bool) {
+// aim reads a label and notes the branch to it. It gives the label, by how much it grows in the rewritten code, and the
+// frame that it is of.
+func (s *scanner) aim() (label, more uint32, frame *frame) {
 	at := s.pos
 	label = s.u32()
 	if uint64(label) >= uint64(len(s.frames)) {
 		// The rewriter adds labels outside of the function's own. A branch to one of them must not become valid.
 		s.fail(at, "a branch aims outside of the function", "")
-		return 0, 0, false
+		return 0, 0, &s.frames[0]
 	}
 	top := len(s.frames) - 1
 	to := top - int(label)
-	more, bare = uint32(s.frames[top].loops-s.frames[to].loops), s.frames[to].bare
+	more, frame = uint32(s.frames[top].loops-s.frames[to].loops), &s.frames[to]
 	if s.slot == dead {
-		return label, more, bare
+		return label, more, frame
 	}
-	s.frames[to].branched = true
+	frame.branched = true
 	s.fn.wrapped = s.fn.wrapped || to == 0
 	s.leave(int32(to))
-	return label, more, bare
+	return label, more, frame
 }
 
 // label is aim for branches that stay as they are but for the label.
@@ -238,6 +246,13 @@ func (s *scanner) atEnd() {
 	f := s.frames[n]
 	if f.doubled {
 		s.note(editLoopEnd, s.pos, 0)
+		loop := &s.edits[f.edit]
+		if f.empty && !f.branched {
+			loop.flags |= loopOnce
+		}
+		if f.returns < s.returns {
+			loop.flags |= loopSlow
+		}
 	}
 	s.frames = s.frames[:n]
 	if n == 0 {

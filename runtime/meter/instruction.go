@@ -9,6 +9,9 @@ func (s *scanner) instruction() {
 	switch shapes[op] {
 	case shapePlain:
 		s.cost++
+		if op >= opI32Eqz && op <= opF64Ge {
+			s.comparedEnd = s.pos
+		}
 	case shapeFree:
 	case shapeLocal:
 		s.cost++
@@ -64,9 +67,12 @@ func (s *scanner) control(op byte, at int) {
 	live := s.slot != dead
 	switch op {
 	case opBlock:
+		empty := s.pos < len(s.b) && s.b[s.pos] == typeEmpty
 		s.blockType(s.types)
 		s.open(op)
+		s.frames[len(s.frames)-1].bare = empty
 	case opLoop:
+		empty := s.pos < len(s.b) && s.b[s.pos] == typeEmpty
 		bare := s.blockType(s.types)
 		s.open(op)
 		if live {
@@ -78,7 +84,8 @@ func (s *scanner) control(op byte, at int) {
 			}
 			top := &s.frames[len(s.frames)-1]
 			top.loops++
-			top.doubled, top.bare = true, bare
+			top.doubled, top.bare, top.empty = true, bare, empty
+			top.edit, top.returns = int32(len(s.edits)-1), s.returns
 			s.turn(s.place(slotCheck))
 		}
 	case opIf:
@@ -98,9 +105,9 @@ func (s *scanner) control(op byte, at int) {
 		s.turn(dead)
 	case opBrIf:
 		s.cost++
-		operand := s.pos
-		switch label, more, bare := s.aim(); {
-		case bare && live:
+		operand, loops := s.pos, s.frames[len(s.frames)-1].loops
+		switch label, more, frame := s.aim(); {
+		case live && frame.bare && (frame.doubled || loops == 0 && s.comparedEnd == at):
 			s.note(editBranchIf, at, label+more)
 		case more > 0:
 			s.note(editLabel, operand, label+more)
@@ -124,9 +131,7 @@ func (s *scanner) control(op byte, at int) {
 		}
 	case opUnreachable:
 		if live {
-			s.before(editTrap, at)
-			s.leave(-1)
-			s.turn(dead)
+			s.trap(at)
 		}
 	case opCall, opReturnCall, opCallIndirect, opReturnCallIndirect:
 		s.call(op, at)
@@ -180,6 +185,7 @@ func (s *scanner) call(op byte, at int) {
 		s.turn(dead)
 		return
 	}
+	s.returns++
 	s.turn(s.place(slotReload))
 }
 
@@ -275,4 +281,20 @@ func (s *scanner) vector(at int) {
 		s.memArg(s.memories)
 	}
 	s.skip(extra)
+}
+
+// trap is an unreachable in live code.
+func (s *scanner) trap(at int) {
+	s.leave(-1)
+	if s.edits[s.slot].flags&slotReload != 0 && s.slot != s.entry {
+		s.returns-- // the call before does not come back
+		if int(s.slot) == len(s.edits)-1 && s.cost == 0 {
+			s.edits = s.edits[:s.slot] // and has left the fuel as it is to be
+			s.fn.slots--
+			s.slot = dead
+			return
+		}
+	}
+	s.before(editTrap, at)
+	s.turn(dead)
 }

@@ -29,11 +29,13 @@ const (
 	opI64Const           = 0x42
 	opF32Const           = 0x43
 	opF64Const           = 0x44
+	opI32Eqz             = 0x45
 	opI32Eq              = 0x46
 	opI32Ne              = 0x47
-	opI32LtS             = 0x48
+	opI32GeS             = 0x4e
 	opI64LtS             = 0x53
 	opI64GeS             = 0x59
+	opF64Ge              = 0x66
 	opI32Add             = 0x6a
 	opI32Sub             = 0x6b
 	opI32Or              = 0x72

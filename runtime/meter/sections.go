@@ -77,7 +77,7 @@ func (r *rewriter) layout() *layout {
 	for n := range r.functions {
 		f := &r.functions[n]
 		t := m.Functions[n]
-		if results := m.Types[t].Results; len(results) > 1 && (f.wrapped || f.deeper) {
+		if results := m.Types[t].Results; len(results) > 1 && f.wrapped {
 			if _, ok := l.blocks[t]; !ok {
 				l.blocks[t] = r.typeIndex(l, known, module.FuncType{Results: results})
 			}
