@@ -152,7 +152,7 @@ func (h *Host) load(name, where string, text []byte, from files) (*Graph, error)
 	if err != nil {
 		return nil, err
 	}
-	made, err := journal.NewSources(kept.files)
+	made, err := journal.NewSources(kept.digested(p))
 	if err != nil {
 		return nil, fmt.Errorf("loading %s: %w", name, err)
 	}

@@ -1,11 +1,15 @@
 package host
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"io/fs"
+	"strings"
 	"sync"
 
 	"github.com/chainrun/chainrun/host/journal"
+	"github.com/chainrun/chainrun/host/plan"
 )
 
 // recorder keeps what a graph was made of, in the order in which it was read.
@@ -30,6 +34,36 @@ func (r *recorder) recorded(kind journal.SourceKind, read func(string) ([]byte, 
 		}
 		return b, err
 	}
+}
+
+// digested gives the files, with the digests of those that p has as modules: they
+// are most of the bytes, and one file may be here under many names.
+func (r *recorder) digested(p *plan.Plan) []journal.Source {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, within := range p.All() {
+		for _, n := range within.Nodes {
+			if n.Linked == nil {
+				continue
+			}
+			var digest [sha256.Size]byte
+			hexadecimal, found := strings.CutPrefix(n.Linked.Digest, "sha256:")
+			if size, err := hex.Decode(digest[:], []byte(hexadecimal)); !found || err != nil || size != len(digest) {
+				continue
+			}
+			for i := range r.files {
+				if same(r.files[i].Content, n.Linked.Bytes) {
+					r.files[i].Digest = digest
+				}
+			}
+		}
+	}
+	return r.files
+}
+
+// same tells whether two slices are one.
+func same(a, b []byte) bool {
+	return len(a) == len(b) && len(a) > 0 && &a[0] == &b[0]
 }
 
 // pinned gives the graph's own file and reads the others from what a run was made

@@ -30,9 +30,9 @@ type Pinner interface {
 // Source is a file that a plan was made of.
 type Source struct {
 	Kind    SourceKind
-	Name    string // as it was asked for; of the graph: where it was
-	Content []byte // not to be modified
-	Digest  [sha256.Size]byte
+	Name    string            // as it was asked for; of the graph: where it was
+	Content []byte            // not to be modified
+	Digest  [sha256.Size]byte // of Content; zeros: not computed yet
 }
 
 // SourceKind says what a file was read as. One name may be of several kinds.
@@ -62,11 +62,13 @@ type listed struct {
 	Digest string     `json:"digest"`
 }
 
-// NewSources makes sources of files; it sets their digests.
+// NewSources makes sources of files; it computes the digests that are not there.
 func NewSources(files []Source) (*Sources, error) {
 	list := make([]listed, len(files))
 	for i := range files {
-		files[i].Digest = sha256.Sum256(files[i].Content)
+		if files[i].Digest == [sha256.Size]byte{} {
+			files[i].Digest = sha256.Sum256(files[i].Content)
+		}
 		list[i] = listed{files[i].Kind, files[i].Name, hex.EncodeToString(files[i].Digest[:])}
 	}
 	b, err := json.Marshal(list)

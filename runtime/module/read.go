@@ -50,12 +50,30 @@ func Read(wasm []byte) (*Module, error) {
 // Partial reads as [Read] does and gives, beside the error, what it found before that, for people to look at: whole
 // sections, and of the one at fault perhaps a part. Such a module is good for nothing else.
 func Partial(wasm []byte) (*Module, error) {
-	sum := sha256.Sum256(wasm)
-	m := &Module{Bytes: wasm, Digest: "sha256:" + hex.EncodeToString(sum[:])}
-	if err := m.read(wasm); err != nil {
+	m := &Module{Bytes: wasm}
+	digest := digestOf(wasm)
+	err := m.read(wasm)
+	m.Digest = <-digest
+	if err != nil {
 		return m, err // not through the typed nil of *FormatError
 	}
 	return m, nil
+}
+
+// digestOf gives the digest of a file; of a large one while the caller goes on.
+func digestOf(wasm []byte) <-chan string {
+	const large = 1 << 20
+	digest := make(chan string, 1)
+	of := func() {
+		sum := sha256.Sum256(wasm)
+		digest <- "sha256:" + hex.EncodeToString(sum[:])
+	}
+	if len(wasm) < large {
+		of()
+	} else {
+		go of()
+	}
+	return digest
 }
 
 func (m *Module) read(wasm []byte) *FormatError {
