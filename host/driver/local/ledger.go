@@ -70,6 +70,9 @@ func (l *ledger) add(e event.Event) {
 	switch b := e.Body.(type) {
 	case event.AttemptSucceeded:
 		l.bytes += len(b.Output.Bytes())
+		for _, stored := range b.Stored {
+			l.bytes += len(stored.Key) + len(stored.Value.Bytes())
+		}
 	case event.CapabilityAnswered:
 		l.bytes += len(b.Request.Bytes()) + len(b.Answer.Bytes())
 	default:
@@ -185,8 +188,11 @@ func (r *run) commit(fact event.Body) error {
 }
 
 // record gives the journal what there is, unless that may wait, or the journal is still
-// busy with what it has been given: then written does.
+// busy with what it has been given: then written does. Where there is much it waits.
 func (r *run) record() error {
+	if r.ledger.full() {
+		return r.written(<-r.ledger.done)
+	}
 	if l := &r.ledger; l.under != nil || len(l.next) == 0 || l.putOff() {
 		return nil
 	}
@@ -223,7 +229,6 @@ func (r *run) written(err error) error {
 		l.broken = fmt.Errorf("recording the run: %w", err)
 		return l.broken
 	}
-	l.durable.Store(events[len(events)-1].Seq)
 	for _, e := range events {
 		for _, see := range r.s.Observe {
 			see(e)
@@ -232,6 +237,8 @@ func (r *run) written(err error) error {
 			r.finished = finished
 		}
 	}
+	// Observers have seen an attempt begin before anybody sees what it does.
+	l.durable.Store(events[len(events)-1].Seq)
 	l.tell()
 	return r.record()
 }

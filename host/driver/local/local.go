@@ -90,12 +90,20 @@ func (d *Driver) Run(ctx context.Context, p *plan.Plan, id string, started event
 func (d *Driver) Carry(ctx context.Context, s driver.Session) (event.RunFinished, error) {
 	d.gate.enter(ctx)
 	r := newRun(ctx, d, s)
-	defer r.close()
+	panicked := true
+	defer func() { r.close(panicked) }()
+	end, err := r.carry(ctx)
+	panicked = false
+	return end, err
+}
+
+// carry begins a run, or goes on with it, and drives it.
+func (r *run) carry(ctx context.Context) (event.RunFinished, error) {
 	if err := interrupted(ctx); err != nil {
 		return event.RunFinished{}, err
 	}
 	begin := r.start
-	if s.Past != nil {
+	if r.s.Past != nil {
 		begin = r.resume
 	}
 	if err := begin(); err != nil {

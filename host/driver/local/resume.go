@@ -53,7 +53,12 @@ func (r *run) resume() error {
 	}
 	// What came due meanwhile goes before all signals, and before an attempt that
 	// it ends begins.
-	return r.wake()
+	if err := r.wake(); err != nil {
+		return err
+	}
+	// A node that takes the process with it must not do so before its attempt is known
+	// to be interrupted once more: it would do so at each resume, for ever.
+	return r.settle()
 }
 
 // fold applies an event of the journal. Whatever it led to is in the journal too,

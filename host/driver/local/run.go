@@ -81,9 +81,14 @@ func newRun(ctx context.Context, d *Driver, s driver.Session) *run {
 }
 
 // close ends what is still under way, whatever the reason, and waits for it. What has
-// happened until then is kept, unless the journal fails.
-func (r *run) close() {
-	_ = r.settle() // whoever needs to know has asked
+// happened until then is kept, unless the journal fails, or something has panicked: half
+// of a fact may have happened then, and observers are not to be asked again.
+func (r *run) close(panicked bool) {
+	if panicked {
+		r.ledger.broken = cmp.Or(r.ledger.broken, errPanicked)
+	} else {
+		_ = r.settle() // whoever needs to know has asked
+	}
 	r.timers.stop()
 	if !r.resting {
 		r.d.gate.leave()
@@ -97,6 +102,9 @@ func (r *run) close() {
 	r.workers.all.Wait()
 	r.ledger.close()
 }
+
+// errPanicked is what those are told who wait for a run that ends by a panic.
+var errPanicked = errors.New("the run has ended by a panic")
 
 // drive feeds the machine until the run is over.
 func (r *run) drive(ctx context.Context) (event.RunFinished, error) {
@@ -132,12 +140,6 @@ func (r *run) drive(ctx context.Context) (event.RunFinished, error) {
 			o := event.Outcome{Attempt: r.dropped[0]}
 			r.dropped = r.dropped[1:]
 			if err := r.commit(r.machine.Judge(o)); err != nil {
-				return event.RunFinished{}, err
-			}
-			continue
-		}
-		if r.ledger.full() {
-			if err := r.written(<-r.ledger.done); err != nil {
 				return event.RunFinished{}, err
 			}
 			continue
@@ -187,8 +189,9 @@ func (r *run) signal(s driver.Signal) error {
 	err := r.wake()
 	if err == nil {
 		if refused := r.machine.CheckSignal(s.Step, s.Document); refused != nil {
-			s.Done(refused)
-			return nil
+			// What it is refused for may not be durable yet: if it is forgotten, the
+			// signal is not to be lost.
+			return r.await(r.seq, func(err error) { s.Done(cmp.Or(err, refused)) })
 		}
 		err = r.commit(event.SignalReceived{Step: s.Step, Document: s.Document})
 	}
