@@ -31,9 +31,9 @@ func TestLocalDriver(t *testing.T) {
 		}
 		for _, parallel := range []int{1, 3, 100} {
 			synctest.Test(t, func(t *testing.T) {
-				events := carried(t, c, parallel, 0)
+				events := carried(t, c, parallel, 0, c.Seed%2 == 0)
 				report(t, c.Compare(events))
-				crashed := carried(t, c, parallel, stepper.MaxInterruptions-1)
+				crashed := carried(t, c, parallel, stepper.MaxInterruptions-1, c.Seed%2 == 0)
 				report(t, c.Compare(crashed))
 				if text := repeated(crashed); text != "" {
 					t.Errorf("seed %d, %d at once: %s", seed, parallel, text)
@@ -43,7 +43,7 @@ func TestLocalDriver(t *testing.T) {
 					return
 				}
 				defer undo()
-				if text, _ := c.Budgets(carried(t, c, parallel, 2)); text != "" {
+				if text, _ := c.Budgets(carried(t, c, parallel, 2, false)); text != "" {
 					t.Errorf("seed %d, %d at once: with budgets: %s", seed, parallel, text)
 				}
 			})
@@ -69,7 +69,7 @@ func TestLocalDriverForks(t *testing.T) {
 		forks++
 		for _, parallel := range []int{1, 100} {
 			synctest.Test(t, func(t *testing.T) {
-				report(t, c.Compare(carried(t, c, parallel, stepper.MaxInterruptions-1)))
+				report(t, c.Compare(carried(t, c, parallel, stepper.MaxInterruptions-1, c.Seed%2 == 0)))
 			})
 		}
 	}
@@ -106,7 +106,11 @@ type frail struct {
 	luck    *rand.Rand
 	crashes int // that are left
 	lost    bool
+	late    bool // appends take a while: the run goes on meanwhile
 }
+
+// Prompt implements [journal.Prompter].
+func (j *frail) Prompt() bool { return !j.late }
 
 var errLost = errors.New("the process is lost")
 
@@ -114,6 +118,9 @@ var errLost = errors.New("the process is lost")
 func (j *frail) Append(ctx context.Context, events ...event.Event) error {
 	if j.lost {
 		return errLost
+	}
+	if j.late {
+		time.Sleep(time.Duration(j.luck.IntN(50)) * time.Millisecond)
 	}
 	if j.crashes > 0 && j.luck.IntN(8) == 0 {
 		j.crashes--
@@ -130,10 +137,11 @@ func (j *frail) Append(ctx context.Context, events ...event.Event) error {
 }
 
 // carried gives the events of a run by the local driver, whose waits are
-// answered after a while, and which is lost and resumed a number of times.
-func carried(t *testing.T, c *simulate.Case, parallel, crashes int) (events []event.Event) {
+// answered after a while, and which is lost and resumed a number of times. Where the
+// journal is late, the run goes on meanwhile.
+func carried(t *testing.T, c *simulate.Case, parallel, crashes int, late bool) (events []event.Event) {
 	t.Helper()
-	j := &frail{Journal: memory.New(), crashes: crashes, luck: rand.New(rand.NewPCG(c.Seed, uint64(parallel)))}
+	j := &frail{Journal: memory.New(), crashes: crashes, late: late, luck: rand.New(rand.NewPCG(c.Seed, uint64(parallel)))}
 	s := driver.Session{Run: "run", Started: c.Started()}
 	for {
 		err := carry(t, c, parallel, j, s)
@@ -158,7 +166,7 @@ func carried(t *testing.T, c *simulate.Case, parallel, crashes int) (events []ev
 // carry carries a run out, or carries it on, until its end or a crash.
 func carry(t *testing.T, c *simulate.Case, parallel int, j journal.Journal, s driver.Session) error {
 	t.Helper()
-	d := local.New(local.Config{Invoker: invoker{c, uint64(parallel)}, Journal: j, Parallel: parallel})
+	d := local.New(local.Config{Invoker: invoker{c, uint64(parallel), j}, Journal: j, Parallel: parallel})
 	var senders sync.WaitGroup
 	over := make(chan struct{})
 	signals := make(chan driver.Signal)
@@ -201,6 +209,17 @@ func carry(t *testing.T, c *simulate.Case, parallel int, j journal.Journal, s dr
 type invoker struct {
 	*simulate.Case
 	schedule uint64
+	journal  journal.Journal
+}
+
+// knows reports whether the journal has the start of an attempt.
+func (v invoker) knows(ctx context.Context, a event.Attempt) bool {
+	for e := range v.journal.Events(ctx, "run") {
+		if b, ok := e.Body.(event.AttemptStarted); ok && b.Attempt == a {
+			return true
+		}
+	}
+	return false
 }
 
 // Invoke implements driver.Invoker.
@@ -210,7 +229,7 @@ func (v invoker) Invoke(ctx context.Context, _ *plan.Plan, c stepper.Invoke, cal
 		if i < len(calls.Answered()) {
 			continue
 		}
-		if err := ask(ctx, begin, calls, call); err != nil {
+		if err := v.ask(ctx, begin, c.Attempt, calls, call); err != nil {
 			return event.Outcome{}, err
 		}
 	}
@@ -225,7 +244,7 @@ func (v invoker) Invoke(ctx context.Context, _ *plan.Plan, c stepper.Invoke, cal
 }
 
 // ask makes a call of a case, in its time.
-func ask(ctx context.Context, begin time.Time, calls driver.Calls, c simulate.Call) error {
+func (v invoker) ask(ctx context.Context, begin time.Time, a event.Attempt, calls driver.Calls, c simulate.Call) error {
 	until := func(d time.Duration) error {
 		timer := time.NewTimer(time.Until(begin.Add(d)))
 		defer timer.Stop()
@@ -246,6 +265,9 @@ func ask(ctx context.Context, begin time.Time, calls driver.Calls, c simulate.Ca
 		}
 		if !admitted {
 			return calls.Record(ctx, c.Refused())
+		}
+		if !v.knows(context.WithoutCancel(ctx), a) {
+			return fmt.Errorf("a call of attempt %v was admitted, and the journal does not know of it", a)
 		}
 	}
 	if c.Lost {
