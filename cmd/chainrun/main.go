@@ -7,13 +7,13 @@ import (
 	"os"
 
 	"github.com/chainrun/chainrun/cmd/chainrun/internal/cli"
+	_ "github.com/chainrun/chainrun/cmd/chainrun/internal/collection" // the first one later
 )
 
 // version is set when a release is built.
 var version string
 
 func main() {
-	collectLater()
 	// net/http tells the standard logger what servers send unasked: secrets that a
 	// server gives back, for one. What chainrun has to say goes elsewhere.
 	log.SetOutput(io.Discard)

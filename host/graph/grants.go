@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/chainrun/chainrun/host/document"
 )
@@ -30,7 +31,7 @@ const HostCapability = "node"
 
 var (
 	variable   = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
-	secretName = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_-]{0,127}$`)
+	secretName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_-]{0,127}$`) })
 )
 
 // readWorld reads [capabilities], [secrets] and [budget].
@@ -132,7 +133,7 @@ const whereHint = `write env = "VARIABLE" or file = "PATH": the secret itself ne
 // readSecrets reads [secrets.NAME].
 func (b *builder) readSecrets() {
 	fault := func(name string) string {
-		if !secretName.MatchString(name) {
+		if !secretName().MatchString(name) {
 			return "a secret's name has 1 to 128 of A-Z, a-z, 0-9, _ and -, and does not begin with -"
 		}
 		return ""

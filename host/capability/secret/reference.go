@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/chainrun/chainrun/host/document"
 )
@@ -22,7 +23,7 @@ const (
 	closing = "}"
 )
 
-var name = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_-]{0,127}$`)
+var name = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_-]{0,127}$`) })
 
 // Found is a reference ${secret:NAME} that stands in a document.
 type Found struct {
@@ -93,7 +94,7 @@ func cutName(text string) (one, rest string, err error) {
 	if !closed {
 		return "", "", errOpen
 	}
-	if !name.MatchString(one) {
+	if !name().MatchString(one) {
 		return "", rest, errOpen
 	}
 	return one, rest, nil

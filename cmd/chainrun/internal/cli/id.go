@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"regexp"
+	"sync"
 
 	"github.com/spf13/cobra"
 
@@ -38,10 +39,10 @@ func (id *idFlag) String() string { return string(*id) }
 func (*idFlag) Type() string { return "string" }
 
 // runID is what the operator may name a run: no file, and nothing for a shell.
-var runID = regexp.MustCompile(`^[0-9A-Za-z][0-9A-Za-z_-]{0,63}$`)
+var runID = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[0-9A-Za-z][0-9A-Za-z_-]{0,63}$`) })
 
 func (id idFlag) check() error {
-	if id != "" && !runID.MatchString(string(id)) {
+	if id != "" && !runID().MatchString(string(id)) {
 		return usagef("--id %q: expected at most 64 letters, digits, - and _, the first a letter or a digit", string(id))
 	}
 	return nil

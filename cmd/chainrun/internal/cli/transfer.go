@@ -14,6 +14,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/spf13/cobra"
 
@@ -169,12 +170,12 @@ func (a *app) importRun(from, path string) error {
 
 // typableID is what the id of somebody's run may be: a word on a command line, and no
 // flag. Embedders name runs as they like, so that it is more than [runID].
-var typableID = regexp.MustCompile(`^[0-9A-Za-z_][0-9A-Za-z_.:@+=,/-]{0,255}$`)
+var typableID = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[0-9A-Za-z_][0-9A-Za-z_.:@+=,/-]{0,255}$`) })
 
 // typable refuses a run that cannot be named by its id, and one whose id stands for
 // another run: what the operator shortens to it would be a stranger's.
 func typable(ctx context.Context, s journal.Journal, id string) error {
-	if !typableID.MatchString(id) {
+	if !typableID().MatchString(id) {
 		return usagef("the run's id %.80q cannot be typed: expected at most 256 letters, digits and _.:@+=,/-, the first a letter, a digit or _", id)
 	}
 	var longer string
