@@ -213,12 +213,20 @@ func entryBody(h *entryHeader, wasm, native []byte, executable uint64) ([][]byte
 	if native != nil {
 		h.NativeAt += -(h.NativeAt + executable) % mapAlign
 	}
+	return headed(h, wasm, native)
+}
+
+// headed is entryBody where the place of the native code is chosen.
+func headed(h *entryHeader, wasm, native []byte) ([][]byte, error) {
 	header, err := json.Marshal(h)
 	if err != nil {
 		return nil, fmt.Errorf("describing a cache entry: %w", err)
 	}
-	gap := h.NativeAt - uint64(headerAt+len(header)+len(wasm))
-	return [][]byte{binary.LittleEndian.AppendUint32(nil, uint32(len(header))), header, wasm, make([]byte, gap), native}, nil
+	parts := [][]byte{binary.LittleEndian.AppendUint32(nil, uint32(len(header))), header, wasm}
+	if before := uint64(headerAt + len(header) + len(wasm)); native != nil && h.NativeAt > before && h.NativeAt-before < 2*mapAlign {
+		parts = append(parts, make([]byte, h.NativeAt-before))
+	}
+	return append(parts, native), nil
 }
 
 const tagBytes = 16

@@ -45,7 +45,7 @@ func canExecute(f *os.File) bool {
 }
 
 // mapOverMin is from how many bytes on a copy is dearer than a mapping.
-const mapOverMin = 256 << 10
+const mapOverMin = 64 << 10
 
 // mapOver puts a private mapping of the file from at on in place of the memory
 // p, which must be whole pages of a mapping of its own: the code is then read
