@@ -89,6 +89,9 @@ type tape struct {
 
 var _ invoke.Calls = (*tape)(nil)
 
+// Settled implements [invoke.Calls].
+func (t *tape) Settled(context.Context) error { return nil }
+
 // Admit implements [invoke.Calls].
 func (t *tape) Admit(context.Context) (bool, error) { return true, nil }
 

@@ -68,6 +68,8 @@ func (w watcher) Invoke(ctx context.Context, p *plan.Plan, c stepper.Invoke, cal
 		Input: w.redact.Document(c.Input), Config: w.redact.Document(n.Config), Feedback: c.Feedback,
 		Time: c.Time, Seed: c.Seed, Calls: heard.calls(), Outcome: o,
 	}
+	// Whoever looks the attempt up finds it, unless the run is over anyway.
+	_ = calls.Settled(ctx)
 	for _, see := range w.see {
 		see(f)
 	}

@@ -103,7 +103,13 @@ func (h *Host) Fork(ctx context.Context, run string, f Fork, options ...RunOptio
 		c.seed = &old.started.Seed
 	}
 	c.takes = old.past.TakeOver(g.plan, f.From)
-	return h.begin(ctx, g, input, c)
+	awaited(&c)
+	r, err := h.begin(ctx, g, input, c)
+	if err != nil {
+		return nil, err
+	}
+	r.event(0)
+	return r, nil
 }
 
 // forkRequest makes documents of what an embedder asks for, and gathers all that is

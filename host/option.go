@@ -76,6 +76,7 @@ type runConfig struct {
 	partial []func(event.Partial)
 	answers *cassette.Cassette
 	failed  []func(FailedAttempt)
+	awaited bool // somebody waits until the start is recorded
 
 	forked *event.Forked  // of a new run that is a fork
 	takes  *fork.TakeOver // nil: nothing is taken over

@@ -53,7 +53,7 @@ type Run struct {
 // When ctx is canceled the run is canceled: its status is canceled and the error
 // is nil. The cause [ErrInterrupted] stops it where it is, and is returned.
 func (h *Host) Run(ctx context.Context, g *Graph, input any, options ...RunOption) (*Run, error) {
-	r, err := h.Start(ctx, g, input, options...)
+	r, err := h.start(ctx, g, input, options)
 	if err != nil {
 		return nil, err
 	}
@@ -68,6 +68,18 @@ var ErrRunning = errors.New("a run with this id is under way")
 // unless as many runs are under way as may be (see [WithRuns]); then it waits for
 // one of them to end, or to rest. See [Host.Run].
 func (h *Host) Start(ctx context.Context, g *Graph, input any, options ...RunOption) (*Run, error) {
+	r, err := h.start(ctx, g, input, append(slices.Clip(options), awaited))
+	if err != nil {
+		return nil, err
+	}
+	r.event(0)
+	return r, nil
+}
+
+// awaited says that somebody waits until the start of the run is recorded.
+func awaited(c *runConfig) { c.awaited = true }
+
+func (h *Host) start(ctx context.Context, g *Graph, input any, options []RunOption) (*Run, error) {
 	var c runConfig
 	for _, o := range options {
 		o(&c)
@@ -113,10 +125,9 @@ func (h *Host) begin(ctx context.Context, g *Graph, d document.Document, c runCo
 	}
 	r := newRun(c.id, g, open)
 	h.carry(ctx, r, c, driver.Session{
-		Plan: g.plan, Made: g.made,
+		Plan: g.plan, Made: g.made, Awaited: c.awaited,
 		Started: event.RunStarted{Graph: g.Name(), Plan: g.Digest(), Input: d, Seed: seed, Forked: c.forked},
 	}, open, release)
-	r.event(0)
 	return r, nil
 }
 

@@ -20,7 +20,8 @@
 // So a step's success and the starts that it causes are stored together or not at all.
 // An attempt may begin before what led to it is durable, because it can do nothing in
 // the world but by its [Calls]: after a crash it is as if it had never been. What can be
-// noticed waits: Admit, which goes before each call, for all that led to the attempt;
+// noticed waits: Admit, which goes before each call, and Settled for all that led to the
+// attempt;
 // Record, for the answer; [Signal.Done], for the signal; the observers, Rests, and the
 // end of [Driver.Carry], for everything until then. Nothing happens in the world that
 // the journal does not know of.
@@ -63,6 +64,10 @@ type Invoker interface {
 // Calls is where an attempt's calls of capabilities meet its run. A driver gives
 // one to each attempt. Its methods may be called until Invoke has returned.
 type Calls interface {
+	// Settled waits until what led to the attempt is durable. Whoever does something for
+	// the attempt that is no call and that others notice, or that depends on what the
+	// journal has, asks it first. The error means what that of Record means.
+	Settled(ctx context.Context) error
 	// Admit asks, before each call, whether it may be made: it waits until what led to
 	// the attempt is durable, and says whether the run's budget has room. false: it
 	// has not; record the call with failure code budget, which ends the run. Each
@@ -103,6 +108,9 @@ type Session struct {
 	Plan    *plan.Plan
 	Run     string // its id
 	Started event.RunStarted
+	// Awaited says that somebody waits until the start of the run is recorded: it is not
+	// put off.
+	Awaited bool
 	// Made is what the plan was made of: stored with the start of a new run, where the
 	// journal is a [journal.Pinner]. nil: nothing is stored.
 	Made *journal.Sources

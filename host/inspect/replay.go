@@ -364,6 +364,9 @@ var _ driver.Calls = recorded(nil)
 
 var errNotRecorded = errors.New("a replay records nothing")
 
+// Settled implements [driver.Calls]: what is replayed was recorded.
+func (recorded) Settled(context.Context) error { return nil }
+
 // Admit implements [driver.Calls].
 func (recorded) Admit(context.Context) (bool, error) { return false, errNotRecorded }
 

@@ -78,6 +78,10 @@ func (v *Invoker) lookUp(ctx context.Context, n *plan.Node, r Request, key strin
 	if r.Scope.Cache == nil || r.Scope.Replay {
 		return event.Outcome{}, false
 	}
+	// What was made in this run before counts, whether the disk was quick or not.
+	if r.Calls != nil && r.Calls.Settled(ctx) != nil {
+		return event.Outcome{}, false
+	}
 	made, by, found, err := r.Scope.Cache.Cached(ctx, key)
 	if err != nil || !found || made.CacheKey != key || made.From != nil || made.Output.IsZero() ||
 		made.Output.Within(v.documentLimits()) != nil {

@@ -22,6 +22,7 @@ import (
 // Calls is where the calls of one attempt meet its run: package driver says what
 // each method promises.
 type Calls interface {
+	Settled(ctx context.Context) error
 	Admit(ctx context.Context) (bool, error)
 	Record(ctx context.Context, c event.CapabilityAnswered) error
 	Answered() []event.CapabilityAnswered
@@ -94,6 +95,9 @@ func (c *calls) log(l sandbox.LogRecord) { c.v.log(c.r.Attempt, redactLog(c.r.Sc
 
 // unrecorded is a run that keeps nothing.
 type unrecorded struct{}
+
+// Settled implements [Calls].
+func (unrecorded) Settled(context.Context) error { return nil }
 
 // Admit implements [Calls].
 func (unrecorded) Admit(context.Context) (bool, error) { return true, nil }

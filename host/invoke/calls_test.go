@@ -61,6 +61,8 @@ type ledger struct {
 	broken   error
 }
 
+func (l *ledger) Settled(context.Context) error { return nil }
+
 func (l *ledger) Admit(context.Context) (bool, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

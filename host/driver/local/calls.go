@@ -28,7 +28,8 @@ var _ driver.Calls = (*calls)(nil)
 // ask is a question of an attempt to its run.
 type ask struct {
 	of    order
-	fact  event.Body   // a call, to be recorded; nil: may it make one more?
+	admit bool         // may it make one more call?
+	fact  event.Body   // a call, to be recorded; nil: none
 	reply chan<- reply // takes one without a receiver
 }
 
@@ -37,19 +38,28 @@ type reply struct {
 	err      error
 }
 
+// Settled implements [driver.Calls].
+func (c *calls) Settled(ctx context.Context) error {
+	if c.r.ledger.durable.Load() >= c.of.since {
+		return over(ctx, c.ctx)
+	}
+	_, err := c.ask(ctx, ask{of: c.of})
+	return err
+}
+
 // Admit implements [driver.Calls].
 func (c *calls) Admit(ctx context.Context) (bool, error) {
-	if !c.r.budgeted && c.r.ledger.durable.Load() >= c.of.since {
-		return true, over(ctx, c.ctx)
+	if !c.r.budgeted {
+		return true, c.Settled(ctx)
 	}
-	got, err := c.ask(ctx, nil)
+	got, err := c.ask(ctx, ask{of: c.of, admit: true})
 	return got.admitted, err
 }
 
 // Record implements [driver.Calls].
 func (c *calls) Record(ctx context.Context, fact event.CapabilityAnswered) error {
 	fact.Attempt = c.of.Attempt
-	_, err := c.ask(ctx, fact)
+	_, err := c.ask(ctx, ask{of: c.of, fact: fact})
 	return err
 }
 
@@ -66,13 +76,14 @@ func (c *calls) Partial(p event.Partial) {
 // ask never waits for anything but the run's goroutine at work: that one takes
 // questions whenever it waits, and answers each that it takes. When it takes none
 // any more, c.ctx ends.
-func (c *calls) ask(ctx context.Context, fact event.Body) (reply, error) {
+func (c *calls) ask(ctx context.Context, q ask) (reply, error) {
 	if err := over(ctx, c.ctx); err != nil {
 		return reply{}, err
 	}
 	answer := make(chan reply, 1)
+	q.reply = answer
 	select {
-	case c.r.asks <- ask{c.of, fact, answer}:
+	case c.r.asks <- q:
 	case <-c.ctx.Done():
 		return reply{}, over(c.ctx)
 	case <-ctx.Done():
@@ -83,8 +94,8 @@ func (c *calls) ask(ctx context.Context, fact event.Body) (reply, error) {
 		if got.err != nil {
 			return reply{}, got.err
 		}
-		// The fact itself may have ended the run.
-		return got, over(c.ctx)
+		// The fact itself may have ended the run, and the attempt's time goes on.
+		return got, over(ctx, c.ctx)
 	case <-c.r.ctx.Done():
 		return reply{}, over(c.r.ctx)
 	}
@@ -117,15 +128,15 @@ func (r *run) answer(q ask) error {
 	switch {
 	case a == nil || a.ctx.Err() != nil:
 		q.reply <- reply{} // ask says why
+		return nil
 	case q.fact == nil:
-		admitted := r.machine.Admit(q.of.Attempt)
-		return r.await(q.of.since, func(err error) { q.reply <- reply{admitted, err} })
-	default:
-		if err := r.commit(q.fact); err != nil {
-			q.reply <- reply{err: err}
-			return err
-		}
-		return r.await(r.seq, func(err error) { q.reply <- reply{err: err} })
+		admitted := q.admit && r.machine.Admit(q.of.Attempt)
+		return r.await(q.of.since, func(broken error) { q.reply <- reply{admitted, broken} })
 	}
-	return nil
+	err := r.commit(q.fact)
+	if err != nil {
+		q.reply <- reply{err: err}
+		return err
+	}
+	return r.await(r.seq, func(broken error) { q.reply <- reply{err: broken} })
 }

@@ -22,6 +22,8 @@ import (
 // It belongs to the goroutine of the run, durable and done aside.
 type ledger struct {
 	prompt  bool          // appends take no time: they are made in place
+	awaited bool          // somebody waits for the first event
+	hasty   bool          // somebody waits for every event
 	durable atomic.Uint64 // the last event that the journal has
 	done    chan error    // what came of the append under way
 
@@ -38,7 +40,7 @@ type ledger struct {
 // wait is somebody who goes on when an event is durable.
 type wait struct {
 	seq  uint64
-	tell func(error)
+	tell func(broken error)
 }
 
 const (
@@ -53,9 +55,9 @@ const (
 	longestPut   = time.Millisecond
 )
 
-func (l *ledger) open(j journal.Journal) {
+func (l *ledger) open(j journal.Journal, awaited bool) {
 	p, ok := j.(journal.Prompter)
-	l.prompt = ok && p.Prompt()
+	l.prompt, l.awaited = ok && p.Prompt(), awaited
 	l.done = make(chan error, 1)
 }
 
@@ -79,10 +81,9 @@ func (l *ledger) add(e event.Event) {
 	}
 }
 
-// putOff says whether the next append may wait for more. The first one may not: whoever
-// has started the run waits for it.
+// putOff says whether the next append may wait for more.
 func (l *ledger) putOff() bool {
-	if l.prompt || l.durable.Load() == 0 || len(l.waits) > 0 || len(l.next) >= enoughEvents || l.bytes >= enoughBytes {
+	if l.prompt || l.hasty || l.awaited && l.durable.Load() == 0 || len(l.waits) > 0 || len(l.next) >= enoughEvents || l.bytes >= enoughBytes {
 		return false
 	}
 	if !l.armed {
@@ -104,15 +105,16 @@ func (l *ledger) over() <-chan time.Time {
 	return l.moment.C
 }
 
-// await has tell called, once, when the events up to seq are durable, or cannot become it.
-func (r *run) await(seq uint64, tell func(error)) error {
+// await has tell called, once, when the events up to seq are durable, or cannot become
+// it. The error ends the run.
+func (r *run) await(seq uint64, tell func(broken error)) error {
 	l := &r.ledger
-	if l.broken != nil || l.durable.Load() >= seq {
-		tell(l.broken)
-		return nil
+	if l.broken == nil && l.durable.Load() < seq {
+		l.waits = append(l.waits, wait{seq, tell})
+		return r.record()
 	}
-	l.waits = append(l.waits, wait{seq, tell})
-	return r.record()
+	tell(l.broken)
+	return nil
 }
 
 // tell tells those whose events are durable by now.

@@ -64,7 +64,10 @@ func TestARunGoesOnWhileItsDiskIsBusy(t *testing.T) {
 		var seen atomic.Int32
 		over := make(chan error, 1)
 		go func() {
-			end, err := d.Run(t.Context(), chain(t, names...), "r", started, func(event.Event) { seen.Add(1) })
+			end, err := d.Carry(t.Context(), driver.Session{
+				Plan: chain(t, names...), Run: "r", Started: started, Awaited: true,
+				Observe: []driver.Observer{func(event.Event) { seen.Add(1) }},
+			})
 			if err == nil && end.Status != event.Done {
 				err = fmt.Errorf("it ended %s", end.Status)
 			}
@@ -127,7 +130,7 @@ func TestACallWaitsForWhatLedToIt(t *testing.T) {
 				return event.Outcome{Output: c.Input}, nil
 			},
 		}})
-		end, err := d.Run(t.Context(), chain(t, "a", "b"), "r", started)
+		end, err := d.Carry(t.Context(), driver.Session{Plan: chain(t, "a", "b"), Run: "r", Started: started, Awaited: true})
 		if err != nil || end.Status != event.Done {
 			t.Errorf("%+v, %v", end, err)
 		}
@@ -152,7 +155,7 @@ func TestNothingIsToldThatTheJournalDoesNotHave(t *testing.T) {
 		}})
 		var seen, decided []event.Type
 		end, err := d.Carry(t.Context(), driver.Session{
-			Plan: chain(t, "a", "b"), Run: "r", Started: started,
+			Plan: chain(t, "a", "b"), Run: "r", Started: started, Awaited: true,
 			Observe: []driver.Observer{func(e event.Event) { seen = append(seen, e.Body.Type()) }},
 			Decided: func(e event.Event) { decided = append(decided, e.Body.Type()) },
 		})
@@ -222,7 +225,7 @@ func TestWhatWaitsForTheDiskIsBounded(t *testing.T) {
 			ctx, cancel := context.WithCancelCause(t.Context())
 			over := make(chan error, 1)
 			go func() {
-				_, err := d.Run(ctx, planOf(t, loop), "r", started)
+				_, err := d.Carry(ctx, driver.Session{Plan: planOf(t, loop), Run: "r", Started: started, Awaited: true})
 				over <- err
 			}()
 			for range 3 {
@@ -252,18 +255,85 @@ func TestStepsShareAnAppend(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		j := &slow{Journal: memory.New()}
 		d := local.New(local.Config{Journal: j, Invoker: nodes{"a": gives(`1`), "b": gives(`2`), "c": takes(time.Hour)}})
-		begin := time.Now()
 		var told []time.Duration
-		end, err := d.Run(t.Context(), chain(t, "a", "b", "c"), "r", started, func(event.Event) { told = append(told, time.Since(begin)) })
-		if err != nil || end.Status != event.Done {
+		for _, awaited := range []bool{false, true} {
+			told, j.batches = nil, nil
+			begin := time.Now()
+			end, err := d.Carry(t.Context(), driver.Session{
+				Plan: chain(t, "a", "b", "c"), Run: fmt.Sprint(awaited), Started: started, Awaited: awaited,
+				Observe: []driver.Observer{func(event.Event) { told = append(told, time.Since(begin)) }},
+			})
+			if err != nil || end.Status != event.Done {
+				t.Errorf("%+v, %v", end, err)
+			}
+			soon, first, appends := time.Millisecond, time.Millisecond, 2
+			if awaited {
+				first, appends = 0, 3
+			}
+			if want := []time.Duration{first, first, soon, soon, soon, soon, time.Hour, time.Hour}; !slices.Equal(told, want) {
+				t.Errorf("told after %v, want %v", told, want)
+			}
+			if len(j.batches) != appends {
+				t.Errorf("the appends were %v", j.batches)
+			}
+		}
+	})
+}
+
+// TestAfterACrashNothingIsAheadOfTheDisk: whichever attempt ends the process is the one
+// that is known to have been interrupted.
+func TestAfterACrashNothingIsAheadOfTheDisk(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		j := &slow{Journal: memory.New(), takes: time.Second}
+		known := func(ctx context.Context, c stepper.Invoke) (event.Outcome, error) {
+			all := stored(t, j, "r")
+			if !slices.ContainsFunc(all, func(e event.Event) bool {
+				started, ok := e.Body.(event.AttemptStarted)
+				return ok && started.Attempt == c.Attempt
+			}) {
+				t.Errorf("%v begins, the journal has %v", c.Attempt, types(all))
+			}
+			return gives(`1`)(ctx, c)
+		}
+		p := chain(t, "a", "b", "c")
+		ctx, stop := context.WithCancelCause(t.Context())
+		time.AfterFunc(time.Minute, func() { stop(driver.ErrInterrupted) })
+		first := local.New(local.Config{Journal: j, Invoker: nodes{"a": hangs}})
+		if _, err := first.Run(ctx, p, "r", started); !errors.Is(err, driver.ErrInterrupted) {
+			t.Fatal(err)
+		}
+		begin := time.Now()
+		again := local.New(local.Config{Journal: j, Invoker: nodes{"a": known, "b": known, "c": known}})
+		end, err := again.Carry(t.Context(), driver.Session{Plan: p, Run: "r", Past: j.Events(t.Context(), "r")})
+		if err != nil || end.Status != event.Done || time.Since(begin) != 4*time.Second {
+			t.Errorf("%+v, %v after %v", end, err, time.Since(begin))
+		}
+	})
+}
+
+// TestSettled: what an attempt asks of the journal is answered as if its run had waited
+// for the disk.
+func TestSettled(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		j := &slow{Journal: memory.New(), takes: time.Second}
+		d := local.New(local.Config{Journal: j, Invoker: callers{
+			"a": func(_ context.Context, c stepper.Invoke, _ driver.Calls) (event.Outcome, error) {
+				return event.Outcome{Output: c.Input}, nil
+			},
+			"b": func(ctx context.Context, c stepper.Invoke, calls driver.Calls) (event.Outcome, error) {
+				for range 2 {
+					if err := calls.Settled(ctx); err != nil {
+						t.Error(err)
+					}
+					if all := stored(t, j, "r"); len(all) != 4 {
+						t.Errorf("the journal has %v", types(all))
+					}
+				}
+				return event.Outcome{Output: c.Input}, nil
+			},
+		}})
+		if end, err := d.Run(t.Context(), chain(t, "a", "b"), "r", started); err != nil || end.Status != event.Done {
 			t.Errorf("%+v, %v", end, err)
-		}
-		const soon = time.Millisecond
-		if want := []time.Duration{0, 0, soon, soon, soon, soon, time.Hour, time.Hour}; !slices.Equal(told, want) {
-			t.Errorf("told after %v, want %v", told, want)
-		}
-		if len(j.batches) != 3 {
-			t.Errorf("the appends were %v", j.batches)
 		}
 	})
 }

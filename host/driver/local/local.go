@@ -87,12 +87,16 @@ func (d *Driver) Run(ctx context.Context, p *plan.Plan, id string, started event
 
 // Carry implements [driver.Driver]. Where the session does not say how many
 // elements of a foreach are under way at once, it is as many as the driver lets.
-func (d *Driver) Carry(ctx context.Context, s driver.Session) (event.RunFinished, error) {
+func (d *Driver) Carry(ctx context.Context, s driver.Session) (end event.RunFinished, err error) {
 	d.gate.enter(ctx)
 	r := newRun(ctx, d, s)
 	panicked := true
-	defer func() { r.close(panicked) }()
-	end, err := r.carry(ctx)
+	defer func() {
+		if broken := r.close(panicked); !errors.Is(err, broken) {
+			err = errors.Join(err, broken)
+		}
+	}()
+	end, err = r.carry(ctx)
 	panicked = false
 	return end, err
 }

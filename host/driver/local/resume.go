@@ -56,8 +56,11 @@ func (r *run) resume() error {
 	if err := r.wake(); err != nil {
 		return err
 	}
-	// A node that takes the process with it must not do so before its attempt is known
-	// to be interrupted once more: it would do so at each resume, for ever.
+	// One of the attempts that were under way may have taken the process with it. It must
+	// not do so again before it is known to be interrupted once more, which would go on
+	// for ever; nor must another attempt be blamed.
+	r.careful = len(r.waiting) > 0
+	r.ledger.hasty = r.careful
 	return r.settle()
 }
 

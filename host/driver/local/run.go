@@ -23,6 +23,7 @@ type run struct {
 	invoker  driver.Invoker
 	machine  *stepper.Machine
 	budgeted bool // calls have to be admitted
+	careful  bool // attempts begin only when what led to them is durable
 	resting  bool // and Rests has been told; it has no place in the gate
 
 	// ctx has the caller's values, but not its end: a run that is canceled has
@@ -76,18 +77,19 @@ func newRun(ctx context.Context, d *Driver, s driver.Session) *run {
 		asks:     make(chan ask),
 	}
 	r.ctx, r.cancel = context.WithCancelCause(context.WithoutCancel(ctx))
-	r.ledger.open(d.journal)
+	r.ledger.open(d.journal, s.Awaited)
 	return r
 }
 
 // close ends what is still under way, whatever the reason, and waits for it. What has
 // happened until then is kept, unless the journal fails, or something has panicked: half
 // of a fact may have happened then, and observers are not to be asked again.
-func (r *run) close(panicked bool) {
+// The error is the journal's.
+func (r *run) close(panicked bool) (err error) {
 	if panicked {
 		r.ledger.broken = cmp.Or(r.ledger.broken, errPanicked)
 	} else {
-		_ = r.settle() // whoever needs to know has asked
+		err = r.settle()
 	}
 	r.timers.stop()
 	if !r.resting {
@@ -101,6 +103,7 @@ func (r *run) close(panicked bool) {
 	r.workers.release()
 	r.workers.all.Wait()
 	r.ledger.close()
+	return err
 }
 
 // errPanicked is what those are told who wait for a run that ends by a panic.
@@ -145,7 +148,7 @@ func (r *run) drive(ctx context.Context) (event.RunFinished, error) {
 			continue
 		}
 		var place chan<- struct{}
-		if len(r.waiting) > 0 {
+		if len(r.waiting) > 0 && (!r.careful || r.ledger.durable.Load() >= r.waiting[0].since) {
 			place = r.d.places
 		}
 		var err error
