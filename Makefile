@@ -65,7 +65,7 @@ vet:
 
 lint: ## golangci-lint, pinned; a first build of it takes minutes
 	GOFLAGS= go run $(GOLANGCI) run ./...
-	for m in plugins/sql plugins/std; do (cd $$m && GOFLAGS= go run $(GOLANGCI) run -c ../../.golangci.yml ./...); done
+	root=$$PWD; for m in plugins/sql plugins/std bench; do (cd $$m && GOFLAGS= go run $(GOLANGCI) run -c "$$root/.golangci.yml" ./...); done
 
 vuln: ## known vulnerabilities, where the database can be reached
 	@GOFLAGS= go run $(GOVULNCHECK) ./... || { [ $$? -eq 3 ] && exit 1; echo "govulncheck: the database cannot be reached from here; not checked"; }
