@@ -38,9 +38,7 @@ func connect(path string, o Options) (*connection, error) {
 	if o.immutable {
 		name.RawQuery += "&immutable=1"
 	}
-	if o.vfs != "" {
-		name.RawQuery += "&vfs=" + o.vfs
-	}
+	name.RawQuery += "&vfs=" + gatheringOver(o.vfs)
 	conn, err := sqlite3.OpenFlags(name.String(), flags|sqlite3.OPEN_URI)
 	if err != nil {
 		return nil, reworded(err)

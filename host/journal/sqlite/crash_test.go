@@ -505,7 +505,7 @@ func TestCrashes(t *testing.T) {
 	}
 	moments := map[string]int{}
 	var facts, writes int
-	if _, err := fmt.Sscan(said, &facts, &writes); err != nil || facts < 200 || writes < 200 {
+	if _, err := fmt.Sscan(said, &facts, &writes); err != nil || facts < 100 || writes < 200 {
 		t.Fatalf("%q: %v", said, err)
 	}
 	moments[ofFacts], moments[ofWrites] = facts, writes

@@ -3,6 +3,7 @@ package sqlite
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -243,4 +244,32 @@ func TestBusy(t *testing.T) {
 	}
 	letGo()
 	check(t, s, "r", 1)
+}
+
+// A process that is killed while it makes a store may leave a file that has its size
+// and nothing in it; the journal beside it says that there was nothing.
+func TestOpenBegun(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "runs.db")
+	if err := os.WriteFile(path, make([]byte, 8192), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Open(t.Context(), path, Options{}); !errors.Is(err, ErrNoStore) {
+		t.Errorf("zeros without a journal: %v", err)
+	}
+	// https://sqlite.org/fileformat2.html#the_rollback_journal
+	header := make([]byte, 512)
+	copy(header, "\xd9\xd5\x05\xf9\x20\xa1\x63\xd7") // no records, of a database of no pages
+	binary.BigEndian.PutUint32(header[20:], 512)
+	binary.BigEndian.PutUint32(header[24:], 4096)
+	if err := os.WriteFile(path+"-journal", header, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s, err := Open(t.Context(), path, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	nothingFound(t, s)
+	if err := s.Close(); err != nil {
+		t.Error(err)
+	}
 }

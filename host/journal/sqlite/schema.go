@@ -166,6 +166,8 @@ func prepareFile(path string, readOnly bool) (string, error) {
 		return "", fmt.Errorf("%w: it has %d bytes", ErrNoStore, n)
 	case err != nil:
 		return "", err
+	case header == [108]byte{} && !readOnly && wasBegun(absolute):
+		return absolute, nil
 	case !bytes.HasPrefix(header[:], []byte("SQLite format 3\x00")):
 		return "", fmt.Errorf("%w: it is no SQLite database", ErrNoStore)
 	}
@@ -176,6 +178,13 @@ func prepareFile(path string, readOnly bool) (string, error) {
 		return "", fmt.Errorf("%w: it is an SQLite database of another application (%#x)", ErrNoStore, id)
 	}
 	return absolute, nil
+}
+
+// wasBegun says whether somebody was stopped while making the file at path: it has its
+// size already, but nothing in it, and SQLite's journal beside it says how to go back.
+func wasBegun(path string) bool {
+	info, err := os.Stat(path + "-journal") //nolint:gosec // the operator names it
+	return err == nil && info.Size() > 0
 }
 
 // syncFolder makes a new file's name durable, where the system can.

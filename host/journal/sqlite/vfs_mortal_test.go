@@ -24,7 +24,7 @@ import (
 // The classes of moments.
 const (
 	ofFacts  = "facts"  // an append; a synchronization; a file that is made, cut or deleted; a call of the world
-	ofWrites = "writes" // a write to one of the store's files: before it, and when half of it is there
+	ofWrites = "writes" // a write to one of the store's files: before it, and when parts of it are there
 )
 
 // mortal counts the moments of a process, and kills it at one of them.
@@ -87,7 +87,10 @@ type mortalFile struct {
 
 func (f *mortalFile) WriteAt(p []byte, off int64) (int, error) {
 	f.at(ofWrites, "before a write", nil)
-	f.at(ofWrites, "in the middle of a write", func() { _, _ = f.File.WriteAt(p[:len(p)/2], off) })
+	pieces := 2 + 2*len(p)/4096 // a write may be one of many pages
+	for piece := 1; piece < pieces; piece++ {
+		f.at(ofWrites, "in the middle of a write", func() { _, _ = f.File.WriteAt(p[:len(p)*piece/pieces], off) })
+	}
 	return f.File.WriteAt(p, off)
 }
 

@@ -1,0 +1,128 @@
+package sqlite
+
+// The write-ahead log in few writes. SQLite writes each frame of it in two pieces, its
+// header of 24 bytes and its page, and a transaction is some frames, one after another,
+// and a synchronization. Here they are gathered and written in one piece before it.
+
+import (
+	"errors"
+	"io/fs"
+	"sync"
+	"syscall"
+
+	"github.com/ncruces/go-sqlite3"
+	"github.com/ncruces/go-sqlite3/util/vfsutil"
+	"github.com/ncruces/go-sqlite3/vfs"
+)
+
+// gathering is a VFS over another one: its logs gather what is written to them, all
+// else is the other's.
+type gathering struct{ vfs.VFS }
+
+// gatheringName is what SQLite knows the gathering VFS by that is over the machine's
+// files.
+const gatheringName = "chainrun"
+
+var registerGathering = sync.OnceFunc(func() { vfs.Register(gatheringName, gathering{vfs.Find("")}) })
+
+// gatheringOver gives the name of the gathering VFS over another one, "" for the
+// machine's.
+func gatheringOver(name string) string {
+	if name == "" {
+		registerGathering()
+		return gatheringName
+	}
+	vfs.Register(gatheringName+"-"+name, gathering{vfs.Find(name)})
+	return gatheringName + "-" + name
+}
+
+// OpenFilename implements [vfs.VFSFilename].
+func (g gathering) OpenFilename(name *vfs.Filename, flags vfs.OpenFlag) (vfs.File, vfs.OpenFlag, error) {
+	f, out, err := vfsutil.WrapOpenFilename(g.VFS, name, flags)
+	if err != nil || flags&vfs.OPEN_WAL == 0 {
+		return f, out, err
+	}
+	return &gatheringLog{File: f}, out, nil
+}
+
+// maxGathered is how much is gathered. A larger transaction is written in pieces.
+const maxGathered = 256 << 10
+
+// gatheringLog is one connection's log. Nobody else reads what is gathered here: what
+// is in the log after the last synchronization is in nobody's index of it
+// (synchronous = FULL, see connect). The connection itself sees it: whatever else it
+// does to the file, what was gathered is written before.
+type gatheringLog struct {
+	vfs.File
+	gathered []byte
+	at       int64 // where they belong
+}
+
+// flush writes what was gathered. After an error it is forgotten: the caller's
+// transaction is at its end, and writes again what it writes again.
+func (l *gatheringLog) flush() error {
+	if len(l.gathered) == 0 {
+		return nil
+	}
+	_, err := l.File.WriteAt(l.gathered, l.at)
+	l.gathered = l.gathered[:0]
+	plain, ok := errors.AsType[*fs.PathError](err)
+	switch {
+	case !ok:
+		return err // it has a code
+	case errors.Is(plain, syscall.ENOSPC):
+		return vfs.SystemError(plain, sqlite3.FULL)
+	}
+	return vfs.SystemError(plain, sqlite3.IOERR_WRITE) // whatever call it is the error of
+}
+
+// WriteAt implements [vfs.File].
+func (l *gatheringLog) WriteAt(p []byte, off int64) (int, error) {
+	if off != l.at+int64(len(l.gathered)) || len(l.gathered)+len(p) > maxGathered {
+		if err := l.flush(); err != nil {
+			return 0, err
+		}
+	}
+	if len(l.gathered) == 0 {
+		l.at = off
+	}
+	l.gathered = append(l.gathered, p...)
+	return len(p), nil
+}
+
+// ReadAt implements [vfs.File].
+func (l *gatheringLog) ReadAt(p []byte, off int64) (int, error) {
+	if err := l.flush(); err != nil {
+		return 0, err
+	}
+	return l.File.ReadAt(p, off)
+}
+
+// Sync implements [vfs.File].
+func (l *gatheringLog) Sync(flags vfs.SyncFlag) error {
+	if err := l.flush(); err != nil {
+		return err
+	}
+	return l.File.Sync(flags)
+}
+
+// Truncate implements [vfs.File].
+func (l *gatheringLog) Truncate(size int64) error {
+	if err := l.flush(); err != nil {
+		return err
+	}
+	return l.File.Truncate(size)
+}
+
+// Size implements [vfs.File].
+func (l *gatheringLog) Size() (int64, error) {
+	if err := l.flush(); err != nil {
+		return 0, err
+	}
+	return l.File.Size()
+}
+
+// Close implements [vfs.File].
+func (l *gatheringLog) Close() error {
+	return errors.Join(l.flush(), l.File.Close())
+}
