@@ -38,10 +38,14 @@
 //     through one function that calls the host.
 //   - A loop becomes two, one around the other. The inner one runs; when the slice is used up, it leaves to the head of
 //     the outer one, which calls the host and goes in again. A call inside of the hot loop, however cold, would make the
-//     engine's register allocator keep every variable of the loop in memory.
-//   - Comparisons are written as if-else with the likely side first, and backward br_if as if and br: wazero's compiler
-//     fuses a comparison with a jump only where no critical edge is in between, and takes the register state after a join
-//     from the side that comes first. That makes some loops faster than they were.
+//     engine's register allocator keep every variable of the loop in memory. A loop that makes calls anyhow stays one, and
+//     a loop that nothing goes back to becomes a block.
+//   - A loop that is reached by plain branches which cost the same charges that cost at its head, for all of them: Go
+//     compiles every jump to such a branch.
+//   - Comparisons are written as if-else with the likely side first, and backward br_if as if and br, the forward ones
+//     before a function's first loop too: wazero's compiler fuses a comparison with a jump only where no critical edge is
+//     in between, and takes the register state after a join from the side that comes first. That makes some loops faster
+//     than they were.
 //   - Call depth is a mutable i32 global, taken down before and up after calls that close a cycle of the call graph, and
 //     all indirect ones (see callgraph.go).
 //

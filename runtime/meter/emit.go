@@ -204,19 +204,26 @@ func (e *emitter) loop(d *edit, code []byte) {
 		e.op(loop...)
 		e.with(opLocalGet, e.local)
 		if d.flags&loopBare != 0 {
-			e.op(opI64Const, 0, opI64GeS, opIf, typeEmpty, opElse, opBr, 2, opEnd)
+			e.constant(d.cost)
+			e.op(opI64GeS, opIf, typeEmpty, opElse, opBr, 2, opEnd)
 		} else {
-			e.op(opI64Const, 0, opI64LtS, opBrIf, 1) // takes the parameters along, which an if could not reach
+			e.constant(d.cost)
+			e.op(opI64LtS, opBrIf, 1) // takes the parameters along, which an if could not reach
 		}
 	}
 }
 
-// head looks whether there is fuel at the head of a loop.
+// head looks whether there is fuel at the head of a loop, less what the loop owes there.
 func (e *emitter) head(d *edit) {
 	if d.flags&loopFree == 0 {
 		e.with(opLocalGet, e.local)
-		e.check()
+		e.check(d.cost)
 	}
+}
+
+func (e *emitter) constant(v int64) {
+	e.op(opI64Const)
+	e.s64(v)
 }
 
 // slot charges what the slot costs, and looks whether the slice is used up where it has to.
@@ -230,7 +237,7 @@ func (e *emitter) slot(d *edit) {
 		from = opcodeIndex{opGlobalGet, e.fuel}
 	}
 	switch {
-	case d.cost > 0:
+	case d.cost != 0:
 		e.with(from.op, from.index)
 		e.op(opI64Const)
 		e.s64(d.cost)
@@ -245,7 +252,7 @@ func (e *emitter) slot(d *edit) {
 	}
 	e.with(to.op, to.index)
 	if check {
-		e.check()
+		e.check(0)
 	}
 }
 
@@ -254,11 +261,21 @@ type opcodeIndex struct {
 	index uint32
 }
 
-// check asks the host for another slice when the fuel on the stack is below zero.
-func (e *emitter) check() {
-	e.op(opI64Const, 0, opI64GeS, opIf, typeEmpty, opElse)
+// check asks the host for another slice when the fuel on the stack, which is the local's, is below zero, apart from what is
+// owed.
+func (e *emitter) check(owed int64) {
+	e.constant(owed)
+	e.op(opI64GeS, opIf, typeEmpty, opElse)
 	e.with(opLocalGet, e.local)
+	if owed != 0 {
+		e.constant(owed)
+		e.op(opI64Sub)
+	}
 	e.with(opCall, e.refuel)
+	if owed != 0 {
+		e.constant(owed)
+		e.op(opI64Add)
+	}
 	e.with(opLocalSet, e.local)
 	e.op(opEnd)
 }
@@ -333,5 +350,5 @@ func (e *emitter) charge() {
 	e.with(opLocalGet, e.local+scratchUnits)
 	e.op(opI64Sub)
 	e.with(opLocalTee, e.local)
-	e.check()
+	e.check(0)
 }

@@ -20,8 +20,8 @@ type edit struct {
 	depth int32  // how many labels there are in the rewritten code, the function's own included
 	pos   int32  // where copying stops, relative to the body
 	end   int32  // where copying goes on
-	arg   uint32 // a function's index, or a label
-	cost  int64  // of a slot
+	arg   uint32 // a function's index, or a label; of a slot, the scanner's looks where it begins
+	cost  int64  // of a slot; of a loop, what it owes at its head
 }
 
 type editKind uint8
@@ -84,6 +84,9 @@ type frame struct {
 	edit     int32 // of such a loop
 	returns  int32 // of such a loop: what the scanner's returns were before it
 	empty    bool  // of such a loop: it takes and gives no values
+	before   int32 // of such a loop: the slot that leads to it
+	back     int32 // of such a loop: the last of its backs; noBack: there is none yet
+	fixed    bool  // of such a loop: what it owes at its head is nothing (see owe)
 	bare     bool  // of such a loop, or of a block: a branch to it carries no values
 	dead     bool  // it was entered in dead code
 	branched bool  // a live branch aims at its end
@@ -106,7 +109,9 @@ type scanner struct {
 	fn     function
 	entry  int32 // the function's first slot
 
-	returns int32 // how many calls of the function so far may come back
+	returns int32  // how many calls of the function so far may come back
+	looks   uint32 // how many places so far look at the fuel inside of a slot
+	backs   []back
 
 	constant    uint32 // what the last i32.const pushed
 	constantEnd int    // where it ended
@@ -128,7 +133,7 @@ func (s *scanner) scan(code []byte, base int, number, params uint32) (function, 
 		s.fail(0, "the body is too large", "")
 		return function{}, s.err
 	}
-	s.fn, s.constantEnd, s.comparedEnd, s.returns = function{}, -1, -1, 0
+	s.fn, s.constantEnd, s.comparedEnd, s.returns, s.backs = function{}, -1, -1, 0, s.backs[:0]
 	s.readLocals(params)
 	first := len(s.edits)
 	s.frames = append(s.frames[:0], frame{entry: dead})
@@ -163,7 +168,7 @@ func (s *scanner) readLocals(params uint32) {
 
 // place puts a new slot here.
 func (s *scanner) place(flags editFlags) int32 {
-	s.edits = append(s.edits, edit{kind: editSlot, flags: flags, pos: int32(s.pos), end: int32(s.pos)})
+	s.edits = append(s.edits, edit{kind: editSlot, flags: flags, pos: int32(s.pos), end: int32(s.pos), arg: s.looks})
 	s.fn.slots++
 	return int32(len(s.edits) - 1)
 }
@@ -184,8 +189,8 @@ func (s *scanner) leave(to int32) {
 }
 
 // aim reads a label and notes the branch to it. It gives the label, by how much it grows in the rewritten code, and the
-// frame that it is of.
-func (s *scanner) aim() (label, more uint32, frame *frame) {
+// frame that it is of. A plain branch is always taken and has one label.
+func (s *scanner) aim(plain bool) (label, more uint32, frame *frame) {
 	at := s.pos
 	label = s.u32()
 	if uint64(label) >= uint64(len(s.frames)) {
@@ -200,15 +205,21 @@ func (s *scanner) aim() (label, more uint32, frame *frame) {
 		return label, more, frame
 	}
 	frame.branched = true
+	if !plain || !s.fresh() {
+		frame.fixed = true
+	} else if frame.doubled && !frame.fixed {
+		s.backs = append(s.backs, back{s.slot, frame.back})
+		frame.back = int32(len(s.backs) - 1)
+	}
 	s.fn.wrapped = s.fn.wrapped || to == 0
 	s.leave(int32(to))
 	return label, more, frame
 }
 
 // label is aim for branches that stay as they are but for the label.
-func (s *scanner) label() {
+func (s *scanner) label(plain bool) {
 	at := s.pos
-	if label, more, _ := s.aim(); more > 0 {
+	if label, more, _ := s.aim(plain); more > 0 {
 		s.note(editLabel, at, label+more)
 	}
 }
@@ -253,6 +264,7 @@ func (s *scanner) atEnd() {
 		if f.returns < s.returns {
 			loop.flags |= loopSlow
 		}
+		s.owe(&f)
 	}
 	s.frames = s.frames[:n]
 	if n == 0 {
@@ -281,4 +293,42 @@ func (s *scanner) atEnd() {
 	case f.op == opElse && !live:
 		s.turn(f.thenSlot)
 	}
+}
+
+// fresh reports whether nothing has looked at the fuel since the current slot began.
+func (s *scanner) fresh() bool { return s.edits[s.slot].arg == s.looks }
+
+// A back is a slot that ends in a branch to the head of a loop.
+type back struct {
+	slot int32
+	next int32 // another one of the same loop, or noBack
+}
+
+const noBack int32 = -1
+
+// owe lets a loop charge at its head what the slots that lead there cost, if they cost the same, so that they need not
+// charge. Go jumps through the heads of loops, in slots that cost 3. Until the charge, which comes after the look at the
+// head, the local has so much too much; nothing else looks at it on the way.
+func (s *scanner) owe(f *frame) {
+	if f.fixed || f.back == noBack {
+		return
+	}
+	// The cost of more than half of them, if there is such a one.
+	cost, votes := int64(0), 0
+	for i := f.back; i != noBack; i = s.backs[i].next {
+		switch c := s.edits[s.backs[i].slot].cost; {
+		case votes == 0:
+			cost, votes = c, 1
+		case c == cost:
+			votes++
+		default:
+			votes--
+		}
+	}
+	for i := f.back; i != noBack; i = s.backs[i].next {
+		s.edits[s.backs[i].slot].cost -= cost
+	}
+	s.edits[f.before].cost -= cost
+	s.edits[f.edit].cost = cost
+	s.edits[f.edit+1].cost += cost // the slot at the head
 }

@@ -86,6 +86,8 @@ func (s *scanner) control(op byte, at int) {
 			top.loops++
 			top.doubled, top.bare, top.empty = true, bare, empty
 			top.edit, top.returns = int32(len(s.edits)-1), s.returns
+			top.before, top.back, top.fixed = s.slot, noBack, !s.fresh()
+			s.looks++
 			s.turn(s.place(slotCheck))
 		}
 	case opIf:
@@ -101,12 +103,12 @@ func (s *scanner) control(op byte, at int) {
 		s.atEnd()
 	case opBr:
 		s.cost++
-		s.label()
+		s.label(true)
 		s.turn(dead)
 	case opBrIf:
 		s.cost++
 		operand, loops := s.pos, s.frames[len(s.frames)-1].loops
-		switch label, more, frame := s.aim(); {
+		switch label, more, frame := s.aim(false); {
 		case live && frame.bare && (frame.doubled || loops == 0 && s.comparedEnd == at):
 			s.note(editBranchIf, at, label+more)
 		case more > 0:
@@ -119,7 +121,7 @@ func (s *scanner) control(op byte, at int) {
 		s.cost++
 		n := s.u32()
 		for i := uint64(0); i <= uint64(n) && s.err == nil; i++ { // n labels and the default
-			s.label()
+			s.label(false)
 		}
 		s.turn(dead)
 	case opReturn:
@@ -209,6 +211,7 @@ func (s *scanner) bulk(kind editKind, at int) {
 		return // what compilers make of a small memcpy: too short to cost anything
 	}
 	s.fn.bulk = true
+	s.looks++
 	if kind == editBytes || kind == editElements {
 		s.before(kind, at)
 		return
