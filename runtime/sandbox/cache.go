@@ -140,15 +140,17 @@ var errNoEntry = errors.New("not a whole entry")
 // native is wazero's file; nil in an interpreter. It keeps quiet: what is not
 // written is made again next time.
 func (e *Engine) writeEntry(ctx context.Context, path string, c *code, native []byte) {
+	replaceFile(path, func(f *os.File) error { return e.fillEntry(ctx, f, filepath.Base(path), c, native) })
+}
+
+// replaceFile puts a file in its place as a whole or not at all. What a crash of
+// the system leaves of it is found out by its tag.
+func replaceFile(path string, fill func(*os.File) error) {
 	f, err := os.CreateTemp(filepath.Dir(path), ".entry-*")
 	if err != nil {
 		return
 	}
-	err = e.fillEntry(ctx, f, filepath.Base(path), c, native)
-	if err == nil {
-		err = f.Sync()
-	}
-	if err = errors.Join(err, f.Close()); err == nil {
+	if err = errors.Join(fill(f), f.Close()); err == nil {
 		if info, err := os.Lstat(path); err == nil && !info.Mode().IsRegular() {
 			_ = os.RemoveAll(path)
 		}

@@ -54,6 +54,7 @@ func (e *Engine) compile(ctx context.Context, m *module.Module, tableElements ui
 		e.writeEntry(ctx, path, rewritten, recorder.made)
 	}
 	p.code.Wasm = nil // compiled; what is left is small
+	p.kept = path
 	return p, nil
 }
 
@@ -67,8 +68,12 @@ func (e *Engine) load(ctx context.Context, m *module.Module, abi module.ABI, pat
 		}
 		p, err := e.loadEntry(ctx, m, abi, entry, tableElements)
 		entry.close()
-		if err == nil || ctx.Err() != nil {
-			return p, err
+		if err == nil {
+			p.kept = path
+			return p, nil
+		}
+		if ctx.Err() != nil {
+			return nil, err
 		}
 		if errors.Is(err, errStale) {
 			return nil, nil

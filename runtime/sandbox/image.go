@@ -23,6 +23,10 @@ type imageKey struct {
 	table, maxDepth uint32
 }
 
+func (l Limits) imageKey() imageKey {
+	return imageKey{fuel: l.Fuel, memory: l.MemoryBytes, table: l.TableElements, maxDepth: l.CallDepth}
+}
+
 // An image is made by the first call that needs it.
 type image struct {
 	making chan struct{} // holds a token while nobody is making it
@@ -84,9 +88,16 @@ func (p *Program) make(ctx context.Context, img *image, limits Limits) (*instanc
 	if img.made || img.failed != nil {
 		return nil, img.failed, nil
 	}
+	kept := p.imagePath(limits.imageKey())
+	if img.load(kept, len(p.code.Globals)) {
+		return nil, nil, nil
+	}
 	i, stop, err := p.fresh(ctx, limits)
 	if i != nil {
 		img.take(i)
+		if i.started >= keepImageFuel {
+			img.save(kept)
+		}
 	} else if stop != nil && stop.Reason != TimedOut && stop.Reason != Canceled {
 		img.failed = stop
 	}
@@ -124,6 +135,8 @@ func (p *Program) fresh(ctx context.Context, limits Limits) (*instance, *Stop, e
 		if stop, err = i.start(ctx, a); stop != nil || err != nil {
 			defer i.close()
 			started = nil
+		} else {
+			i.started = a.used(i.fuel)
 		}
 	}
 	if stop != nil {
@@ -139,7 +152,7 @@ func (p *Program) image(limits Limits) *image {
 	if !p.poolable {
 		return nil
 	}
-	key := imageKey{fuel: limits.Fuel, memory: limits.MemoryBytes, table: limits.TableElements, maxDepth: limits.CallDepth}
+	key := limits.imageKey()
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	img := p.images[key]
@@ -165,17 +178,21 @@ func (p *Program) release(i *instance) {
 func (img *image) take(i *instance) {
 	i.image = img
 	img.size = len(i.memory.buf)
-	used := i.memory.buf[:lastPage(i.memory.buf)]
-	if img.file = img.pages.newFile(used); img.file != nil {
-		img.memory = img.file.view
-	} else {
-		img.memory = bytes.Clone(used)
-	}
+	img.keep(i.memory.buf[:lastPage(i.memory.buf)])
 	for _, g := range i.globals {
 		img.globals = append(img.globals, g.Get())
 	}
 	img.lived = i.lived
 	img.made = true
+}
+
+// keep copies the memory of the image.
+func (img *image) keep(used []byte) {
+	if img.file = img.pages.newFile(used); img.file != nil {
+		img.memory = img.file.view
+	} else {
+		img.memory = bytes.Clone(used)
+	}
 }
 
 // lastPage gives the length of b without the empty pages at its end.

@@ -28,6 +28,7 @@ type instance struct {
 	refused api.MutableGlobal   // growths that gave -1, see Metered.RefusedExport
 	globals []api.MutableGlobal // all that a guest can change, in the order of Metered.Globals
 	lived   uint64              // what the monotonic clock showed after the start
+	started uint64              // the fuel of the start
 
 	functions map[string]api.Function
 	calls     int

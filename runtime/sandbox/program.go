@@ -29,6 +29,7 @@ type Program struct {
 	extism   bool
 	poolable bool   // an instance can be set back
 	tables   uint32 // the cap of tables, where the module has table.grow
+	kept     string // where the cache has the module; "": nowhere
 
 	runtime  wazero.Runtime // of its own: its cache is a folder of its own
 	native   wazero.CompilationCache
