@@ -110,11 +110,11 @@ func TestACallWaitsForWhatLedToIt(t *testing.T) {
 			},
 			"b": func(ctx context.Context, c stepper.Invoke, calls driver.Calls) (event.Outcome, error) {
 				at("b began", 0)
-				for i, want := range []time.Duration{2, 3} {
+				for i, want := range []int{2, 3} {
 					if ok, err := calls.Admit(ctx); !ok || err != nil {
 						t.Error(ok, err)
 					}
-					at("call admitted", want*time.Second)
+					at("call admitted", time.Duration(want)*time.Second)
 					all := stored(t, j, "r")
 					if started, ok := all[3].Body.(event.AttemptStarted); !ok || started.Attempt != c.Attempt {
 						t.Errorf("the journal has %v", types(all))
@@ -122,7 +122,7 @@ func TestACallWaitsForWhatLedToIt(t *testing.T) {
 					if err := calls.Record(ctx, asked(i+1, oneCall)); err != nil {
 						t.Error(err)
 					}
-					at("answer seen", (want+1)*time.Second)
+					at("answer seen", time.Duration(want+1)*time.Second)
 					if all := stored(t, j, "r"); len(all) != 5+i {
 						t.Errorf("the journal has %v", types(all))
 					}
