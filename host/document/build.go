@@ -58,10 +58,11 @@ const manyFields = 8
 // the place of the first. Bytes of keys that are no UTF-8 become U+FFFD.
 func Object(fields ...Field) Document {
 	depth, size := 0, 2
-	members := make([]Field, 0, len(fields))
+	var few [manyFields]Field
+	members := few[:0]
 	var place map[string]int // of the members, where they are many
 	if len(fields) > manyFields {
-		place = make(map[string]int, len(fields))
+		members, place = make([]Field, 0, len(fields)), make(map[string]int, len(fields))
 	}
 	for _, f := range fields {
 		if f.Value.IsZero() {
