@@ -39,6 +39,13 @@ func downgrade(t *testing.T, s *Store, version int) {
 		}
 	}
 	then := objects(t, old)
+	if version < 4 {
+		if err := s.writer.c.Exec(`
+			ALTER TABLE sources ADD COLUMN uses INTEGER NOT NULL DEFAULT 0;
+			UPDATE sources SET uses = (SELECT uses FROM source_uses WHERE source_uses.digest = sources.digest)`); err != nil {
+			t.Fatal(err)
+		}
+	}
 	for _, o := range objects(t, s.writer.c) {
 		if !slices.Contains(then, o) {
 			if err := s.writer.c.Exec("DROP " + o); err != nil && o[:5] != "index" {

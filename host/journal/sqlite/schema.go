@@ -117,6 +117,17 @@ CREATE TABLE cached (
 
 CREATE INDEX cached_key ON cached (key);
 ` + peoplesViews,
+	// A count beside the content had SQLite write all of the content whenever it changed.
+	`
+CREATE TABLE source_uses (
+	digest BLOB PRIMARY KEY, -- of a source
+	uses   INTEGER NOT NULL  -- how often lists name it
+) STRICT, WITHOUT ROWID;
+
+INSERT INTO source_uses (digest, uses) SELECT digest, uses FROM sources;
+
+ALTER TABLE sources DROP COLUMN uses;
+`,
 }
 
 // prepareFile sees to it that there is a file at path, which may be empty, and

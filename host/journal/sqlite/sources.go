@@ -47,22 +47,39 @@ func (w *writer) pin(run string, made *journal.Sources) error {
 		}
 		list = w.c.LastInsertRowID()
 		for _, f := range made.Files {
-			if err := w.exec("UPDATE sources SET uses = uses + 1 WHERE digest = ?", f.Digest[:]); err != nil {
-				return err
-			}
-			if w.c.Changes() > 0 {
-				continue
-			}
-			content := f.Content
-			if content == nil {
-				content = []byte{}
-			}
-			if err := w.exec("INSERT INTO sources (digest, uses, content) VALUES (?, 1, ?)", f.Digest[:], content); err != nil {
+			if err := w.useSource(&f); err != nil {
 				return err
 			}
 		}
 	}
 	return w.exec("INSERT INTO pinned (run, list) VALUES (?, ?)", t.number, list)
+}
+
+// useSource names a file once more, and stores it where it is not there yet.
+func (w *writer) useSource(f *journal.Source) error {
+	if err := w.exec("UPDATE source_uses SET uses = uses + 1 WHERE digest = ?", f.Digest[:]); err != nil || w.c.Changes() > 0 {
+		return err
+	}
+	content := f.Content
+	if content == nil {
+		content = []byte{}
+	}
+	// It is there only if its count was lost.
+	if err := w.exec("INSERT OR REPLACE INTO sources (digest, content) VALUES (?, ?)", f.Digest[:], content); err != nil {
+		return err
+	}
+	return w.exec("INSERT INTO source_uses (digest, uses) VALUES (?, 1)", f.Digest[:])
+}
+
+// releaseSource takes back one use of a file, and drops it with the last.
+func (w *writer) releaseSource(f *journal.Source) error {
+	if err := w.exec("UPDATE source_uses SET uses = uses - 1 WHERE digest = ? AND uses > 1", f.Digest[:]); err != nil || w.c.Changes() > 0 {
+		return err
+	}
+	if err := w.exec("DELETE FROM sources WHERE digest = ?", f.Digest[:]); err != nil {
+		return err
+	}
+	return w.exec("DELETE FROM source_uses WHERE digest = ?", f.Digest[:])
 }
 
 // unpin forgets what a run was made of, and what no other run is made of.
@@ -85,10 +102,7 @@ func (w *writer) unpin(run int64) error {
 	}
 	if made != nil { // what was changed releases nothing, and Verify tells of it
 		for _, f := range made.Files {
-			if err := w.exec("UPDATE sources SET uses = uses - 1 WHERE digest = ?", f.Digest[:]); err != nil {
-				return err
-			}
-			if err := w.exec("DELETE FROM sources WHERE digest = ? AND uses < 1", f.Digest[:]); err != nil {
+			if err := w.releaseSource(&f); err != nil {
 				return err
 			}
 		}
@@ -207,7 +221,17 @@ func (s *Store) verifySources(ctx context.Context, report func(*CorruptError)) e
 				}
 			}
 		}
-		return c.query("SELECT digest, uses FROM sources", nil, func(st *sqlite3.Stmt) (bool, error) {
+		counts := "SELECT digest, uses FROM sources LEFT JOIN source_uses USING (digest)"
+		known, err := s.has(c, 4)
+		if err == nil && known {
+			err = stray("SELECT uses FROM source_uses WHERE digest NOT IN (SELECT digest FROM sources) LIMIT 100", "the count of a source's uses")
+		} else if err == nil {
+			counts = "SELECT digest, uses FROM sources"
+		}
+		if err != nil {
+			return err
+		}
+		return c.query(counts, nil, func(st *sqlite3.Stmt) (bool, error) {
 			var digest hash
 			copy(digest[:], st.ColumnRawBlob(0))
 			if n := st.ColumnInt64(1); n != uses[digest] {

@@ -4,9 +4,13 @@ import (
 	"errors"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
+	"github.com/ncruces/go-sqlite3"
+
+	"github.com/chainrun/chainrun/host/document"
 	"github.com/chainrun/chainrun/host/event"
 	"github.com/chainrun/chainrun/host/journal"
 )
@@ -124,5 +128,62 @@ func TestVersionOne(t *testing.T) {
 	}
 	if err := s.Begin(t.Context(), madeOf(t, "x"), startOf("q")); err != nil {
 		t.Error(err)
+	}
+}
+
+// A store of version 3 counts uses beside the contents. They are taken over: what two
+// lists name stays until both are gone.
+func TestVersionThree(t *testing.T) {
+	for _, open := range []int{3, 4} { // pruned as it was brought up, or after more was pinned
+		path := filepath.Join(t.TempDir(), "runs.db")
+		s := openOn(t, path, nil)
+		if err := errors.Join(s.Begin(t.Context(), madeOf(t, "x", "shared"), startOf("r")), s.Begin(t.Context(), madeOf(t, "y", "shared"), startOf("q"))); err != nil {
+			t.Fatal(err)
+		}
+		counts := func() (list []string) {
+			t.Helper()
+			if err := s.writer.query("SELECT lower(hex(digest)) || ' ' || uses FROM source_uses ORDER BY 1", nil, func(st *sqlite3.Stmt) (bool, error) {
+				list = append(list, st.ColumnText(0))
+				return true, nil
+			}); err != nil {
+				t.Fatal(err)
+			}
+			return list
+		}
+		before := counts()
+		downgrade(t, s, 3)
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+		old, err := Open(t.Context(), path, Options{ReadOnly: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		nothingFound(t, old)
+		if err := old.Close(); err != nil {
+			t.Fatal(err)
+		}
+		s = openOn(t, path, nil)
+		if after := counts(); !slices.Equal(before, after) || !slices.ContainsFunc(after, func(s string) bool { return strings.HasSuffix(s, " 2") }) {
+			t.Errorf("%q, before it was brought up %q", after, before)
+		}
+		if open == 4 {
+			if err := s.Begin(t.Context(), madeOf(t, "z", "shared"), startOf("p")); err != nil {
+				t.Fatal(err)
+			}
+		}
+		nothingFound(t, s)
+		for _, run := range []string{"r", "q"} {
+			if err := s.Append(t.Context(), event.Event{Run: run, Seq: 2, Time: moment, Body: event.RunFinished{Status: event.Done, Output: document.Null()}}); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := s.Prune(t.Context(), Retention{Before: time.Now().AddDate(100, 0, 0)}); err != nil {
+				t.Fatal(err)
+			}
+			nothingFound(t, s)
+		}
+		if left := counts(); (open == 3) != (len(left) == 0) {
+			t.Errorf("pruned, %q is left", left)
+		}
 	}
 }
