@@ -273,3 +273,24 @@ func TestOpenBegun(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// A store that has lost its end is a store still, and corrupted.
+func TestOpenTruncated(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "runs.db")
+	s := openOn(t, path, nil)
+	if err := s.Append(t.Context(), startOf("r")); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Truncate(path, 300); err != nil {
+		t.Fatal(err)
+	}
+	for _, readOnly := range []bool{false, true} {
+		_, err := Open(t.Context(), path, Options{ReadOnly: readOnly})
+		if _, ok := errors.AsType[*CorruptError](err); !ok || errors.Is(err, ErrNoStore) {
+			t.Errorf("reading only %t: %v", readOnly, err)
+		}
+	}
+}

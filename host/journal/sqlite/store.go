@@ -78,11 +78,12 @@ var (
 
 // Open opens the store in the file at path. Where there is none, it is made (mode
 // 0600, its folder 0700), unless o asks to read only: then the error is one of
-// os.ErrNotExist. A file of an earlier version is brought up to this one.
+// os.ErrNotExist. A file of an earlier version is brought up to this one. A store of
+// which the disk has lost so much that it cannot be opened gives a [*CorruptError].
 func Open(ctx context.Context, path string, o Options) (_ *Store, err error) {
 	defer func() {
 		if err != nil {
-			err = fmt.Errorf("opening the store %s: %w", path, err)
+			err = fmt.Errorf("opening the store %s: %w", path, corrupt(err, "", 0, "the file"))
 		}
 	}()
 	if o.BusyTimeout <= 0 {

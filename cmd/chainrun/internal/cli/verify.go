@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -34,18 +35,21 @@ type corruption struct {
 func (a *app) verify(path string) error {
 	ctx, stop := interruptible()
 	defer stop()
-	s, err := a.readStore(ctx, path)
-	if err != nil {
-		return err
-	}
-	defer a.closeStore(s)
 	found := []corruption{}
-	err = s.Verify(ctx, func(e *sqlite.CorruptError) {
+	report := func(e *sqlite.CorruptError) {
 		found = append(found, corruption{Run: e.Run, Event: e.Seq, What: e.What, Found: e.Err.Error()})
 		if !a.json {
 			fmt.Fprintln(a.Out, indented(e.Error()))
 		}
-	})
+	}
+	s, err := a.readStore(ctx, path)
+	if e, ok := errors.AsType[*sqlite.CorruptError](err); ok { // nothing more of it can be read
+		report(e)
+		err = nil
+	} else if err == nil {
+		defer a.closeStore(s)
+		err = s.Verify(ctx, report)
+	}
 	if err != nil {
 		return err
 	}
