@@ -63,10 +63,11 @@ const wazeroKnown = "v1.12.0"
 var knowsWazero = func() bool { return wazeroVersion() == wazeroKnown }
 
 // How much the cache keeps: what was not used for keepFor goes, and so does
-// what is more than keepEntries, the least recently used first.
+// what is more than keepEntries or keepBytes, the least recently used first.
 const (
-	keepFor     = 30 * 24 * time.Hour
-	keepEntries = 256
+	keepFor           = 30 * 24 * time.Hour
+	keepEntries       = 256
+	keepBytes   int64 = 2 << 30
 )
 
 // prune removes old entries. Another process that uses one just then compiles
@@ -79,16 +80,19 @@ func prune(dir string) {
 	type used struct {
 		name string
 		at   time.Time
+		size int64
 	}
 	var files []used
 	for _, d := range entries {
 		if info, err := d.Info(); err == nil {
-			files = append(files, used{d.Name(), info.ModTime()})
+			files = append(files, used{d.Name(), info.ModTime(), info.Size()})
 		}
 	}
 	slices.SortFunc(files, func(a, b used) int { return b.at.Compare(a.at) })
+	sum := int64(0)
 	for n, f := range files {
-		if n >= keepEntries || time.Since(f.at) > keepFor {
+		sum += f.size
+		if n >= keepEntries || sum > keepBytes && n > 0 || time.Since(f.at) > keepFor {
 			_ = os.RemoveAll(filepath.Join(dir, f.name))
 		}
 	}

@@ -258,6 +258,29 @@ func TestPrune(t *testing.T) {
 	}
 }
 
+func TestPruneBytes(t *testing.T) {
+	dir := t.TempDir()
+	now := time.Now()
+	for n := range 5 {
+		path := filepath.Join(dir, fmt.Sprintf("entry%d", n))
+		if err := os.WriteFile(path, nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Truncate(path, keepBytes/2-1); err != nil {
+			t.Skipf("a large file without content: %v", err)
+		}
+		used := now.Add(-time.Duration(n) * time.Minute)
+		if err := os.Chtimes(path, used, used); err != nil {
+			t.Fatal(err)
+		}
+	}
+	prune(dir)
+	left, err := os.ReadDir(dir)
+	if err != nil || len(left) != 2 || left[1].Name() != "entry1" {
+		t.Errorf("left: %v, %v", left, err)
+	}
+}
+
 // Legal, and some linkers do it.
 func TestImportedTwice(t *testing.T) {
 	const yield = `(import "wasi_snapshot_preview1" "sched_yield" (func (result i32)))`
