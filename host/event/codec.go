@@ -277,7 +277,7 @@ func (w *writer) document(key string, d document.Document) {
 		return
 	}
 	w.key(key)
-	w.out = append(w.out, d.Bytes()...)
+	w.out = append(slices.Grow(w.out, len(d.Bytes())+usualBytes/2), d.Bytes()...)
 }
 
 func (w *writer) failure(f failure.Failure) {

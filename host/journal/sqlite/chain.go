@@ -37,16 +37,31 @@ func encode(e event.Event) (record, error) {
 	if err != nil {
 		return record{}, err
 	}
-	r := record{event: e, hash: sha256.Sum256(b)}
-	r.text = r.cut(b)
+	r := record{event: e, text: b, hash: sha256.Sum256(b)}
+	if mayHaveLarge(e, b) {
+		r.text = r.cut(b)
+	}
 	return r, nil
+}
+
+// mayHaveLarge says whether a value in an event's encoding can be large: not where
+// its document is small, and all else together is.
+func mayHaveLarge(e event.Event, b []byte) bool {
+	var d []byte
+	switch body := e.Body.(type) {
+	case event.AttemptSucceeded:
+		d = body.Output.Bytes()
+	case event.RunStarted:
+		d = body.Input.Bytes()
+	case event.RunFinished:
+		d = body.Output.Bytes()
+	default:
+	}
+	return max(len(d), len(b)-len(d)) >= largeBytes
 }
 
 // cut takes the large documents out of an encoded event.
 func (r *record) cut(b []byte) []byte {
-	if len(b) < largeBytes {
-		return b
-	}
 	var out []byte
 	from := 0
 	for begin, end := range large(b) {

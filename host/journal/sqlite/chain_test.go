@@ -69,6 +69,9 @@ func TestCutAndSplice(t *testing.T) {
 		if !json.Valid(r.text) {
 			t.Fatalf("%s is not JSON", r.text)
 		}
+		if all := new(record).cut(b); !bytes.Equal(r.text, all) {
+			t.Fatalf("%s is left, not %s", r.text, all)
+		}
 		if len(r.text) > 5*largeBytes+5*referenceBytes {
 			t.Fatalf("%d bytes are left", len(r.text))
 		}
