@@ -1,8 +1,9 @@
 package sqlite
 
 // The write-ahead log in few writes. SQLite writes each frame of it in two pieces, its
-// header of 24 bytes and its page, and a transaction is some frames, one after another,
-// and a synchronization. Here they are gathered and written in one piece before it.
+// header of 24 bytes and its page, and the end of a transaction is some frames, one
+// after another, and a synchronization. Here they are gathered and written in one piece
+// before it.
 
 import (
 	"errors"
@@ -52,11 +53,30 @@ const maxGathered = 256 << 10
 // is in the log after the last synchronization is in nobody's index of it
 // (synchronous = FULL, see connect). The connection itself sees it: whatever else it
 // does to the file, what was gathered is written before.
+//
+// It gathers within a COMMIT alone. What SQLite writes of a transaction that is under
+// way, because its cache is full, is followed by no synchronization where that is rolled
+// back: written later, it would come over what another process has committed since.
 type gatheringLog struct {
 	vfs.File
+	gathers  bool
 	gathered []byte
 	at       int64 // where they belong
 }
+
+// commit ends a transaction, with its frames in few writes.
+func (c *connection) commit() error {
+	if file, err := c.c.FileControl("", sqlite3.FCNTL_JOURNAL_POINTER); err == nil {
+		if l, ok := file.(*gatheringLog); ok {
+			l.gathers = true
+			defer l.end()
+		}
+	}
+	return c.exec("COMMIT")
+}
+
+// end forgets what a COMMIT has gathered and not synchronized: it has failed.
+func (l *gatheringLog) end() { l.gathers, l.gathered = false, l.gathered[:0] }
 
 // flush writes what was gathered. After an error it is forgotten: the caller's
 // transaction is at its end, and writes again what it writes again.
@@ -78,6 +98,9 @@ func (l *gatheringLog) flush() error {
 
 // WriteAt implements [vfs.File].
 func (l *gatheringLog) WriteAt(p []byte, off int64) (int, error) {
+	if !l.gathers {
+		return l.File.WriteAt(p, off)
+	}
 	if off != l.at+int64(len(l.gathered)) || len(l.gathered)+len(p) > maxGathered {
 		if err := l.flush(); err != nil {
 			return 0, err

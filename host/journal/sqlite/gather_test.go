@@ -7,11 +7,16 @@ import (
 	"errors"
 	"io"
 	"io/fs"
+	"path/filepath"
 	"slices"
+	"strings"
 	"syscall"
 	"testing"
 
+	"github.com/ncruces/go-sqlite3"
 	"github.com/ncruces/go-sqlite3/vfs"
+
+	"github.com/chainrun/chainrun/host/event"
 )
 
 // loggedFile notes what is done to it.
@@ -59,7 +64,7 @@ func (f *loggedFile) expect(t *testing.T, what ...string) {
 
 func TestGatheredWrites(t *testing.T) {
 	f := &loggedFile{}
-	l := &gatheringLog{File: f}
+	l := &gatheringLog{File: f, gathers: true}
 	write := func(at int64, p []byte) {
 		t.Helper()
 		if n, err := l.WriteAt(p, at); n != len(p) || err != nil {
@@ -113,7 +118,7 @@ func TestGatheredWrites(t *testing.T) {
 func TestGatheredErrors(t *testing.T) {
 	for _, refusal := range []error{&fs.PathError{Op: "write", Err: syscall.EIO}, &fs.PathError{Op: "write", Err: syscall.ENOSPC}, errors.New("another")} {
 		f := &loggedFile{refuse: refusal}
-		l := &gatheringLog{File: f}
+		l := &gatheringLog{File: f, gathers: true}
 		if _, err := l.WriteAt([]byte("page"), 0); err != nil {
 			t.Fatal(err)
 		}
@@ -126,5 +131,87 @@ func TestGatheredErrors(t *testing.T) {
 			t.Error(err)
 		}
 		f.expect(t, "sync")
+	}
+}
+
+// The frames of an append are one write and a synchronization.
+func TestAppendsAreGathered(t *testing.T) {
+	d := newBadDisk(t)
+	s := openOn(t, filepath.Join(t.TempDir(), "runs.db"), d)
+	if err := s.Append(t.Context(), startOf("r")); err != nil {
+		t.Fatal(err)
+	}
+	before := len(d.operations())
+	if err := s.Append(t.Context(), batchOf("r", 2)...); err != nil {
+		t.Fatal(err)
+	}
+	var kinds []string
+	for _, o := range d.operations()[before:] {
+		if strings.HasSuffix(o.file, "-wal") {
+			kinds = append(kinds, o.kind)
+		}
+	}
+	if !slices.Equal(kinds, []string{"write", "sync"}) {
+		t.Errorf("an append is %q", kinds)
+	}
+}
+
+// What a transaction has written before it was rolled back, because it was larger than
+// the cache, does not come over what another process commits afterwards.
+func TestRolledBackFramesAreNotKept(t *testing.T) {
+	for kilobytes := 3800; kilobytes <= 4400; kilobytes += 100 {
+		path := filepath.Join(t.TempDir(), "runs.db")
+		s, err := Open(t.Context(), path, Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		one, err := connect(path, Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		exec := func(sql string, args ...any) {
+			t.Helper()
+			if err := one.exec(sql, args...); err != nil {
+				t.Fatal(err)
+			}
+		}
+		exec("CREATE TABLE large (x BLOB)")
+		if _, err := one.number("PRAGMA wal_checkpoint(TRUNCATE)"); err != nil {
+			t.Fatal(err)
+		}
+		exec("BEGIN IMMEDIATE")
+		for range kilobytes / 100 {
+			exec("INSERT INTO large (x) VALUES (randomblob(100000))")
+		}
+		if err := one.rollback(); err != nil {
+			t.Fatal(err)
+		}
+		events := []event.Event{startOf("r")}
+		for seq := uint64(2); seq < 200; seq += 2 {
+			events = append(events, batchOf("r", seq)...)
+		}
+		if err := s.Append(t.Context(), events...); err != nil {
+			t.Fatal(err)
+		}
+		if n, err := one.number("SELECT count(*) FROM events WHERE run = 'r'"); err != nil || n != int64(len(events)) {
+			t.Errorf("%d kB: %d events of %d, %v", kilobytes, n, len(events), err)
+		}
+		if err := errors.Join(one.close(), s.Close()); err != nil {
+			t.Error(err)
+		}
+		two, err := connect(path, Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var said []string
+		if err := two.query("PRAGMA integrity_check", nil, func(row *sqlite3.Stmt) (bool, error) {
+			said = append(said, row.ColumnText(0))
+			return true, nil
+		}); err != nil || !slices.Equal(said, []string{"ok"}) {
+			t.Errorf("%d kB: %q, %v", kilobytes, said, err)
+		}
+		if err := two.close(); err != nil {
+			t.Error(err)
+		}
 	}
 }

@@ -195,7 +195,7 @@ func (w *writer) transaction(jobs []*job) (spoiler *job, err error) {
 	if w.changes == 0 {
 		return nil, w.rollback()
 	}
-	return nil, w.exec("COMMIT")
+	return nil, w.commit()
 }
 
 // enter begins a transaction. Other processes may let it wait, which one that is
