@@ -131,8 +131,11 @@ func (h *Host) begin(ctx context.Context, g *Graph, d document.Document, c runCo
 	return r, nil
 }
 
+// usualEvents has room for those of a small run.
+const usualEvents = 24
+
 func newRun(id string, g *Graph, open vault) *Run {
-	r := &Run{id: id, graph: g.plan.Graph, redact: open.redact, over: make(chan struct{}), done: make(chan struct{}), signals: make(chan driver.Signal)}
+	r := &Run{id: id, graph: g.plan.Graph, redact: open.redact, events: make([]event.Event, 0, usualEvents), over: make(chan struct{}), done: make(chan struct{}), signals: make(chan driver.Signal)}
 	r.grown = sync.NewCond(&r.mu)
 	return r
 }

@@ -37,7 +37,8 @@ type Journal interface {
 }
 
 // Prompter is a journal that may say that its appends wait for nothing, as those of one
-// in memory do: whoever appends need not do something else meanwhile.
+// in memory do: whoever appends need not do something else meanwhile. Such a journal
+// does not keep the slice of events that it is given, which is used again.
 type Prompter interface {
 	Journal
 

@@ -12,18 +12,27 @@ import (
 	"github.com/chainrun/chainrun/host/graph"
 )
 
-// calls implements [driver.Calls] for one attempt. It asks the run's goroutine,
-// which alone touches the machine and the journal.
-type calls struct {
+// attempt is one that is under way. It implements [driver.Calls] by asking the run's
+// goroutine, which alone touches the machine and the journal.
+type attempt struct {
 	r    *run
 	of   order
 	past []event.CapabilityAnswered
-	// ctx is the attempt's: it ends when the run no longer wants its outcome, when
-	// the outcome is there, and when the run closes.
-	ctx context.Context //nolint:containedctx // the attempt is the call
+	// ctx ends when the run no longer wants the outcome, when the outcome is there,
+	// and when the run closes.
+	ctx    context.Context //nolint:containedctx // the attempt is the call
+	cancel context.CancelCauseFunc
 }
 
-var _ driver.Calls = (*calls)(nil)
+var _ driver.Calls = (*attempt)(nil)
+
+// carryOut makes the attempt, in a goroutine of its own, and hands in what came of it.
+func (a *attempt) carryOut() {
+	o, err := a.r.invoker.Invoke(a.ctx, a.r.s.Plan, a.of.Invoke, a)
+	<-a.r.d.places
+	o.Attempt = a.of.Attempt
+	a.r.results <- result{o, err}
+}
 
 // ask is a question of an attempt to its run.
 type ask struct {
@@ -39,53 +48,53 @@ type reply struct {
 }
 
 // Settled implements [driver.Calls].
-func (c *calls) Settled(ctx context.Context) error {
-	if c.r.ledger.durable.Load() >= c.of.since {
-		return over(ctx, c.ctx)
+func (a *attempt) Settled(ctx context.Context) error {
+	if a.r.ledger.durable.Load() >= a.of.since {
+		return over(ctx, a.ctx)
 	}
-	_, err := c.ask(ctx, ask{of: c.of})
+	_, err := a.ask(ctx, ask{of: a.of})
 	return err
 }
 
 // Admit implements [driver.Calls].
-func (c *calls) Admit(ctx context.Context) (bool, error) {
-	if !c.r.budgeted {
-		return true, c.Settled(ctx)
+func (a *attempt) Admit(ctx context.Context) (bool, error) {
+	if !a.r.budgeted {
+		return true, a.Settled(ctx)
 	}
-	got, err := c.ask(ctx, ask{of: c.of, admit: true})
+	got, err := a.ask(ctx, ask{of: a.of, admit: true})
 	return got.admitted, err
 }
 
 // Record implements [driver.Calls].
-func (c *calls) Record(ctx context.Context, fact event.CapabilityAnswered) error {
-	fact.Attempt = c.of.Attempt
-	_, err := c.ask(ctx, ask{of: c.of, fact: fact})
+func (a *attempt) Record(ctx context.Context, fact event.CapabilityAnswered) error {
+	fact.Attempt = a.of.Attempt
+	_, err := a.ask(ctx, ask{of: a.of, fact: fact})
 	return err
 }
 
 // Answered implements [driver.Calls].
-func (c *calls) Answered() []event.CapabilityAnswered { return c.past }
+func (a *attempt) Answered() []event.CapabilityAnswered { return a.past }
 
 // Partial implements [driver.Calls].
-func (c *calls) Partial(p event.Partial) {
-	if see := c.r.s.Partial; see != nil && c.ctx.Err() == nil {
+func (a *attempt) Partial(p event.Partial) {
+	if see := a.r.s.Partial; see != nil && a.ctx.Err() == nil {
 		see(p)
 	}
 }
 
 // ask never waits for anything but the run's goroutine at work: that one takes
 // questions whenever it waits, and answers each that it takes. When it takes none
-// any more, c.ctx ends.
-func (c *calls) ask(ctx context.Context, q ask) (reply, error) {
-	if err := over(ctx, c.ctx); err != nil {
+// any more, a.ctx ends.
+func (a *attempt) ask(ctx context.Context, q ask) (reply, error) {
+	if err := over(ctx, a.ctx); err != nil {
 		return reply{}, err
 	}
 	answer := make(chan reply, 1)
 	q.reply = answer
 	select {
-	case c.r.asks <- q:
-	case <-c.ctx.Done():
-		return reply{}, over(c.ctx)
+	case a.r.asks <- q:
+	case <-a.ctx.Done():
+		return reply{}, over(a.ctx)
 	case <-ctx.Done():
 		return reply{}, over(ctx)
 	}
@@ -95,9 +104,9 @@ func (c *calls) ask(ctx context.Context, q ask) (reply, error) {
 			return reply{}, got.err
 		}
 		// The fact itself may have ended the run, and the attempt's time goes on.
-		return got, over(ctx, c.ctx)
-	case <-c.r.ctx.Done():
-		return reply{}, over(c.r.ctx)
+		return got, over(ctx, a.ctx)
+	case <-a.r.ctx.Done():
+		return reply{}, over(a.r.ctx)
 	}
 }
 

@@ -21,7 +21,7 @@ import (
 //
 // It belongs to the goroutine of the run, durable and done aside.
 type ledger struct {
-	prompt  bool          // appends take no time: they are made in place
+	prompt  bool          // appends take no time, and keep no slice: they are made in place
 	awaited bool          // somebody waits for the first event
 	hasty   bool          // somebody waits for every event
 	durable atomic.Uint64 // the last event that the journal has
@@ -146,7 +146,7 @@ func (r *run) commit(fact event.Body) error {
 	if now.Before(r.last) {
 		now = r.last // the clock was set back
 	}
-	var todo []stepper.Command
+	todo := r.todo[:0]
 	first := len(r.ledger.next)
 	for next := fact; next != nil; {
 		e := event.Event{Run: r.s.Run, Seq: r.seq + 1, Time: now, Body: next}
@@ -179,6 +179,8 @@ func (r *run) commit(fact event.Body) error {
 	for _, c := range todo {
 		r.carryOut(c)
 	}
+	clear(todo)
+	r.todo = todo
 	if r.s.Known != nil {
 		for _, e := range batch {
 			if started, ok := e.Body.(event.AttemptStarted); ok {
@@ -241,6 +243,10 @@ func (r *run) written(err error) error {
 	}
 	// Observers have seen an attempt begin before anybody sees what it does.
 	l.durable.Store(events[len(events)-1].Seq)
+	if l.prompt && len(l.next) == 0 && len(events) <= enoughEvents {
+		clear(events)
+		l.next = events[:0]
+	}
 	l.tell()
 	return r.record()
 }

@@ -38,9 +38,10 @@ type run struct {
 	// answered are the calls of the attempts that are to begin again, see resume.
 	answered map[event.Attempt][]event.CapabilityAnswered
 
-	known    []event.Outcome // of steps that wait, see driver.Session
-	waiting  []order         // attempts that have no place yet
-	dropped  []event.Attempt // of those, the ones that are wanted no more
+	known    []event.Outcome   // of steps that wait, see driver.Session
+	todo     []stepper.Command // of one commit; the room is used again
+	waiting  []order           // attempts that have no place yet
+	dropped  []event.Attempt   // of those, the ones that are wanted no more
 	attempts map[event.Attempt]*attempt
 	results  chan result
 	asks     chan ask
@@ -52,13 +53,6 @@ type run struct {
 type order struct {
 	stepper.Invoke
 	since uint64 // the last event that it goes by
-}
-
-// attempt is one that is under way. Its context ends when the run no longer wants
-// the outcome, or has it.
-type attempt struct {
-	ctx    context.Context //nolint:containedctx // the attempt is the call
-	cancel context.CancelCauseFunc
 }
 
 // result is what an attempt hands in.
@@ -246,18 +240,24 @@ func (r *run) carryOut(c stepper.Command) {
 
 // begin makes the attempt that has waited longest, in the place that was taken.
 func (r *run) begin() {
-	c := r.waiting[0]
-	r.waiting = r.waiting[1:]
-	answered := r.answered[c.Attempt]
-	delete(r.answered, c.Attempt)
-	ctx, cancel := context.WithCancelCause(r.ctx)
-	r.attempts[c.Attempt] = &attempt{ctx, cancel}
-	r.workers.do(func() {
-		o, err := r.invoker.Invoke(ctx, r.s.Plan, c.Invoke, &calls{r, c, answered, ctx})
-		<-r.d.places
-		o.Attempt = c.Attempt
-		r.results <- result{o, err}
-	})
+	a := &attempt{r: r, of: r.waiting[0]}
+	r.shift()
+	name := a.of.Attempt
+	a.past = r.answered[name]
+	delete(r.answered, name)
+	a.ctx, a.cancel = context.WithCancelCause(r.ctx)
+	r.attempts[name] = a
+	r.workers.do(a.carryOut)
+}
+
+// shift takes out the first of those that wait. The room of the last one is used again.
+func (r *run) shift() {
+	r.waiting[0] = order{}
+	if len(r.waiting) == 1 {
+		r.waiting = r.waiting[:0]
+	} else {
+		r.waiting = r.waiting[1:]
+	}
 }
 
 // handIn takes what came of an attempt.
@@ -286,7 +286,7 @@ func (r *run) abort(c stepper.Abort) {
 	for i, w := range r.waiting {
 		if w.Attempt == c.Attempt {
 			if i == 0 { // the usual case: aborts come in order
-				r.waiting = r.waiting[1:]
+				r.shift()
 			} else {
 				r.waiting = slices.Delete(r.waiting, i, i+1)
 			}

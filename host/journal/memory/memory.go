@@ -26,6 +26,9 @@ type Journal struct {
 
 var _ journal.Values = (*Journal)(nil)
 
+// usualEvents has room for those of a small run.
+const usualEvents = 24
+
 // New makes an empty journal.
 func New() *Journal {
 	return &Journal{
@@ -58,6 +61,7 @@ func (j *Journal) append(ctx context.Context, made *journal.Sources, events []ev
 		return fmt.Errorf("appending to the journal: %w", err)
 	}
 	if len(kept) == 0 {
+		kept = make([]event.Event, 0, usualEvents)
 		j.order = append(j.order, run)
 		if made != nil {
 			j.sources[run] = made
