@@ -45,14 +45,26 @@ var buildIdentity = sync.OnceValue(func() string {
 		}
 	}
 	if len(versions) < 2 {
-		if path, err := os.Executable(); err == nil {
-			if info, err := os.Stat(path); err == nil {
-				versions = append(versions, fmt.Sprintf("executable of %d bytes of %d", info.Size(), info.ModTime().UnixNano()))
-			}
-		}
+		versions = append(versions, executableIdentity())
 	}
 	return strings.Join(versions, "\n")
 })
+
+// executableIdentity tells executables apart. That of this process may have another one
+// in its place by now: Linux still has it. Where none can be looked at, no other process
+// has this one's identity.
+func executableIdentity() string {
+	paths := []string{"/proc/self/exe"}
+	if path, err := os.Executable(); err == nil {
+		paths = append(paths, path)
+	}
+	for _, path := range paths {
+		if info, err := os.Stat(path); err == nil {
+			return fmt.Sprintf("executable of %d bytes of %d", info.Size(), info.ModTime().UnixNano())
+		}
+	}
+	return fmt.Sprintf("process %d of %d", os.Getpid(), time.Now().UnixNano())
+}
 
 // wazeroKnown is the version of wazero of which we know that it reads executables
 // into a mapping of their own, see contents.mapOver.

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"sync"
 	"testing"
@@ -326,6 +327,39 @@ func TestCacheNoFile(t *testing.T) {
 	if stat(t, path).Mode()&fs.ModeSymlink != 0 {
 		t.Error("the link is still there")
 	}
+}
+
+// What another user can change, or has made, is not read: it would be executed.
+func TestCacheOfAnotherUser(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("mode bits do not tell here")
+	}
+	dir, path := cached(t)
+	// The folder was looked at before: it is replaced while an engine is open.
+	for _, mode := range []fs.FileMode{0o620, 0o602} {
+		if err := os.Chmod(path, mode); err != nil {
+			t.Fatal(err)
+		}
+		if e := readEntry(path, true); e != nil {
+			e.close()
+			t.Errorf("a file of mode %v is read", mode)
+		}
+	}
+	if err := os.Chmod(path, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chown(path, os.Geteuid()+1, -1); err == nil { // as root
+		if e := readEntry(path, true); e != nil {
+			e.close()
+			t.Error("another user's file is read")
+		}
+	}
+	sums(t, dir) // made again
+	e := readEntry(path, true)
+	if e == nil {
+		t.Fatal("it was not made again")
+	}
+	e.close()
 }
 
 // A module without its code has all else, and wazero takes it.

@@ -17,8 +17,8 @@ type contents struct {
 	file *os.File
 }
 
-// openContents opens a regular file of at most limit bytes; nil where that cannot be
-// done. Without mapped, mapOver does nothing.
+// openContents opens a regular file of at most limit bytes that nobody else can change;
+// nil where that cannot be done. Without mapped, mapOver does nothing.
 func openContents(path string, limit int64, mapped bool) *contents {
 	if info, err := os.Lstat(path); err != nil || !info.Mode().IsRegular() {
 		return nil // a link could lead anywhere, and a pipe would block
@@ -29,7 +29,8 @@ func openContents(path string, limit int64, mapped bool) *contents {
 	}
 	c := &contents{}
 	info, err := f.Stat()
-	if err != nil || !info.Mode().IsRegular() || info.Size() > limit {
+	// Whoever can write to a folder above the cache's could have put another in its place.
+	if err != nil || !info.Mode().IsRegular() || info.Size() > limit || !private(info) {
 		_ = f.Close()
 		return nil
 	}
