@@ -160,7 +160,10 @@ func (d Document) Canonical() []byte {
 	}
 	m := d.s.worked()
 	m.canonize.Do(func() {
-		c := appendCanonical(make([]byte, 0, len(d.s.b)), d.s.b)
+		c, ok := canonicalInOnePass(d.s.b)
+		if !ok {
+			c = appendCanonical(c[:0], d.s.b)
+		}
 		if bytes.Equal(c, d.s.b) {
 			c = d.s.b // most of what chainrun writes itself; keep one copy
 		}
