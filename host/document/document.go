@@ -172,6 +172,8 @@ func (d Document) Canonical() []byte {
 	return m.canonical
 }
 
+const digestPrefix = "sha256:"
+
 // Digest is "sha256:" and the hexadecimal SHA-256 of [Document.Canonical]; ""
 // when d is absent. It is made at most once.
 func (d Document) Digest() string {
@@ -181,7 +183,9 @@ func (d Document) Digest() string {
 	m := d.s.worked()
 	m.hash.Do(func() {
 		sum := sha256.Sum256(d.Canonical())
-		m.digest = "sha256:" + hex.EncodeToString(sum[:])
+		var text [len(digestPrefix) + 2*sha256.Size]byte
+		hex.Encode(text[copy(text[:], digestPrefix):], sum[:])
+		m.digest = string(text[:])
 	})
 	return m.digest
 }

@@ -21,7 +21,7 @@ const (
 // JSON's: its significant digits without zeros around them, plain inside the
 // window above (120, 0.001) and else as D.DDDe±N. Zero is 0, without a sign.
 func appendNumber(dst, t []byte) []byte {
-	if isShortInteger(t) {
+	if isShortInteger(t) || isShortDecimal(t) {
 		return append(dst, t...)
 	}
 	mantissa, exponent := t, []byte(nil)
@@ -72,6 +72,24 @@ func isShortInteger(t []byte) bool {
 		return len(t) > 1 && t[1] != '0' && digits(t, 1) == len(t)
 	}
 	return digits(t, 0) == len(t)
+}
+
+// isShortDecimal reports whether t is in normal form at a glance: of at most 18
+// characters, with a point and no exponent, whose first digit is no zero, or its only
+// digit before the point, and the next none, and whose last is none.
+func isShortDecimal(t []byte) bool {
+	if len(t) < 3 || len(t) > 18 || t[len(t)-1] == '0' {
+		return false
+	}
+	i := 0
+	if t[0] == '-' {
+		i = 1
+	}
+	point := digits(t, i)
+	if point == i || point+1 >= len(t) || t[point] != '.' || digits(t, point+1) != len(t) {
+		return false
+	}
+	return t[i] != '0' || point == i+1 && t[point+1] != '0'
 }
 
 // significantDigits are the digits of whole.fraction without leading and
