@@ -263,10 +263,8 @@ func (r *run) shift() {
 // handIn takes what came of an attempt.
 func (r *run) handIn(o result) error {
 	a := o.outcome.Attempt
-	var aborted *driver.AbortedError
-	if o.err != nil && errors.As(context.Cause(r.attempts[a].ctx), &aborted) && errors.As(o.err, &aborted) {
-		// It ended with what its calls told it.
-		o = result{outcome: event.Outcome{Attempt: a, Failure: &failure.Failure{Code: aborted.Cause, Message: aborted.Error()}}}
+	if o.err != nil {
+		o = r.whyEnded(o)
 	}
 	r.attempts[a].cancel(nil)
 	delete(r.attempts, a)
@@ -274,6 +272,17 @@ func (r *run) handIn(o result) error {
 		return fmt.Errorf("step %q, attempt %d: %w", a.Step, a.Number, o.err)
 	}
 	return r.commit(r.machine.Judge(o.outcome))
+}
+
+// whyEnded is what an attempt hands in that ended with what its calls told it; another
+// error stays one.
+func (r *run) whyEnded(o result) result {
+	a := o.outcome.Attempt
+	var aborted *driver.AbortedError
+	if errors.As(context.Cause(r.attempts[a].ctx), &aborted) && errors.As(o.err, &aborted) {
+		return result{outcome: event.Outcome{Attempt: a, Failure: &failure.Failure{Code: aborted.Cause, Message: aborted.Error()}}}
+	}
+	return o
 }
 
 // abort ends an attempt: one under way soon hands in a failure; one that still

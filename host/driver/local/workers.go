@@ -23,12 +23,17 @@ func (w *workers) do(work func()) {
 	if w.next == nil {
 		w.next, w.idle = make(chan func()), new(atomic.Int32)
 	}
-	next, idle := w.next, w.idle
 	select {
-	case next <- work:
-		return
+	case w.next <- work:
 	default:
+		w.another(work)
 	}
+}
+
+// another begins one, with work to do first. It is apart from do, where work would be
+// on the heap each time.
+func (w *workers) another(work func()) {
+	next, idle := w.next, w.idle
 	w.all.Go(func() {
 		for more := true; more; {
 			work()
