@@ -211,7 +211,7 @@ func (r *run) give() error {
 		return r.written(r.append(l.under))
 	}
 	events := l.under
-	r.workers.do(func() { l.done <- r.append(events) })
+	r.workers.do(workFunc(func() { l.done <- r.append(events) }))
 	return nil
 }
 

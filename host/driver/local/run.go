@@ -247,7 +247,7 @@ func (r *run) begin() {
 	delete(r.answered, name)
 	a.ctx, a.cancel = context.WithCancelCause(r.ctx)
 	r.attempts[name] = a
-	r.workers.do(a.carryOut)
+	r.workers.do(a)
 }
 
 // shift takes out the first of those that wait. The room of the last one is used again.

@@ -11,38 +11,47 @@ import (
 // none. Only the goroutine of the run calls its methods.
 type workers struct {
 	all  sync.WaitGroup
-	next chan func() // to those that have nothing to do; nil where there is none
+	next chan work // to those that have nothing to do; nil where there is none
 	idle *atomic.Int32
 }
+
+// work is what a worker does: an attempt, as it is, since a func of it would be one more
+// object.
+type work interface{ carryOut() }
+
+// workFunc is any other work.
+type workFunc func()
+
+func (f workFunc) carryOut() { f() }
 
 // maxIdle is how many of them wait; others end.
 const maxIdle = 8
 
 // do has one of them do something.
-func (w *workers) do(work func()) {
+func (w *workers) do(this work) {
 	if w.next == nil {
-		w.next, w.idle = make(chan func()), new(atomic.Int32)
+		w.next, w.idle = make(chan work), new(atomic.Int32)
 	}
 	select {
-	case w.next <- work:
+	case w.next <- this:
 	default:
-		w.another(work)
+		w.another(this)
 	}
 }
 
-// another begins one, with work to do first. It is apart from do, where work would be
+// another begins one, with this to do first. It is apart from do, where this would be
 // on the heap each time.
-func (w *workers) another(work func()) {
+func (w *workers) another(this work) {
 	next, idle := w.next, w.idle
 	w.all.Go(func() {
 		for more := true; more; {
-			work()
-			work = nil // what it has is not to be kept
+			this.carryOut()
+			this = nil // what it has is not to be kept
 			if idle.Add(1) > maxIdle {
 				idle.Add(-1)
 				return
 			}
-			work, more = <-next
+			this, more = <-next
 			idle.Add(-1)
 		}
 	})

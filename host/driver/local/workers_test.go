@@ -10,7 +10,7 @@ func TestWorkersAreUsedAgain(t *testing.T) {
 		var w workers
 		done := 0
 		for range 3 {
-			w.do(func() { done++ })
+			w.do(workFunc(func() { done++ }))
 			synctest.Wait()
 			if n := w.idle.Load(); n != 1 {
 				t.Errorf("%d wait after one did something, not 1", n)
@@ -21,7 +21,7 @@ func TestWorkersAreUsedAgain(t *testing.T) {
 		}
 		block := make(chan struct{})
 		for range 3 * maxIdle {
-			w.do(func() { <-block })
+			w.do(workFunc(func() { <-block }))
 		}
 		synctest.Wait()
 		if n := w.idle.Load(); n != 0 {
@@ -34,10 +34,10 @@ func TestWorkersAreUsedAgain(t *testing.T) {
 		}
 
 		block = make(chan struct{})
-		w.do(func() { <-block })
+		w.do(workFunc(func() { <-block }))
 		w.release()
 		busy := w.idle
-		w.do(func() { done++ }) // is not one of those that were released
+		w.do(workFunc(func() { done++ })) // is not one of those that were released
 		synctest.Wait()
 		if n := w.idle.Load(); n != 1 || done != 4 {
 			t.Errorf("%d wait after a release, not 1; %d were done, not 4", n, done)
