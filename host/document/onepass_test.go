@@ -15,7 +15,14 @@ func TestOnePass(t *testing.T) {
 		in string
 		ok bool
 	}{
-		{`1`, true}, {`-0.0`, true}, {`1e2`, true}, {`null`, true}, {`"\u0041\n"`, true}, {`[]`, true}, {`{}`, true}, {`[[],{}]`, true},
+		{`1`, true},
+		{`-0.0`, true},
+		{`1e2`, true},
+		{`null`, true},
+		{`"\u0041\n"`, true},
+		{`[]`, true},
+		{`{}`, true},
+		{`[[],{}]`, true},
 		{` [ 1 , true , "a" ] `, true},
 		{`{"b": 1, "a": [2, {"d": {}, "c": []}], "": "x,}"}`, true},
 		{`{"ä": 1, "z": 2, "𝄞": 3, "￿": 4}`, true},
