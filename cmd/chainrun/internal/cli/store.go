@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -73,6 +74,15 @@ func (a *app) readStore(ctx context.Context, path string) (*sqlite.Store, error)
 	return s, err
 }
 
+// emptyError says that a file has no bytes: that is no store.
+type emptyError struct{}
+
+// Error implements error.
+func (emptyError) Error() string { return "the file is empty" }
+
+// Is makes it one of [os.ErrNotExist].
+func (emptyError) Is(target error) bool { return target == os.ErrNotExist }
+
 // writeStore opens the store of runs that are there. Where there is none, the
 // error wraps os.ErrNotExist.
 func (a *app) writeStore(ctx context.Context, path string) (*sqlite.Store, error) {
@@ -83,10 +93,15 @@ func (a *app) writeStore(ctx context.Context, path string) (*sqlite.Store, error
 	if path == memoryStore {
 		return nil, usagef("--store memory keeps no runs; --store PATH names a file")
 	}
-	if _, err := os.Stat(path); err != nil { // opening it would make it
-		if errors.Is(err, os.ErrNotExist) {
-			return nil, usagef("no run was kept there, there is no store: %w; --store PATH names another file", err)
-		}
+	info, err := os.Stat(path) // opening it would make it
+	if err == nil && info.Mode().IsRegular() && info.Size() == 0 {
+		// Made anew, one that has lost everything would pass for sound.
+		err = &fs.PathError{Op: "open", Path: path, Err: emptyError{}}
+	}
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, usagef("no run was kept there, there is no store: %w; --store PATH names another file", err)
+	}
+	if err != nil {
 		return nil, storeError(fmt.Errorf("opening the store: %w", err), "--store PATH names another file")
 	}
 	s, err := sqlite.Open(ctx, path, sqlite.Options{})

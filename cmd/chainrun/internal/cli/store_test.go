@@ -32,6 +32,26 @@ func TestStorePath(t *testing.T) {
 	}
 }
 
+// A store that has lost all its bytes is none: it is not made anew, as which it would be
+// sound.
+func TestEmptiedStore(t *testing.T) {
+	var a app
+	path := filepath.Join(t.TempDir(), "store.sqlite")
+	if err := os.WriteFile(path, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	err := a.verify(path)
+	if codeOf(err) != exitUsage || !strings.Contains(err.Error(), "the file is empty") {
+		t.Errorf("verify: %v", err)
+	}
+	if _, err := a.readStore(t.Context(), path); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("to read: %v", err)
+	}
+	if b, err := os.ReadFile(path); len(b) != 0 || err != nil {
+		t.Errorf("the file has %d bytes now, %v", len(b), err)
+	}
+}
+
 // A run is found by its id, or by what no other begins with.
 func TestFindRun(t *testing.T) {
 	var a app
