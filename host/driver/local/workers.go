@@ -28,30 +28,30 @@ func (f workFunc) carryOut() { f() }
 const maxIdle = 8
 
 // do has one of them do something.
-func (w *workers) do(this work) {
+func (w *workers) do(job work) {
 	if w.next == nil {
 		w.next, w.idle = make(chan work), new(atomic.Int32)
 	}
 	select {
-	case w.next <- this:
+	case w.next <- job:
 	default:
-		w.another(this)
+		w.another(job)
 	}
 }
 
-// another begins one, with this to do first. It is apart from do, where this would be
+// another begins one, with job to do first. It is apart from do, where job would be
 // on the heap each time.
-func (w *workers) another(this work) {
+func (w *workers) another(job work) {
 	next, idle := w.next, w.idle
 	w.all.Go(func() {
 		for more := true; more; {
-			this.carryOut()
-			this = nil // what it has is not to be kept
+			job.carryOut()
+			job = nil // what it has is not to be kept
 			if idle.Add(1) > maxIdle {
 				idle.Add(-1)
 				return
 			}
-			this, more = <-next
+			job, more = <-next
 			idle.Add(-1)
 		}
 	})
