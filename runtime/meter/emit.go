@@ -85,8 +85,7 @@ func (e *emitter) function(index uint32) uint32 {
 // body writes the body of f, whose bytes are code.
 func (e *emitter) body(f *function, code []byte, results resultType) {
 	e.f, e.local, e.results = f, f.locals, results
-	// A leaf without loops is too short to be worth a local, and a check: its callers check.
-	e.direct = !f.loops && !f.calls && !f.bulk && f.slots <= 3
+	e.direct = f.direct()
 	wrapped := !e.direct && f.wrapped
 	e.declareLocals(code)
 	if wrapped {
@@ -150,11 +149,8 @@ func (e *emitter) edit(d *edit, code []byte) {
 	case editTailIndirect, editTrap:
 		e.store()
 	case editReturn:
-		if e.direct {
-			e.op(opReturn)
-		} else {
-			e.with(opBr, uint32(d.depth-1))
-		}
+		e.store()
+		e.op(opReturn)
 	case editLabel:
 		e.u32(d.arg)
 	case editBranchIf:

@@ -86,8 +86,9 @@ func (s *scanner) control(op byte, at int) {
 			top.loops++
 			top.doubled, top.bare, top.empty = true, bare, empty
 			top.edit, top.returns = int32(len(s.edits)-1), s.returns
-			top.before, top.back, top.fixed = s.slot, noBack, !s.fresh()
-			s.looks++
+			top.nested++
+			top.target = s.class
+			s.edits[len(s.edits)-1].in = s.class
 			s.turn(s.place(slotCheck))
 		}
 	case opIf:
@@ -127,7 +128,7 @@ func (s *scanner) control(op byte, at int) {
 	case opReturn:
 		if live {
 			s.note(editReturn, at, 0)
-			s.fn.wrapped = true
+			s.exactly()
 			s.leave(0)
 			s.turn(dead)
 		}
@@ -182,12 +183,14 @@ func (s *scanner) call(op byte, at int) {
 		return
 	}
 	s.fn.calls = true
+	s.exactly()
 	s.leave(-1) // a call may not come back
 	if op == opReturnCall || op == opReturnCallIndirect {
 		s.turn(dead)
 		return
 	}
 	s.returns++
+	s.class = exact
 	s.turn(s.place(slotReload))
 }
 
@@ -211,7 +214,7 @@ func (s *scanner) bulk(kind editKind, at int) {
 		return // what compilers make of a small memcpy: too short to cost anything
 	}
 	s.fn.bulk = true
-	s.looks++
+	s.exactly()
 	if kind == editBytes || kind == editElements {
 		s.before(kind, at)
 		return
@@ -288,6 +291,7 @@ func (s *scanner) vector(at int) {
 
 // trap is an unreachable in live code.
 func (s *scanner) trap(at int) {
+	s.exactly()
 	s.leave(-1)
 	if s.edits[s.slot].flags&slotReload != 0 && s.slot != s.entry {
 		s.returns-- // the call before does not come back
@@ -298,6 +302,7 @@ func (s *scanner) trap(at int) {
 			return
 		}
 	}
+	s.edits[s.slot].flags |= slotTrap
 	s.before(editTrap, at)
 	s.turn(dead)
 }
