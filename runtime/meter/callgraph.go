@@ -78,7 +78,3 @@ func freeLoops(functions []function, imported uint32) {
 		}
 	}
 }
-
-// direct reports whether the function charges the global. A leaf without loops is too short to be worth a local, and a
-// check: its callers check.
-func (f *function) direct() bool { return !f.loops && !f.calls && !f.bulk && f.slots <= 3 }

@@ -26,8 +26,8 @@
 // # How it counts
 //
 //   - The fuel left is a mutable i64 global. A function loads it into a local on entry, stores it before each call, loads
-//     it again after, and stores it when it returns. Charging is then work on a register. Leaf functions without loops,
-//     with few branches, charge the global itself.
+//     it again after, and stores it when it returns; returns become branches to one place that stores. Charging is then
+//     work on a register. Leaf functions without loops, with few branches, charge the global itself.
 //   - Globals, locals and types are appended behind the module's own, so that their indices stay. Functions cannot be:
 //     the import that reaches the host comes before all defined functions, whose indices move up by one everywhere.
 //   - Code is cut into slots (see flow.go): a charge at one place pays for everything that runs exactly as often. It never
@@ -40,8 +40,8 @@
 //     the outer one, which calls the host and goes in again. A call inside of the hot loop, however cold, would make the
 //     engine's register allocator keep every variable of the loop in memory. A loop that makes calls anyhow stays one, and
 //     a loop that nothing goes back to becomes a block.
-//   - Charges are moved to where there are fewest (see balance.go): fuel need only be right where it is looked at. Go
-//     compiles every jump to one of the same cost, and asks behind each call whether to go on: neither charges.
+//   - A loop that is reached by plain branches which cost the same charges that cost at its head, for all of them: Go
+//     compiles every jump to such a branch.
 //   - Comparisons are written as if-else with the likely side first, and backward br_if as if and br, the forward ones
 //     before a function's first loop too: wazero's compiler fuses a comparison with a jump only where no critical edge is
 //     in between, and takes the register state after a join from the side that comes first. That makes some loops faster

@@ -85,7 +85,8 @@ func (e *emitter) function(index uint32) uint32 {
 // body writes the body of f, whose bytes are code.
 func (e *emitter) body(f *function, code []byte, results resultType) {
 	e.f, e.local, e.results = f, f.locals, results
-	e.direct = f.direct()
+	// A leaf without loops is too short to be worth a local, and a check: its callers check.
+	e.direct = !f.loops && !f.calls && !f.bulk && f.slots <= 3
 	wrapped := !e.direct && f.wrapped
 	e.declareLocals(code)
 	if wrapped {
@@ -149,8 +150,11 @@ func (e *emitter) edit(d *edit, code []byte) {
 	case editTailIndirect, editTrap:
 		e.store()
 	case editReturn:
-		e.store()
-		e.op(opReturn)
+		if e.direct {
+			e.op(opReturn)
+		} else {
+			e.with(opBr, uint32(d.depth-1))
+		}
 	case editLabel:
 		e.u32(d.arg)
 	case editBranchIf:

@@ -17,10 +17,10 @@ const dead int32 = -1 // the slot of code that is never reached
 type edit struct {
 	kind  editKind
 	flags editFlags
-	in    int32  // of a slot or a loop, the class before it
+	depth int32  // how many labels there are in the rewritten code, the function's own included
 	pos   int32  // where copying stops, relative to the body
 	end   int32  // where copying goes on
-	arg   uint32 // a function's index, or a label; of a slot, the class behind it
+	arg   uint32 // a function's index, or a label; of a slot, the scanner's looks where it begins
 	cost  int64  // of a slot; of a loop, what it owes at its head
 }
 
@@ -32,7 +32,7 @@ const (
 	editIndirect                     // store fuel before a call_indirect
 	editTail                         // store fuel, return_call arg
 	editTailIndirect                 // store fuel before a return_call_indirect
-	editReturn                       // store fuel, return
+	editReturn                       // branch to the flush
 	editLabel                        // the label of a branch becomes arg
 	editBranchIf                     // br_if to label arg, without values
 	editLoop                         // a loop, which becomes two
@@ -58,9 +58,6 @@ const (
 	loopOnce                         // nothing goes back to the loop's head: it is a block
 	loopSlow                         // there are calls in the loop that may come back
 	callDeeper                       // the call counts against the depth
-	slotBack                         // the slot ends in a branch to the head of a loop
-	slotTrap                         // the slot ends in an unreachable
-	slotDepth                        // times how many loops the slot lies in
 )
 
 // A function is what the first pass learned of one body.
@@ -87,9 +84,9 @@ type frame struct {
 	edit     int32 // of such a loop
 	returns  int32 // of such a loop: what the scanner's returns were before it
 	empty    bool  // of such a loop: it takes and gives no values
-	nested   int32 // how many loops there are up to and with this frame
-	target   int32 // the class of what a branch to it aims at; noClass: nothing does yet
-	skip     int32 // of an if: the class in front of it
+	before   int32 // of such a loop: the slot that leads to it
+	back     int32 // of such a loop: the last of its backs; noBack: there is none yet
+	fixed    bool  // of such a loop: what it owes at its head is nothing (see owe)
 	bare     bool  // of such a loop, or of a block: a branch to it carries no values
 	dead     bool  // it was entered in dead code
 	branched bool  // a live branch aims at its end
@@ -112,11 +109,9 @@ type scanner struct {
 	fn     function
 	entry  int32 // the function's first slot
 
-	returns int32 // how many calls of the function so far may come back
-
-	classes classes
-	class   int32 // of the current place
-	deepest int   // loops that a slot lies in, at most
+	returns int32  // how many calls of the function so far may come back
+	looks   uint32 // how many places so far look at the fuel inside of a slot
+	backs   []back
 
 	constant    uint32 // what the last i32.const pushed
 	constantEnd int    // where it ended
@@ -138,12 +133,10 @@ func (s *scanner) scan(code []byte, base int, number, params uint32) (function, 
 		s.fail(0, "the body is too large", "")
 		return function{}, s.err
 	}
-	s.fn, s.constantEnd, s.comparedEnd, s.returns = function{}, -1, -1, 0
-	s.classes.reset()
-	s.class, s.deepest = exact, 0
+	s.fn, s.constantEnd, s.comparedEnd, s.returns, s.backs = function{}, -1, -1, 0, s.backs[:0]
 	s.readLocals(params)
 	first := len(s.edits)
-	s.frames = append(s.frames[:0], frame{entry: dead, target: exact})
+	s.frames = append(s.frames[:0], frame{entry: dead})
 	s.cost = 1 // Wasmtime charges one for entering a function
 	s.entry = s.place(slotReload)
 	s.slot = s.entry
@@ -154,9 +147,6 @@ func (s *scanner) scan(code []byte, base int, number, params uint32) (function, 
 		s.fail(s.pos, "there are instructions behind the function's end", "")
 	}
 	s.fn.edits = s.edits[first:len(s.edits):len(s.edits)]
-	if s.err == nil {
-		s.balance(s.fn.edits)
-	}
 	return s.fn, s.err
 }
 
@@ -178,12 +168,7 @@ func (s *scanner) readLocals(params uint32) {
 
 // place puts a new slot here.
 func (s *scanner) place(flags editFlags) int32 {
-	in, nested := s.class, min(int(s.frames[len(s.frames)-1].nested), deepest)
-	s.class, s.deepest = s.classes.add(), max(s.deepest, nested)
-	s.edits = append(s.edits, edit{
-		kind: editSlot, flags: flags + editFlags(nested)*slotDepth, pos: int32(s.pos), end: int32(s.pos),
-		in: in, arg: uint32(s.class),
-	})
+	s.edits = append(s.edits, edit{kind: editSlot, flags: flags, pos: int32(s.pos), end: int32(s.pos), arg: s.looks})
 	s.fn.slots++
 	return int32(len(s.edits) - 1)
 }
@@ -220,9 +205,11 @@ func (s *scanner) aim(plain bool) (label, more uint32, frame *frame) {
 		return label, more, frame
 	}
 	frame.branched = true
-	s.arrive(frame)
-	if plain && frame.doubled {
-		s.edits[s.slot].flags |= slotBack
+	if !plain || !s.fresh() {
+		frame.fixed = true
+	} else if frame.doubled && !frame.fixed {
+		s.backs = append(s.backs, back{s.slot, frame.back})
+		frame.back = int32(len(s.backs) - 1)
 	}
 	s.fn.wrapped = s.fn.wrapped || to == 0
 	s.leave(int32(to))
@@ -239,7 +226,9 @@ func (s *scanner) label(plain bool) {
 
 // note records an edit that replaces what lies between start and the current position.
 func (s *scanner) note(kind editKind, start int, arg uint32) {
-	s.edits = append(s.edits, edit{kind: kind, pos: int32(start), end: int32(s.pos), arg: arg})
+	s.edits = append(s.edits, edit{
+		kind: kind, depth: int32(len(s.frames)) + s.frames[len(s.frames)-1].loops, pos: int32(start), end: int32(s.pos), arg: arg,
+	})
 }
 
 // open enters a block, a loop or an if.
@@ -247,7 +236,6 @@ func (s *scanner) open(op byte) {
 	n := int32(len(s.frames))
 	s.frames = append(s.frames, frame{
 		op: op, dead: s.slot == dead, entry: s.slot, escape: n, loops: s.frames[n-1].loops,
-		nested: s.frames[n-1].nested, target: noClass, skip: s.class,
 	})
 }
 
@@ -261,10 +249,6 @@ func (s *scanner) atElse(at int) {
 	if f.dead {
 		return
 	}
-	if s.slot != dead {
-		s.arrive(f)
-	}
-	s.class = f.skip
 	s.turn(s.place(0))
 }
 
@@ -280,19 +264,16 @@ func (s *scanner) atEnd() {
 		if f.returns < s.returns {
 			loop.flags |= loopSlow
 		}
+		s.owe(&f)
 	}
 	s.frames = s.frames[:n]
 	if n == 0 {
-		if s.slot != dead {
-			s.exactly()
-		}
 		s.turn(dead)
 		return
 	}
 	if f.dead {
 		return
 	}
-	s.come(&f)
 	s.leave(f.escape)
 	escapes := f.escape < n
 	branched := f.branched && f.op != opLoop
@@ -314,30 +295,40 @@ func (s *scanner) atEnd() {
 	}
 }
 
-const noClass int32 = -1
+// fresh reports whether nothing has looked at the fuel since the current slot began.
+func (s *scanner) fresh() bool { return s.edits[s.slot].arg == s.looks }
 
-// arrive notes that control goes from here to where a branch to the frame aims.
-func (s *scanner) arrive(f *frame) {
-	if f.target == noClass {
-		f.target = s.class
-	} else {
-		s.same(f.target)
-	}
+// A back is a slot that ends in a branch to the head of a loop.
+type back struct {
+	slot int32
+	next int32 // another one of the same loop, or noBack
 }
 
-// come goes on behind the end of a frame that was entered.
-func (s *scanner) come(f *frame) {
-	if f.op == opLoop {
-		return // only through the end
+const noBack int32 = -1
+
+// owe lets a loop charge at its head what the slots that lead there cost, if they cost the same, so that they need not
+// charge. Go jumps through the heads of loops, in slots that cost 3. Until the charge, which comes after the look at the
+// head, the local has so much too much; nothing else looks at it on the way.
+func (s *scanner) owe(f *frame) {
+	if f.fixed || f.back == noBack {
+		return
 	}
-	if s.slot != dead {
-		s.arrive(f)
+	// The cost of more than half of them, if there is such a one.
+	cost, votes := int64(0), 0
+	for i := f.back; i != noBack; i = s.backs[i].next {
+		switch c := s.edits[s.backs[i].slot].cost; {
+		case votes == 0:
+			cost, votes = c, 1
+		case c == cost:
+			votes++
+		default:
+			votes--
+		}
 	}
-	if f.op == opIf {
-		s.class = f.skip
-		s.arrive(f)
+	for i := f.back; i != noBack; i = s.backs[i].next {
+		s.edits[s.backs[i].slot].cost -= cost
 	}
-	if f.target != noClass {
-		s.class = f.target
-	}
+	s.edits[f.before].cost -= cost
+	s.edits[f.edit].cost = cost
+	s.edits[f.edit+1].cost += cost // the slot at the head
 }

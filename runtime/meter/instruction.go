@@ -86,9 +86,8 @@ func (s *scanner) control(op byte, at int) {
 			top.loops++
 			top.doubled, top.bare, top.empty = true, bare, empty
 			top.edit, top.returns = int32(len(s.edits)-1), s.returns
-			top.nested++
-			top.target = s.class
-			s.edits[len(s.edits)-1].in = s.class
+			top.before, top.back, top.fixed = s.slot, noBack, !s.fresh()
+			s.looks++
 			s.turn(s.place(slotCheck))
 		}
 	case opIf:
@@ -128,7 +127,7 @@ func (s *scanner) control(op byte, at int) {
 	case opReturn:
 		if live {
 			s.note(editReturn, at, 0)
-			s.exactly()
+			s.fn.wrapped = true
 			s.leave(0)
 			s.turn(dead)
 		}
@@ -183,14 +182,12 @@ func (s *scanner) call(op byte, at int) {
 		return
 	}
 	s.fn.calls = true
-	s.exactly()
 	s.leave(-1) // a call may not come back
 	if op == opReturnCall || op == opReturnCallIndirect {
 		s.turn(dead)
 		return
 	}
 	s.returns++
-	s.class = exact
 	s.turn(s.place(slotReload))
 }
 
@@ -214,7 +211,7 @@ func (s *scanner) bulk(kind editKind, at int) {
 		return // what compilers make of a small memcpy: too short to cost anything
 	}
 	s.fn.bulk = true
-	s.exactly()
+	s.looks++
 	if kind == editBytes || kind == editElements {
 		s.before(kind, at)
 		return
@@ -291,7 +288,6 @@ func (s *scanner) vector(at int) {
 
 // trap is an unreachable in live code.
 func (s *scanner) trap(at int) {
-	s.exactly()
 	s.leave(-1)
 	if s.edits[s.slot].flags&slotReload != 0 && s.slot != s.entry {
 		s.returns-- // the call before does not come back
@@ -302,7 +298,6 @@ func (s *scanner) trap(at int) {
 			return
 		}
 	}
-	s.edits[s.slot].flags |= slotTrap
 	s.before(editTrap, at)
 	s.turn(dead)
 }
