@@ -15,7 +15,7 @@ import (
 	"github.com/chainrun/chainrun/runtime/sandbox"
 )
 
-const compileRounds = 4
+const compileRounds = 8
 
 func compileTable(ctx context.Context, o options) error {
 	wasm, err := goNode()
