@@ -26,7 +26,7 @@ const orderSchema = `{"type":"object","required":["id","items","n"],"additionalP
 		"sku":{"type":"string","pattern":"^[A-Z]-[0-9]+$"},"quantity":{"type":"integer","minimum":1},"note":{"type":"string","maxLength":80}}}}}}`
 
 // orderItems are such that an order has 1 KB.
-var orderItems = strings.TrimSuffix(strings.Repeat(`{"sku":"A-1002","quantity":3,"note":"handle with care, please"},`, 15), ",")
+var orderItems = bytes.TrimSuffix(bytes.Repeat([]byte(`{"sku":"A-1002","quantity":3,"note":"handle with care, please"},`), 15), []byte(","))
 
 // order is no other's: what is stored or looked up by content is so once.
 func order(id int64, n int) []byte {
@@ -48,7 +48,7 @@ func isOrder(b []byte, id int64, n int) bool {
 	cut([]byte(`{"id":`))
 	cut(strconv.AppendInt(number[:0], id, 10))
 	cut([]byte(`,"items":[`))
-	cut([]byte(orderItems))
+	cut(orderItems)
 	cut([]byte(`],"n":`))
 	cut(strconv.AppendInt(number[:0], int64(n), 10))
 	return same && string(rest) == "}"
