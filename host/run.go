@@ -32,7 +32,8 @@ type Run struct {
 	redact *secret.Redactor // of what comes from outside while the run goes on
 
 	mu     sync.Mutex
-	grown  *sync.Cond
+	grown  *sync.Cond // there is another event, or there will be none
+	still  *sync.Cond // the run rests, or has ended: whoever waits for that is not woken by each event
 	events []event.Event
 
 	waiting []string // the steps for whose signals the run rests; nil: it does not
@@ -136,7 +137,7 @@ const usualEvents = 24
 
 func newRun(id string, g *Graph, open vault) *Run {
 	r := &Run{id: id, graph: g.plan.Graph, redact: open.redact, events: make([]event.Event, 0, usualEvents), over: make(chan struct{}), done: make(chan struct{}), signals: make(chan driver.Signal)}
-	r.grown = sync.NewCond(&r.mu)
+	r.grown, r.still = sync.NewCond(&r.mu), sync.NewCond(&r.mu)
 	return r
 }
 
@@ -221,6 +222,7 @@ func (r *Run) end(finished event.RunFinished, err error) {
 	}
 	close(r.done)
 	r.grown.Broadcast()
+	r.still.Broadcast()
 }
 
 // ID names the run.

@@ -23,7 +23,7 @@ func (r *Run) rests(steps []string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.waiting = steps
-	r.grown.Broadcast()
+	r.still.Broadcast()
 }
 
 // settled waits until the run has ended (nil), or rests: then it gives the steps
@@ -36,7 +36,7 @@ func (r *Run) settled() []string {
 		case <-r.done:
 			return nil
 		default:
-			r.grown.Wait()
+			r.still.Wait()
 		}
 	}
 	return slices.Clone(r.waiting)
