@@ -5,6 +5,7 @@ import (
 
 	"github.com/chainrun/chainrun/host/capability/secret"
 	"github.com/chainrun/chainrun/host/cassette"
+	"github.com/chainrun/chainrun/host/driver"
 	"github.com/chainrun/chainrun/host/event"
 	"github.com/chainrun/chainrun/host/fork"
 	"github.com/chainrun/chainrun/host/invoke"
@@ -71,7 +72,7 @@ type RunOption func(*runConfig)
 type runConfig struct {
 	id      string
 	seed    *event.Seed
-	observe []func(event.Event)
+	observe []driver.Observer
 	past    []func(event.Event)
 	partial []func(event.Partial)
 	answers *cassette.Cassette

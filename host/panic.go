@@ -3,6 +3,8 @@ package host
 import (
 	"fmt"
 	"runtime/debug"
+
+	"github.com/chainrun/chainrun/host/driver"
 )
 
 // PanicError means that chainrun, or a library under it, has a bug that a graph,
@@ -18,7 +20,11 @@ func (e *PanicError) Error() string { return fmt.Sprintf("internal error: %v", e
 
 // guard turns a panic into an error of the function that defers it.
 func guard(err *error) {
-	if p := recover(); p != nil {
+	switch p := recover().(type) {
+	case nil:
+	case *driver.Panic:
+		*err = &PanicError{Value: p.Value, Stack: p.Stack}
+	default:
 		*err = &PanicError{Value: p, Stack: debug.Stack()}
 	}
 }

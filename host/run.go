@@ -170,14 +170,8 @@ func (h *Host) take(id string) (release func(), err error) {
 // carry carries a run out in a goroutine of its own, hands it what is sent to it, and
 // releases it at the end.
 func (h *Host) carry(ctx context.Context, r *Run, c runConfig, s driver.Session, open vault, release func()) {
-	observe := func(e event.Event) {
-		r.add(e)
-		for _, f := range c.observe {
-			f(e)
-		}
-	}
 	c.id = r.id
-	s.Run, s.Observe, s.Partial = r.id, []driver.Observer{observe}, c.partials()
+	s.Run, s.Durable, s.Observe, s.Partial = r.id, r.add, c.observe, c.partials()
 	s.Signals, s.Rests = r.signals, r.rests
 	scope := c.scope(open)
 	scope.Cache = h.cache()

@@ -40,6 +40,7 @@ package driver
 import (
 	"context"
 	"errors"
+	"fmt"
 	"iter"
 
 	"github.com/chainrun/chainrun/host/document"
@@ -91,6 +92,16 @@ type Calls interface {
 // waits for it: it must be quick, and must not call back into the run.
 type Observer func(event.Event)
 
+// Panic is what Carry panics with where something else that it has called (an observer,
+// the stepper) has panicked in another goroutine. Stack is of that one.
+type Panic struct {
+	Value any
+	Stack []byte
+}
+
+// String implements [fmt.Stringer].
+func (p *Panic) String() string { return fmt.Sprint(p.Value) }
+
 // Driver carries out runs. Safe for concurrent use.
 type Driver interface {
 	// Carry starts a run, or goes on with one, and carries it out to its end. Of a run
@@ -116,8 +127,13 @@ type Session struct {
 	Made *journal.Sources
 	// Past is what the journal has of a run that is carried on, read once: all of its
 	// events, in order. Observers see only those that are new. nil: it is a new run.
-	Past    iter.Seq2[event.Event, error]
+	Past iter.Seq2[event.Event, error]
+	// Observe see each event when it is durable, in order, one after the other.
 	Observe []Observer
+	// Durable sees each event when it is durable, in order, before those who observe.
+	// Unlike them it waits for nothing and for nobody: it is for what the caller keeps of
+	// the run. nil: nobody.
+	Durable Observer
 	// Decided sees each event, in order, as soon as it is decided on: before it is
 	// durable, and before anything begins that it leads to. It is for what the run
 	// itself goes by; it must not show anybody what may yet be forgotten. nil: nobody.
@@ -132,7 +148,7 @@ type Session struct {
 	Engine string
 
 	// Known knows what comes of steps that wait, where the run goes as another one went.
-	// It is asked, by the goroutine of the run, about each step that has begun to wait,
+	// It is asked, as observers are, about each step that has begun to wait,
 	// and at a resume about each that still does; the outcome is recorded before
 	// anything else happens, also where the wait's time is over by then. nil, or false:
 	// nobody knows yet.

@@ -4,6 +4,7 @@ package local
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -12,36 +13,15 @@ import (
 	"github.com/chainrun/chainrun/host/graph"
 )
 
-// attempt is one that is under way. It implements [driver.Calls] by asking the run's
-// goroutine, which alone touches the machine and the journal.
-type attempt struct {
-	r    *run
-	of   order
-	past []event.CapabilityAnswered
-	// ctx ends when the run no longer wants the outcome, when the outcome is there,
-	// and when the run closes.
-	ctx    context.Context //nolint:containedctx // the attempt is the call
-	cancel context.CancelCauseFunc
-}
-
 var _ driver.Calls = (*attempt)(nil)
-
-// carryOut makes the attempt, in a goroutine of its own, and hands in what came of it.
-func (a *attempt) carryOut() {
-	o, err := a.r.invoker.Invoke(a.ctx, a.r.s.Plan, a.of.Invoke, a)
-	<-a.r.d.places
-	o.Attempt = a.of.Attempt
-	a.r.results <- result{o, err}
-}
 
 // ask is a question of an attempt to its run.
 type ask struct {
-	of    order
-	admit bool         // may it make one more call?
-	fact  event.Body   // a call, to be recorded; nil: none
-	reply chan<- reply // takes one without a receiver
+	admit bool       // may it make one more call?
+	fact  event.Body // a call, to be recorded; nil: none
 }
 
+// reply answers one.
 type reply struct {
 	admitted bool
 	err      error
@@ -52,7 +32,7 @@ func (a *attempt) Settled(ctx context.Context) error {
 	if a.r.ledger.durable.Load() >= a.of.since {
 		return over(ctx, a.ctx)
 	}
-	_, err := a.ask(ctx, ask{of: a.of})
+	_, err := a.ask(ctx, ask{})
 	return err
 }
 
@@ -61,14 +41,14 @@ func (a *attempt) Admit(ctx context.Context) (bool, error) {
 	if !a.r.budgeted {
 		return true, a.Settled(ctx)
 	}
-	got, err := a.ask(ctx, ask{of: a.of, admit: true})
+	got, err := a.ask(ctx, ask{admit: true})
 	return got.admitted, err
 }
 
 // Record implements [driver.Calls].
 func (a *attempt) Record(ctx context.Context, fact event.CapabilityAnswered) error {
 	fact.Attempt = a.of.Attempt
-	_, err := a.ask(ctx, ask{of: a.of, fact: fact})
+	_, err := a.ask(ctx, ask{fact: fact})
 	return err
 }
 
@@ -82,31 +62,66 @@ func (a *attempt) Partial(p event.Partial) {
 	}
 }
 
-// ask never waits for anything but the run's goroutine at work: that one takes
-// questions whenever it waits, and answers each that it takes. When it takes none
-// any more, a.ctx ends.
+// ask waits only for the journal, or for who has the run.
 func (a *attempt) ask(ctx context.Context, q ask) (reply, error) {
-	if err := over(ctx, a.ctx); err != nil {
+	r := a.r
+	if err := a.enter(ctx, q.fact != nil); err != nil {
 		return reply{}, err
 	}
-	answer := make(chan reply, 1)
-	q.reply = answer
-	select {
-	case a.r.asks <- q:
-	case <-a.ctx.Done():
-		return reply{}, over(a.ctx)
-	case <-ctx.Done():
-		return reply{}, over(ctx)
+	said := reply{err: errNoReply}
+	var later <-chan reply
+	r.do(func() (err error) {
+		said, later, err = r.answer(a, q)
+		return err
+	})
+	due := r.ledger.take()
+	r.leave()
+	if due != nil { // nobody else would wait less for it
+		err := r.append(due)
+		r.enter()
+		r.do(func() error { return r.written(err) })
+		r.leave()
 	}
-	select {
-	case got := <-answer:
-		if got.err != nil {
-			return reply{}, got.err
+	if later != nil {
+		select {
+		case said = <-later:
+		case <-r.ctx.Done():
+			return reply{}, over(r.ctx)
 		}
-		// The fact itself may have ended the run, and the attempt's time goes on.
-		return got, over(ctx, a.ctx)
-	case <-a.r.ctx.Done():
-		return reply{}, over(a.r.ctx)
+	}
+	if said.err != nil {
+		return reply{}, said.err
+	}
+	// The fact itself may have ended the run, and the attempt's time goes on.
+	return said, over(ctx, a.ctx)
+}
+
+// errNoReply is what an attempt is told whose question has made its run panic.
+var errNoReply = errors.New("the run has come to an end")
+
+// enter takes the run for an attempt, unless that is over. Where it is to record
+// something, the ledger has room for it.
+func (a *attempt) enter(ctx context.Context, records bool) error {
+	r := a.r
+	for {
+		if err := over(ctx, a.ctx); err != nil {
+			return err
+		}
+		r.enter()
+		var wait <-chan struct{} // for the end of a.ctx, where there is no more
+		switch {
+		case r.over():
+		case records && r.ledger.full():
+			wait = r.ledger.relief()
+		default:
+			return nil
+		}
+		r.leave()
+		select {
+		case <-wait:
+		case <-a.ctx.Done():
+		case <-ctx.Done():
+		}
 	}
 }
 
@@ -130,22 +145,24 @@ func over(contexts ...context.Context) error {
 	return nil
 }
 
-// answer answers a question of an attempt, once what has led to the answer is durable.
-// The error ends the run.
-func (r *run) answer(q ask) error {
-	a := r.attempts[q.of.Attempt]
-	switch {
-	case a == nil || a.ctx.Err() != nil:
-		q.reply <- reply{}
-		return nil //nolint:nilerr // ask says why
-	case q.fact == nil:
-		admitted := q.admit && r.machine.Admit(q.of.Attempt)
-		return r.await(q.of.since, func(broken error) { q.reply <- reply{admitted, broken} })
+// answer answers a question of an attempt: now, or later, once what has led to the answer
+// is durable. The error ends the run.
+func (r *run) answer(a *attempt, q ask) (now reply, later <-chan reply, err error) {
+	if a.ctx.Err() != nil {
+		return reply{}, nil, nil //nolint:nilerr // ask says why
 	}
-	err := r.commit(q.fact)
-	if err != nil {
-		q.reply <- reply{err: err}
-		return err
+	since := a.of.since
+	if q.fact != nil {
+		if err := r.commit(q.fact); err != nil {
+			return reply{err: err}, nil, err
+		}
+		since = r.seq
 	}
-	return r.await(r.seq, func(broken error) { q.reply <- reply{err: broken} })
+	admitted := q.admit && r.machine.Admit(a.of.Attempt)
+	if r.ledger.durable.Load() >= since {
+		return reply{admitted: admitted}, nil, nil
+	}
+	said := make(chan reply, 1)
+	err = r.await(since, func(broken error) { said <- reply{admitted, broken} })
+	return reply{}, said, err
 }

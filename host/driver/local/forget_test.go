@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -114,7 +115,8 @@ func TestAnObserverThatPanicsIsAskedNothingMore(t *testing.T) {
 		var seen []event.Type
 		func() {
 			defer func() {
-				if p := recover(); p != "enough" {
+				p, ok := recover().(*driver.Panic)
+				if !ok || p.Value != "enough" || !strings.Contains(string(p.Stack), "forget_test.go") {
 					t.Errorf("panic: %v", p)
 				}
 			}()

@@ -13,25 +13,26 @@ import (
 	"github.com/chainrun/chainrun/host/stepper"
 )
 
-// ledger is what a run has to tell the journal. One append is under way at a time, in
-// a goroutine of its own; what happens meanwhile makes up the next one. So a run waits
+// ledger is what a run has to tell the journal. One append is under way at a time, and
+// the run is not held meanwhile; what happens makes up the next one. So a run waits
 // for its disk only where somebody would notice: before a capability is asked, before
 // an answer is seen, and before anything is said outside. Where nobody waits, the next
 // append is put off for a moment, because many steps in one cost little more than one.
 //
-// It belongs to the goroutine of the run, durable and done aside.
+// It belongs to whoever has the run, durable aside.
 type ledger struct {
 	prompt  bool          // appends take no time, and keep no slice: they are made in place
 	awaited bool          // somebody waits for the first event
 	hasty   bool          // somebody waits for every event
 	durable atomic.Uint64 // the last event that the journal has
-	done    chan error    // what came of the append under way
 
-	next   []event.Event // what the journal has not been given
-	bytes  int           // of the documents in next
-	under  []event.Event // the append under way; nil: there is none
-	broken error         // the journal failed: nothing is recorded any more
-	waits  []wait
+	next    []event.Event // what the journal has not been given
+	bytes   int           // of the documents in next
+	under   []event.Event // the append under way; nil: there is none
+	due     []event.Event // the same while nobody makes it: who leaves the run sees to it
+	broken  error         // the journal failed: nothing is recorded any more
+	waits   []wait
+	written chan struct{} // closed when the append under way is done; nil: nobody waits for it
 
 	moment *time.Timer // at most how long next is put off; nil: that of no append yet
 	armed  bool        // moment is to come
@@ -58,7 +59,21 @@ const (
 func (l *ledger) open(j journal.Journal, awaited bool) {
 	p, ok := j.(journal.Prompter)
 	l.prompt, l.awaited = ok && p.Prompt(), awaited
-	l.done = make(chan error, 1)
+}
+
+// take gives the append that is due: whoever has it makes it.
+func (l *ledger) take() []event.Event {
+	due := l.due
+	l.due = nil
+	return due
+}
+
+// relief is closed when the append under way is done.
+func (l *ledger) relief() <-chan struct{} {
+	if l.written == nil {
+		l.written = make(chan struct{})
+	}
+	return l.written
 }
 
 // full says that the run has to wait for the append under way.
@@ -82,14 +97,15 @@ func (l *ledger) add(e event.Event) {
 }
 
 // putOff says whether the next append may wait for more.
-func (l *ledger) putOff() bool {
+func (r *run) putOff() bool {
+	l := &r.ledger
 	if l.prompt || l.hasty || l.awaited && l.durable.Load() == 0 || len(l.waits) > 0 || len(l.next) >= enoughEvents || l.bytes >= enoughBytes {
 		return false
 	}
 	if !l.armed {
 		l.armed = true
 		if l.moment == nil {
-			l.moment = time.NewTimer(longestPut)
+			l.moment = time.AfterFunc(longestPut, r.noLonger)
 		} else {
 			l.moment.Reset(longestPut)
 		}
@@ -97,12 +113,15 @@ func (l *ledger) putOff() bool {
 	return true
 }
 
-// over gives the channel that receives when the next append has been put off for long.
-func (l *ledger) over() <-chan time.Time {
-	if !l.armed {
-		return nil
+// noLonger appends what has been put off for long.
+func (r *run) noLonger() {
+	r.enter()
+	l := &r.ledger
+	l.armed = false
+	if l.under == nil && len(l.next) > 0 && !r.closing {
+		r.do(r.give)
 	}
-	return l.moment.C
+	r.leave()
 }
 
 // await has tell called, once, when the events up to seq are durable, or cannot become
@@ -191,28 +210,35 @@ func (r *run) commit(fact event.Body) error {
 	return r.record()
 }
 
-// record gives the journal what there is, unless that may wait, or the journal is still
-// busy with what it has been given: then written does. Where there is much it waits.
+// record has the journal given what there is, unless that may wait, or the journal is
+// still busy with what it has been given: then written does.
 func (r *run) record() error {
-	if r.ledger.full() {
-		return r.written(<-r.ledger.done)
-	}
-	if l := &r.ledger; l.under != nil || len(l.next) == 0 || l.putOff() {
+	if l := &r.ledger; l.under != nil || len(l.next) == 0 || r.putOff() {
 		return nil
 	}
 	return r.give()
 }
 
-// give gives the journal what there is.
+// give has the journal given what there is.
 func (r *run) give() error {
 	l := &r.ledger
 	l.under, l.next, l.bytes = l.next, nil, 0
 	if l.prompt {
 		return r.written(r.append(l.under))
 	}
-	events := l.under
-	r.workers.do(workFunc(func() { l.done <- r.append(events) }))
+	l.due = l.under
 	return nil
+}
+
+// keep makes an append that was taken, without the run, and says what came of it.
+func (r *run) keep(due []event.Event) {
+	for due != nil {
+		err := r.append(due)
+		r.enter()
+		r.do(func() error { return r.written(err) })
+		due = r.ledger.take()
+		r.leave()
+	}
 }
 
 // append makes events durable: the first with what the run is made of.
@@ -229,11 +255,21 @@ func (r *run) written(err error) error {
 	l := &r.ledger
 	events := l.under
 	l.under = nil
+	if l.written != nil {
+		close(l.written)
+		l.written = nil
+	}
+	if l.broken != nil {
+		return l.broken // somebody has panicked meanwhile
+	}
 	if err != nil {
 		l.broken = fmt.Errorf("recording the run: %w", err)
 		return l.broken
 	}
 	for _, e := range events {
+		if durable := r.s.Durable; durable != nil {
+			durable(e)
+		}
 		for _, see := range r.s.Observe {
 			see(e)
 		}
@@ -251,19 +287,44 @@ func (r *run) written(err error) error {
 	return r.record()
 }
 
-// settle waits until all that has happened is durable.
+// settle waits until all that has happened is durable. The run is not held meanwhile.
+// Only Carry's goroutine calls it.
 func (r *run) settle() error {
 	l := &r.ledger
 	for l.broken == nil && (l.under != nil || len(l.next) > 0) {
-		var err error
-		if l.under == nil {
-			err = r.give()
-		} else {
-			err = r.written(<-l.done)
-		}
-		if err != nil {
-			return err
+		switch due := l.take(); {
+		case due != nil:
+			r.leave()
+			err := r.append(due)
+			r.back()
+			if err := r.written(err); err != nil {
+				return err
+			}
+		case l.under == nil:
+			if err := r.give(); err != nil {
+				return err
+			}
+		default:
+			r.relieve()
 		}
 	}
 	return l.broken
+}
+
+// room waits until the ledger has room. The error is another one's that has ended the
+// run meanwhile. Only Carry's goroutine calls it.
+func (r *run) room() error {
+	for r.ledger.full() {
+		r.relieve()
+	}
+	return r.outcome()
+}
+
+// relieve waits until the append under way is done. The run is not held meanwhile. Only
+// Carry's goroutine calls it.
+func (r *run) relieve() {
+	relief := r.ledger.relief()
+	r.leave()
+	<-relief
+	r.back()
 }

@@ -51,13 +51,13 @@ func (systemClock) NewTimer(d time.Duration) (<-chan time.Time, func()) {
 	return t.C, func() { t.Stop() }
 }
 
-// Driver carries out runs. Safe for concurrent use. It has no goroutines of its
-// own: those of a run end before [Driver.Run] returns.
+// Driver carries out runs. Safe for concurrent use. It has no goroutines while it has
+// no runs.
 type Driver struct {
 	invoker driver.Invoker
 	journal journal.Journal
 	clock   Clock
-	places  chan struct{} // one is held by each attempt under way
+	places  places
 	gate    gate
 }
 
@@ -76,7 +76,7 @@ func New(c Config) *Driver {
 	}
 	return &Driver{
 		invoker: c.Invoker, journal: c.Journal, clock: c.Clock,
-		places: make(chan struct{}, c.Parallel), gate: gate{most: c.Runs},
+		places: places{most: c.Parallel}, gate: gate{most: c.Runs},
 	}
 }
 
@@ -96,14 +96,15 @@ func (d *Driver) Carry(ctx context.Context, s driver.Session) (end event.RunFini
 			err = errors.Join(err, broken)
 		}
 	}()
-	end, err = r.carry(ctx)
+	r.back()
+	end, err = r.carry()
 	panicked = false
 	return end, err
 }
 
 // carry begins a run, or goes on with it, and drives it.
-func (r *run) carry(ctx context.Context) (event.RunFinished, error) {
-	if err := interrupted(ctx); err != nil {
+func (r *run) carry() (event.RunFinished, error) {
+	if err := interrupted(r.caller); err != nil {
 		return event.RunFinished{}, err
 	}
 	begin := r.start
@@ -113,7 +114,7 @@ func (r *run) carry(ctx context.Context) (event.RunFinished, error) {
 	if err := begin(); err != nil {
 		return event.RunFinished{}, err
 	}
-	return r.drive(ctx)
+	return r.drive()
 }
 
 // interrupted gives ErrInterrupted where that is why ctx is done.

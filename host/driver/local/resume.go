@@ -11,7 +11,7 @@ import (
 func (r *run) start() error {
 	started := r.s.Started
 	if started.Parallel == 0 {
-		started.Parallel = cap(r.d.places)
+		started.Parallel = r.d.places.most
 	}
 	if started.Engine == "" {
 		started.Engine = r.s.Engine
@@ -38,6 +38,7 @@ func (r *run) resume() error {
 	case r.machine.Finished():
 		return nil
 	}
+	r.careful = true // until it is known whether there is a reason
 	if err := r.commit(event.RunResumed{Engine: r.s.Engine}); err != nil {
 		return err
 	}
@@ -46,6 +47,9 @@ func (r *run) resume() error {
 			r.lookUp(step)
 		}
 		for len(r.known) > 0 && !r.machine.Finished() {
+			if err := r.room(); err != nil {
+				return err
+			}
 			if err := r.handKnown(); err != nil {
 				return err
 			}

@@ -4,32 +4,44 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
-	"slices"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/chainrun/chainrun/host/driver"
 	"github.com/chainrun/chainrun/host/event"
-	"github.com/chainrun/chainrun/host/failure"
 	"github.com/chainrun/chainrun/host/graph"
 	"github.com/chainrun/chainrun/host/stepper"
 )
 
-// run is one run under way. It belongs to the goroutine of [Driver.Run]; the
-// attempts have goroutines of their own, which hand in what came of them.
+// run is one run under way. What may be done with it by whom is said in monitor.go.
 type run struct {
 	d        *Driver
 	s        driver.Session
 	invoker  driver.Invoker
-	machine  *stepper.Machine
 	budgeted bool // calls have to be admitted
-	careful  bool // attempts begin only when what led to them is durable
-	resting  bool // and Rests has been told; it has no place in the gate
+	slow     bool // others are told what happens, and may take their time
 
+	caller context.Context //nolint:containedctx // the run is the call
 	// ctx has the caller's values, but not its end: a run that is canceled has
 	// still to be recorded.
-	ctx      context.Context //nolint:containedctx // the run is the call
-	cancel   context.CancelCauseFunc
+	ctx    context.Context //nolint:containedctx // as above
+	cancel context.CancelCauseFunc
+
+	lock    chan struct{}  // has room for whoever has the run: all that follows is theirs
+	news    chan struct{}  // Carry's goroutine is to look
+	offered atomic.Bool    // somebody is to make one of its attempts
+	appends sync.WaitGroup // in goroutines of their own
+
+	mine     bool // Carry's goroutine has the run
+	closing  bool
+	failed   error         // for Carry's goroutine to end the run with
+	panicked *driver.Panic // the same for a panic
+	stopping bool          // that the caller wants it to end is recorded
+
+	machine  *stepper.Machine
+	careful  bool      // attempts begin only when what led to them is durable
+	resting  bool      // and Rests has been told; it has no place in the gate
 	seq      uint64    // of the last event that the machine has taken
 	last     time.Time // of that event
 	finished event.RunFinished
@@ -43,32 +55,18 @@ type run struct {
 	waiting  []order           // attempts that have no place yet
 	dropped  []event.Attempt   // of those, the ones that are wanted no more
 	attempts map[event.Attempt]*attempt
-	results  chan result
-	asks     chan ask
-	workers  workers
 	timers   timers
-}
-
-// order is an attempt to be made.
-type order struct {
-	stepper.Invoke
-	since uint64 // the last event that it goes by
-}
-
-// result is what an attempt hands in.
-type result struct {
-	outcome event.Outcome
-	err     error
 }
 
 func newRun(ctx context.Context, d *Driver, s driver.Session) *run {
 	r := &run{
-		d: d, s: s, invoker: cmp.Or(s.Invoker, d.invoker),
+		d: d, s: s, caller: ctx, invoker: cmp.Or(s.Invoker, d.invoker),
 		machine:  stepper.New(s.Plan.Graph),
 		budgeted: budgeted(s.Plan.Graph, map[*graph.Graph]bool{}),
+		slow:     len(s.Observe) > 0 || s.Decided != nil || s.Known != nil,
 		attempts: map[event.Attempt]*attempt{},
-		results:  make(chan result),
-		asks:     make(chan ask),
+		lock:     make(chan struct{}, 1),
+		news:     make(chan struct{}, 1),
 	}
 	r.ctx, r.cancel = context.WithCancelCause(context.WithoutCancel(ctx))
 	r.ledger.open(d.journal, s.Awaited)
@@ -80,6 +78,10 @@ func newRun(ctx context.Context, d *Driver, s driver.Session) *run {
 // of a fact may have happened then, and observers are not to be asked again.
 // The error is the journal's.
 func (r *run) close(panicked bool) (err error) {
+	if !r.mine {
+		r.back()
+	}
+	r.closing = true
 	if panicked {
 		r.ledger.broken = cmp.Or(r.ledger.broken, errPanicked)
 	} else {
@@ -91,26 +93,38 @@ func (r *run) close(panicked bool) (err error) {
 	}
 	r.cancel(driver.ErrInterrupted)
 	for len(r.attempts) > 0 {
-		o := <-r.results
-		delete(r.attempts, o.outcome.Attempt)
+		r.leave()
+		<-r.news
+		r.back()
 	}
-	r.workers.release()
-	r.workers.all.Wait()
+	r.leave()
+	r.appends.Wait()
+	r.back()
 	r.ledger.close()
+	r.leave()
 	return err
 }
 
 // errPanicked is what those are told who wait for a run that ends by a panic.
 var errPanicked = errors.New("the run has ended by a panic")
 
-// drive feeds the machine until the run is over.
-func (r *run) drive(ctx context.Context) (event.RunFinished, error) {
-	done := ctx.Done()
+// drive sees to the run until it is over.
+func (r *run) drive() (event.RunFinished, error) {
+	done := r.caller.Done()
 	for !r.machine.Finished() {
-		// A run that is to stop begins nothing more: the end of ctx goes first.
-		if done != nil && ctx.Err() != nil {
+		if err := r.outcome(); err != nil {
+			return event.RunFinished{}, err
+		}
+		// A run that is to stop begins nothing more: the end of its context goes first.
+		if done != nil && r.caller.Err() != nil {
 			done = nil
-			if err := r.end(ctx); err != nil {
+			if err := r.end(); err != nil {
+				return event.RunFinished{}, err
+			}
+			continue
+		}
+		if r.ledger.full() {
+			if err := r.room(); err != nil {
 				return event.RunFinished{}, err
 			}
 			continue
@@ -141,49 +155,54 @@ func (r *run) drive(ctx context.Context) (event.RunFinished, error) {
 			}
 			continue
 		}
-		var place chan<- struct{}
-		if len(r.waiting) > 0 && (!r.careful || r.ledger.durable.Load() >= r.waiting[0].since) {
-			place = r.d.places
-		}
-		var err error
-		select {
-		case place <- struct{}{}:
-			r.begin()
-		case o := <-r.results:
-			err = r.handIn(o)
-		case q := <-r.asks:
-			err = r.answer(q)
-		case err = <-r.ledger.done:
-			err = r.written(err)
-		case <-r.ledger.over():
-			r.ledger.armed = false
-			if r.ledger.under == nil && len(r.ledger.next) > 0 {
-				err = r.give()
-			}
-		case <-r.timers.next(r.d.clock):
-			err = r.wake()
-		case signal, open := <-r.s.Signals:
-			if !open {
-				r.s.Signals = nil // nobody can answer any more
-				continue
-			}
-			err = r.signal(signal)
-		case <-done:
-		}
-		if err != nil {
+		if err := r.wait(done); err != nil {
 			return event.RunFinished{}, err
 		}
 	}
-	if err := r.settle(); err != nil {
+	r.closing = true
+	err := r.outcome()
+	if err == nil {
+		err = cmp.Or(r.settle(), r.outcome())
+	}
+	if err != nil {
 		return event.RunFinished{}, err
 	}
 	return r.finished, nil
 }
 
+// wait leaves the run until there are news for Carry's goroutine, and takes them.
+func (r *run) wait(done <-chan struct{}) error {
+	due := r.timers.next(r.d.clock)
+	r.leave()
+	select {
+	case <-r.news:
+		r.back()
+	case <-done:
+		r.back()
+	case <-due:
+		r.back()
+		if err := r.outcome(); err != nil {
+			return err
+		}
+		return r.wake()
+	case signal, open := <-r.s.Signals:
+		r.back()
+		if !open {
+			r.s.Signals = nil // nobody can answer any more
+			return nil
+		}
+		return r.signal(signal)
+	}
+	return nil
+}
+
 // signal records an answer, unless the machine cannot take it. What is due goes
 // first: a wait whose time is over takes no answer.
 func (r *run) signal(s driver.Signal) error {
-	err := r.wake()
+	err := r.outcome()
+	if err == nil {
+		err = r.wake()
+	}
 	if err == nil {
 		if refused := r.machine.CheckSignal(s.Step, s.Document); refused != nil {
 			// What it is refused for may not be durable yet: if it is forgotten, the
@@ -202,19 +221,19 @@ func (r *run) signal(s driver.Signal) error {
 // rest gives the run's place to another one until something happens.
 func (r *run) rest() {
 	r.resting = true
-	r.workers.release()
 	r.d.gate.leave()
 	if r.s.Rests != nil {
 		r.s.Rests(r.machine.Waits())
 	}
 }
 
-// end cancels the run because ctx is done, or gives ErrInterrupted.
-func (r *run) end(ctx context.Context) error {
-	if err := interrupted(ctx); err != nil {
+// end cancels the run because its caller does, or gives ErrInterrupted.
+func (r *run) end() error {
+	if err := interrupted(r.caller); err != nil {
 		return cmp.Or(r.settle(), err)
 	}
-	return r.commit(event.CancelRequested{Reason: reason(ctx)})
+	r.stopping = true
+	return r.commit(event.CancelRequested{Reason: reason(r.caller)})
 }
 
 // reason is why ctx was canceled, where somebody said so.
@@ -238,77 +257,13 @@ func (r *run) carryOut(c stepper.Command) {
 	}
 }
 
-// begin makes the attempt that has waited longest, in the place that was taken.
-func (r *run) begin() {
-	a := &attempt{r: r, of: r.waiting[0]}
-	r.shift()
-	name := a.of.Attempt
-	a.past = r.answered[name]
-	delete(r.answered, name)
-	a.ctx, a.cancel = context.WithCancelCause(r.ctx)
-	r.attempts[name] = a
-	r.workers.do(a)
-}
-
-// shift takes out the first of those that wait. The room of the last one is used again.
-func (r *run) shift() {
-	r.waiting[0] = order{}
-	if len(r.waiting) == 1 {
-		r.waiting = r.waiting[:0]
-	} else {
-		r.waiting = r.waiting[1:]
-	}
-}
-
-// handIn takes what came of an attempt.
-func (r *run) handIn(o result) error {
-	a := o.outcome.Attempt
-	if o.err != nil {
-		o = r.whyEnded(o)
-	}
-	r.attempts[a].cancel(nil)
-	delete(r.attempts, a)
-	if o.err != nil {
-		return fmt.Errorf("step %q, attempt %d: %w", a.Step, a.Number, o.err)
-	}
-	return r.commit(r.machine.Judge(o.outcome))
-}
-
-// whyEnded is what an attempt hands in that ended with what its calls told it; another
-// error stays one.
-func (r *run) whyEnded(o result) result {
-	a := o.outcome.Attempt
-	var aborted *driver.AbortedError
-	if errors.As(context.Cause(r.attempts[a].ctx), &aborted) && errors.As(o.err, &aborted) {
-		return result{outcome: event.Outcome{Attempt: a, Failure: &failure.Failure{Code: aborted.Cause, Message: aborted.Error()}}}
-	}
-	return o
-}
-
-// abort ends an attempt: one under way soon hands in a failure; one that still
-// waits for its place is not begun, and hands it in at once.
-func (r *run) abort(c stepper.Abort) {
-	if a := r.attempts[c.Attempt]; a != nil {
-		a.cancel(&driver.AbortedError{Abort: c})
-		return
-	}
-	for i, w := range r.waiting {
-		if w.Attempt == c.Attempt {
-			if i == 0 { // the usual case: aborts come in order
-				r.shift()
-			} else {
-				r.waiting = slices.Delete(r.waiting, i, i+1)
-			}
-			r.dropped = append(r.dropped, c.Attempt)
-			return
-		}
-	}
-}
-
 // wake records the timers that are due and that the run still waits for.
 func (r *run) wake() error {
 	r.timers.stop()
 	for {
+		if err := r.room(); err != nil {
+			return err
+		}
 		name, ok := r.timers.due(r.d.clock.Now().Truncate(time.Microsecond))
 		if !ok {
 			return nil

@@ -44,6 +44,11 @@ func (t *timers) next(clock Clock) <-chan time.Time {
 	return t.armed
 }
 
+// late says whether the first moment comes before what the clock was asked for.
+func (t *timers) late() bool {
+	return len(t.heap) > 0 && (t.armed == nil || t.heap[0].At.Before(t.at))
+}
+
 // stop gives the clock's timer back.
 func (t *timers) stop() {
 	if t.drop != nil {
