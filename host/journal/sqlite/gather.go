@@ -3,7 +3,7 @@ package sqlite
 // The write-ahead log in few writes. SQLite writes each frame of it in two pieces, its
 // header of 24 bytes and its page, and the end of a transaction is some frames, one
 // after another, and a synchronization. Here they are gathered and written in one piece
-// before it.
+// before it; where the system can, in the same call.
 
 import (
 	"errors"
@@ -43,7 +43,7 @@ func (g gathering) OpenFilename(name *vfs.Filename, flags vfs.OpenFlag) (vfs.Fil
 	if err != nil || flags&vfs.OPEN_WAL == 0 {
 		return f, out, err
 	}
-	return &gatheringLog{File: f}, out, nil
+	return &gatheringLog{File: f, through: writingThrough(f), behind: true}, out, nil
 }
 
 // maxGathered is how much is gathered. A larger transaction is written in pieces.
@@ -62,6 +62,14 @@ type gatheringLog struct {
 	gathers  bool
 	gathered []byte
 	at       int64 // where they belong
+
+	// through writes so that the disk keeps it; nil: that takes a synchronization.
+	through func(p []byte, off int64) error
+	// behind says that the file may have more that the disk does not keep yet: what was
+	// written without through, and what it had when it was opened. A process that was
+	// killed before its synchronization has left whole frames, which count, and on which
+	// those that follow depend.
+	behind bool
 }
 
 // commit ends a transaction, with its frames in few writes.
@@ -84,21 +92,28 @@ func (l *gatheringLog) flush() error {
 	if len(l.gathered) == 0 {
 		return nil
 	}
+	l.behind = true
 	_, err := l.File.WriteAt(l.gathered, l.at)
 	l.gathered = l.gathered[:0]
-	plain, ok := errors.AsType[*fs.PathError](err)
-	switch {
-	case !ok:
-		return err // it has a code
-	case errors.Is(plain, syscall.ENOSPC):
-		return vfs.SystemError(plain, sqlite3.FULL)
+	if plain, ok := errors.AsType[*fs.PathError](err); ok {
+		return coded(plain, sqlite3.IOERR_WRITE)
 	}
-	return vfs.SystemError(plain, sqlite3.IOERR_WRITE) // whatever call it is the error of
+	return err // it has a code
+}
+
+// coded gives an error of the system the code that SQLite is to know it by, whatever
+// call it is the error of: that of a full disk, or another.
+func coded(err error, other sqlite3.ExtendedErrorCode) error {
+	if errors.Is(err, syscall.ENOSPC) {
+		return vfs.SystemError(err, sqlite3.FULL)
+	}
+	return vfs.SystemError(err, other)
 }
 
 // WriteAt implements [vfs.File].
 func (l *gatheringLog) WriteAt(p []byte, off int64) (int, error) {
 	if !l.gathers {
+		l.behind = true
 		return l.File.WriteAt(p, off)
 	}
 	if off != l.at+int64(len(l.gathered)) || len(l.gathered)+len(p) > maxGathered {
@@ -123,10 +138,26 @@ func (l *gatheringLog) ReadAt(p []byte, off int64) (int, error) {
 
 // Sync implements [vfs.File].
 func (l *gatheringLog) Sync(flags vfs.SyncFlag) error {
+	if l.through != nil && !l.behind && len(l.gathered) > 0 {
+		err := l.through(l.gathered, l.at)
+		switch {
+		case err == nil:
+			l.gathered = l.gathered[:0]
+			return nil
+		case !errors.Is(err, errors.ErrUnsupported):
+			l.gathered, l.behind = l.gathered[:0], true
+			return coded(err, sqlite3.IOERR_FSYNC)
+		}
+		l.through = nil
+	}
 	if err := l.flush(); err != nil {
 		return err
 	}
-	return l.File.Sync(flags)
+	if err := l.File.Sync(flags); err != nil {
+		return err
+	}
+	l.behind = false
+	return nil
 }
 
 // Truncate implements [vfs.File].
@@ -134,6 +165,7 @@ func (l *gatheringLog) Truncate(size int64) error {
 	if err := l.flush(); err != nil {
 		return err
 	}
+	l.behind = true
 	return l.File.Truncate(size)
 }
 
