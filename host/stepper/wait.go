@@ -62,6 +62,12 @@ func (m *Machine) Waits() []string {
 	return ids
 }
 
+// Waiting reports whether a step waits for a signal.
+func (m *Machine) Waiting(id string) bool {
+	s := m.active[id]
+	return s != nil && s.waiting
+}
+
 // Resting reports whether only signals, or the timeouts of those who wait for
 // them, can carry the run on.
 func (m *Machine) Resting() bool {

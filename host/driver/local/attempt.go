@@ -74,16 +74,18 @@ func (r *run) work() {
 
 // begin begins the attempt that has waited longest; nil: there is none, by now.
 func (r *run) begin() *attempt {
-	if !r.slow {
+	entered := true
+	if r.slow {
+		entered = r.tryEnter()
+	} else {
 		r.enter()
-	} else if !r.tryEnter() {
-		r.offered.Store(false)
-		if !r.tryEnter() {
-			return nil // who has the run offers it again: out looks after it has left
-		}
+	}
+	// Once: whoever leaves the run from now on may have offered it again.
+	r.offered.Store(false)
+	if !entered && !r.tryEnter() {
+		return nil // who has the run offers it again: out looks after it has left
 	}
 	defer r.leave()
-	r.offered.Store(false)
 	if !r.ready() {
 		return nil
 	}
@@ -135,7 +137,10 @@ func (r *run) handIn(a *attempt) {
 		if err != nil {
 			return fmt.Errorf("step %q, attempt %d: %w", a.of.Step, a.of.Number, err)
 		}
-		return r.commit(r.machine.Judge(a.outcome))
+		if err := r.commit(r.machine.Judge(a.outcome)); err != nil {
+			return err
+		}
+		return r.handKnown()
 	})
 }
 

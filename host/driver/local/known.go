@@ -19,13 +19,19 @@ func (r *run) lookUp(step string) {
 	}
 }
 
-// handKnown records what came of a step. It goes before the timers, so that no wait of
-// which it is known how it ended ends by the time that it took to look.
+// handKnown records what came of steps, as far as the ledger has room. It goes before the
+// timers, so that no wait of which it is known how it ended ends by the time that it took
+// to look; and before the others that have news, by whoever has brought it about.
 func (r *run) handKnown() error {
-	o := r.known[0]
-	r.known = r.known[1:]
-	if _, ok := r.machine.Describe(o.Step); !ok {
-		return nil // the run has no use for it any more
+	for len(r.known) > 0 && !r.machine.Finished() && !r.ledger.full() {
+		o := r.known[0]
+		r.known = r.known[1:]
+		if !r.machine.Waiting(o.Step) {
+			continue // the run has no use for it any more
+		}
+		if err := r.commit(r.machine.Judge(o)); err != nil {
+			return err
+		}
 	}
-	return r.commit(r.machine.Judge(o))
+	return nil
 }

@@ -41,7 +41,7 @@ type ledger struct {
 // wait is somebody who goes on when an event is durable.
 type wait struct {
 	seq  uint64
-	tell func(broken error)
+	tell func(broken error) // nil: it has been told
 }
 
 const (
@@ -118,7 +118,7 @@ func (r *run) noLonger() {
 	r.enter()
 	l := &r.ledger
 	l.armed = false
-	if l.under == nil && len(l.next) > 0 && !r.closing {
+	if l.under == nil && len(l.next) > 0 && !r.over() {
 		r.do(r.give)
 	}
 	r.leave()
@@ -136,27 +136,36 @@ func (r *run) await(seq uint64, tell func(broken error)) error {
 	return nil
 }
 
-// tell tells those whose events are durable by now.
+// tell tells those whose events are durable by now. Nobody is told twice, also where one
+// of them panics.
 func (l *ledger) tell() {
 	durable := l.durable.Load()
-	l.waits = slices.DeleteFunc(l.waits, func(w wait) bool {
-		if w.seq <= durable {
+	for i, w := range l.waits {
+		if w.seq <= durable && w.tell != nil {
+			l.waits[i].tell = nil
 			w.tell(nil)
-			return true
 		}
-		return false
-	})
+	}
+	l.waits = slices.DeleteFunc(l.waits, func(w wait) bool { return w.tell == nil })
 }
 
-// close tells those who still wait that nothing more is recorded.
-func (l *ledger) close() {
+// giveUp tells those who still wait that nothing more is recorded.
+func (l *ledger) giveUp() error {
+	for len(l.waits) > 0 {
+		w := l.waits[0]
+		l.waits = l.waits[1:]
+		if w.tell != nil {
+			w.tell(l.broken)
+		}
+	}
+	return nil
+}
+
+// stop gives the timer back.
+func (l *ledger) stop() {
 	if l.moment != nil {
 		l.moment.Stop()
 	}
-	for _, w := range l.waits {
-		w.tell(l.broken)
-	}
-	l.waits = nil
 }
 
 // commit takes a fact with all that it leads to, carries that out, and has it recorded.
@@ -241,8 +250,14 @@ func (r *run) keep(due []event.Event) {
 	}
 }
 
-// append makes events durable: the first with what the run is made of.
-func (r *run) append(events []event.Event) error {
+// append makes events durable: the first with what the run is made of. The journal may be
+// called in whichever goroutine; where it panics, written does.
+func (r *run) append(events []event.Event) (err error) {
+	defer func() {
+		if value := recover(); value != nil {
+			err = panicError{caught(value)}
+		}
+	}()
 	if pinner, ok := r.d.journal.(journal.Pinner); ok && events[0].Seq == 1 && r.s.Made != nil {
 		return pinner.Begin(r.ctx, r.s.Made, events...)
 	}
@@ -261,6 +276,9 @@ func (r *run) written(err error) error {
 	}
 	if l.broken != nil {
 		return l.broken // somebody has panicked meanwhile
+	}
+	if p, ok := err.(panicError); ok { //nolint:errorlint // as append gives it
+		panic(p.Panic)
 	}
 	if err != nil {
 		l.broken = fmt.Errorf("recording the run: %w", err)
@@ -287,11 +305,11 @@ func (r *run) written(err error) error {
 	return r.record()
 }
 
-// settle waits until all that has happened is durable. The run is not held meanwhile.
-// Only Carry's goroutine calls it.
+// settle waits until all that has happened by now is durable, whatever happens meanwhile:
+// the run is not held. Only Carry's goroutine calls it.
 func (r *run) settle() error {
 	l := &r.ledger
-	for l.broken == nil && (l.under != nil || len(l.next) > 0) {
+	for now := r.seq; l.broken == nil && l.durable.Load() < now && (l.under != nil || len(l.next) > 0); {
 		switch due := l.take(); {
 		case due != nil:
 			r.leave()

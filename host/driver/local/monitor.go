@@ -72,7 +72,7 @@ func (r *run) call() {
 
 // ready says whether an attempt may begin.
 func (r *run) ready() bool {
-	return len(r.waiting) > 0 && len(r.known) == 0 && len(r.dropped) == 0 && !r.over() &&
+	return len(r.waiting) > 0 && len(r.known) == 0 && len(r.dropped) == 0 && !r.over() && !r.resuming &&
 		(r.stopping || r.caller.Err() == nil) &&
 		(!r.careful || r.ledger.durable.Load() >= r.waiting[0].since)
 }
@@ -83,16 +83,32 @@ func (r *run) over() bool {
 }
 
 // do does something in the place of Carry's goroutine: an error or a panic is that one's.
+// After a panic nothing more is recorded: half of a fact may have happened.
 func (r *run) do(something func() error) {
 	defer func() {
-		if value := recover(); value != nil && r.panicked == nil {
-			r.panicked = &driver.Panic{Value: value, Stack: debug.Stack()}
+		if value := recover(); value != nil {
+			r.panicked = cmp.Or(r.panicked, caught(value))
+			r.ledger.broken = cmp.Or(r.ledger.broken, errPanicked)
 		}
 	}()
 	if err := something(); err != nil {
 		r.failed = cmp.Or(r.failed, err)
 	}
 }
+
+// caught makes what somebody panics with a thing to panic with once more, elsewhere.
+func caught(value any) *driver.Panic {
+	if p, ok := value.(*driver.Panic); ok {
+		return p
+	}
+	return &driver.Panic{Value: value, Stack: debug.Stack()}
+}
+
+// panicError stands for a panic until somebody has the run.
+type panicError struct{ *driver.Panic }
+
+// Error implements error.
+func (p panicError) Error() string { return p.String() }
 
 // outcome gives the error that somebody has left to Carry's goroutine, or panics with
 // what somebody else has.

@@ -38,7 +38,7 @@ func (r *run) resume() error {
 	case r.machine.Finished():
 		return nil
 	}
-	r.careful = true // until it is known whether there is a reason
+	r.resuming = true
 	if err := r.commit(event.RunResumed{Engine: r.s.Engine}); err != nil {
 		return err
 	}
@@ -46,17 +46,9 @@ func (r *run) resume() error {
 		for _, step := range r.machine.Waits() {
 			r.lookUp(step)
 		}
-		for len(r.known) > 0 && !r.machine.Finished() {
-			if err := r.room(); err != nil {
-				return err
-			}
-			if err := r.handKnown(); err != nil {
-				return err
-			}
-		}
 	}
-	// What came due meanwhile goes before all signals, and before an attempt that
-	// it ends begins.
+	// What is known of them, and then what came due meanwhile, goes before all signals, and
+	// before an attempt that it ends begins.
 	if err := r.wake(); err != nil {
 		return err
 	}
@@ -65,6 +57,7 @@ func (r *run) resume() error {
 	// for ever; nor must another attempt be blamed.
 	r.careful = len(r.waiting) > 0
 	r.ledger.hasty = r.careful
+	r.resuming = false
 	return r.settle()
 }
 

@@ -40,7 +40,8 @@ type run struct {
 	stopping bool          // that the caller wants it to end is recorded
 
 	machine  *stepper.Machine
-	careful  bool      // attempts begin only when what led to them is durable
+	resuming bool      // attempts do not begin yet: what is due goes first
+	careful  bool      // they begin only when what led to them is durable
 	resting  bool      // and Rests has been told; it has no place in the gate
 	seq      uint64    // of the last event that the machine has taken
 	last     time.Time // of that event
@@ -85,7 +86,11 @@ func (r *run) close(panicked bool) (err error) {
 	if panicked {
 		r.ledger.broken = cmp.Or(r.ledger.broken, errPanicked)
 	} else {
-		err = r.settle()
+		// A panic waits until all else is closed.
+		r.do(func() error {
+			err = r.settle()
+			return nil
+		})
 	}
 	r.timers.stop()
 	if !r.resting {
@@ -100,8 +105,14 @@ func (r *run) close(panicked bool) (err error) {
 	r.leave()
 	r.appends.Wait()
 	r.back()
-	r.ledger.close()
+	for r.ledger.stop(); len(r.ledger.waits) > 0; { // one who is told may panic
+		r.do(r.ledger.giveUp)
+	}
+	late := r.panicked
 	r.leave()
+	if late != nil && !panicked {
+		panic(late)
+	}
 	return err
 }
 
@@ -199,23 +210,32 @@ func (r *run) wait(done <-chan struct{}) error {
 // signal records an answer, unless the machine cannot take it. What is due goes
 // first: a wait whose time is over takes no answer.
 func (r *run) signal(s driver.Signal) error {
-	err := r.outcome()
-	if err == nil {
-		err = r.wake()
-	}
-	if err == nil {
-		if refused := r.machine.CheckSignal(s.Step, s.Document); refused != nil {
-			// What it is refused for may not be durable yet: if it is forgotten, the
-			// signal is not to be lost.
-			return r.await(r.seq, func(err error) { s.Done(cmp.Or(err, refused)) })
+	broken := errPanicked
+	defer func() {
+		if broken != nil {
+			s.Done(broken)
 		}
-		err = r.commit(event.SignalReceived{Step: s.Step, Document: s.Document})
-	}
-	if err != nil {
-		s.Done(err)
+	}()
+	refused, err := r.receive(s)
+	if broken = err; err != nil {
 		return err
 	}
-	return r.await(r.seq, s.Done)
+	// What it is refused for may not be durable yet: if it is forgotten, the signal is
+	// not to be lost.
+	return r.await(r.seq, func(err error) { s.Done(cmp.Or(err, refused)) })
+}
+
+func (r *run) receive(s driver.Signal) (refused, err error) {
+	if err := r.outcome(); err != nil {
+		return nil, err
+	}
+	if err := r.wake(); err != nil {
+		return nil, err
+	}
+	if refused := r.machine.CheckSignal(s.Step, s.Document); refused != nil {
+		return refused, nil
+	}
+	return nil, r.commit(event.SignalReceived{Step: s.Step, Document: s.Document})
 }
 
 // rest gives the run's place to another one until something happens.
@@ -230,6 +250,7 @@ func (r *run) rest() {
 // end cancels the run because its caller does, or gives ErrInterrupted.
 func (r *run) end() error {
 	if err := interrupted(r.caller); err != nil {
+		r.closing = true // what attempts still bring is not recorded
 		return cmp.Or(r.settle(), err)
 	}
 	r.stopping = true
@@ -257,12 +278,19 @@ func (r *run) carryOut(c stepper.Command) {
 	}
 }
 
-// wake records the timers that are due and that the run still waits for.
+// wake records the timers that are due and that the run still waits for. What is known of
+// a wait goes before its time.
 func (r *run) wake() error {
 	r.timers.stop()
 	for {
 		if err := r.room(); err != nil {
 			return err
+		}
+		if len(r.known) > 0 && !r.machine.Finished() {
+			if err := r.handKnown(); err != nil {
+				return err
+			}
+			continue
 		}
 		name, ok := r.timers.due(r.d.clock.Now().Truncate(time.Microsecond))
 		if !ok {
