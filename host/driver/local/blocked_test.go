@@ -150,3 +150,37 @@ func TestRunsWithObserversTakeTurns(t *testing.T) {
 		})
 	}
 }
+
+// TestLongRunsTakeTurns: runs of one step after the other give up their places after each.
+func TestLongRunsTakeTurns(t *testing.T) {
+	for observers, see := range [][]driver.Observer{{}, {func(event.Event) {}}} {
+		t.Run(fmt.Sprint(observers, " observers"), func(t *testing.T) {
+			both(t, func(t *testing.T, j journal.Journal) {
+				work := takes(time.Second)
+				d := local.New(local.Config{Journal: j, Parallel: 2, Invoker: nodes{"a": work, "b": work, "c": work}})
+				long := planOf(t, "max_steps = 1000\nchain = ['a']\n[state.n]\nreduce = 'sum'\n[nodes.a]\nmodule = 'a.wasm'\nmax_visits = 1000\nwrite.n = '1'\n"+
+					"[[edges]]\nfrom = 'a'\nto = 'a'\nwhen = 'state.n < 500'\n")
+				var wg sync.WaitGroup
+				begin := time.Now()
+				carry := func(p *plan.Plan, run string, most time.Duration) {
+					wg.Go(func() {
+						if _, err := d.Run(t.Context(), p, run, started, see...); err != nil {
+							t.Error(err)
+						}
+						if took := time.Since(begin); took > most {
+							t.Errorf("%s took %v", run, took)
+						}
+					})
+				}
+				for i := range 2 {
+					carry(long, fmt.Sprint("long", i), 530*time.Second)
+				}
+				synctest.Wait()
+				for i := range 2 {
+					carry(chain(t, "a", "b", "c"), fmt.Sprint("short", i), 10*time.Second)
+				}
+				wg.Wait()
+			})
+		})
+	}
+}
