@@ -4,6 +4,7 @@ package local_test
 // turns like all others.
 
 import (
+	"context"
 	"fmt"
 	"sync"
 	"testing"
@@ -20,24 +21,23 @@ import (
 	"github.com/chainrun/chainrun/host/stepper"
 )
 
-// both runs a test over a journal that takes no time, and over one that takes some.
-func both(t *testing.T, test func(t *testing.T, j journal.Journal)) {
-	t.Helper()
-	for name, takes := range map[string]time.Duration{"prompt": 0, "slow": 10 * time.Millisecond} {
-		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				if takes == 0 {
-					test(t, memory.New())
-				} else {
-					test(t, &slow{Journal: memory.New(), takes: takes})
-				}
-			})
-		})
+// speeds are what an append to a journal takes.
+var speeds = []time.Duration{0, 10 * time.Millisecond}
+
+// disk is a journal of which an append takes a while; 0: one that is prompt.
+func disk(takes time.Duration) journal.Journal {
+	if takes == 0 {
+		return memory.New()
 	}
+	return &slow{Journal: memory.New(), takes: takes}
 }
 
 // wide is a run of many attempts at once, before a wait.
 const wide = "chain = ['a', 'w']\n[nodes.a]\nmodule = 'a.wasm'\nforeach = 'input'\nconcurrency = 100\n[nodes.w]\nwait = true\n"
+
+// loop is a run of five hundred steps, one after the other.
+const loop = "max_steps = 1000\nchain = ['a']\n[state.n]\nreduce = 'sum'\n[nodes.a]\nmodule = 'a.wasm'\nmax_visits = 1000\nwrite.n = '1'\n" +
+	"[[edges]]\nfrom = 'a'\nto = 'a'\nwhen = 'state.n < 500'\n"
 
 func list(n int) document.Document {
 	items := make([]document.Document, n)
@@ -54,49 +54,52 @@ func TestObserversThatBlockHoldUpNobodyElse(t *testing.T) {
 	for _, at := range []event.Type{event.TypeRunStarted, event.TypeAttemptStarted, event.TypeAttemptSucceeded, ""} {
 		for _, decided := range []bool{false, true} {
 			t.Run(fmt.Sprintf("at %q, decided: %t", at, decided), func(t *testing.T) {
-				both(t, func(t *testing.T, j journal.Journal) {
-					work := takes(time.Second)
-					d := local.New(local.Config{Journal: j, Parallel: 2, Invoker: nodes{"a": work, "b": work, "c": work, "d": work, "e": work}})
-					p := planOf(t, wide)
-					for _, n := range p.Graph.Nodes {
-						p.Nodes = append(p.Nodes, &plan.Node{Node: n})
-					}
-					var wg sync.WaitGroup
-					for i := range 3 {
-						block := func(e event.Event) {
-							if at == "" && e.Seq > 3 || e.Body.Type() == at {
-								time.Sleep(time.Hour)
+				for _, speed := range speeds {
+					synctest.Test(t, func(t *testing.T) {
+						j := disk(speed)
+						work := takes(time.Second)
+						d := local.New(local.Config{Journal: j, Parallel: 2, Invoker: nodes{"a": work, "b": work, "c": work, "d": work, "e": work}})
+						p := planOf(t, wide)
+						for _, n := range p.Graph.Nodes {
+							p.Nodes = append(p.Nodes, &plan.Node{Node: n})
+						}
+						var wg sync.WaitGroup
+						for i := range 3 {
+							block := func(e event.Event) {
+								if at == "" && e.Seq > 3 || e.Body.Type() == at {
+									time.Sleep(time.Hour)
+								}
+							}
+							s := driver.Session{Plan: p, Run: fmt.Sprint("blocked", i), Started: event.RunStarted{Input: list(10)}}
+							switch {
+							case at == "" && decided: // instead of it
+								s.Known = func(stepper.Description) (event.Outcome, bool) {
+									time.Sleep(time.Hour)
+									return event.Outcome{}, false
+								}
+							case decided:
+								s.Decided = block
+							default:
+								s.Observe = []driver.Observer{block}
+							}
+							wg.Go(func() { over(t, s.Run, second(d.Carry(t.Context(), s)), driver.ErrWaiting) })
+						}
+						for i := range 10 {
+							observers := []driver.Observer{func(event.Event) {}}[:i%2]
+							time.Sleep(time.Minute)
+							begin := time.Now()
+							end, err := d.Run(t.Context(), chain(t, "a", "b", "c", "d", "e"), fmt.Sprint("other", i), started, observers...)
+							if err != nil || end.Status != event.Done {
+								t.Errorf("%+v, %v", end, err)
+							}
+							if took := time.Since(begin); took > 20*time.Second {
+								t.Errorf("five steps of a second took %v", took)
 							}
 						}
-						s := driver.Session{Plan: p, Run: fmt.Sprint("blocked", i), Started: event.RunStarted{Input: list(10)}}
-						switch {
-						case at == "" && decided: // instead of it
-							s.Known = func(stepper.Description) (event.Outcome, bool) {
-								time.Sleep(time.Hour)
-								return event.Outcome{}, false
-							}
-						case decided:
-							s.Decided = block
-						default:
-							s.Observe = []driver.Observer{block}
-						}
-						wg.Go(func() { over(t, s.Run, second(d.Carry(t.Context(), s)), driver.ErrWaiting) })
-					}
-					for i := range 10 {
-						observers := []driver.Observer{func(event.Event) {}}[:i%2]
-						time.Sleep(time.Minute)
-						begin := time.Now()
-						end, err := d.Run(t.Context(), chain(t, "a", "b", "c", "d", "e"), fmt.Sprint("other", i), started, observers...)
-						if err != nil || end.Status != event.Done {
-							t.Errorf("%+v, %v", end, err)
-						}
-						if took := time.Since(begin); took > 20*time.Second {
-							t.Errorf("five steps of a second took %v", took)
-						}
-					}
-					wg.Wait()
-					alone(t)
-				})
+						wg.Wait()
+						alone(t)
+					})
+				}
 			})
 		}
 	}
@@ -104,49 +107,92 @@ func TestObserversThatBlockHoldUpNobodyElse(t *testing.T) {
 
 func second(_ event.RunFinished, err error) error { return err }
 
+// stuck is a journal whose disk takes an hour for what one run has to say.
+type stuck struct {
+	journal.Journal
+	run string
+}
+
+func (j *stuck) Append(ctx context.Context, events ...event.Event) error {
+	if events[0].Run == j.run {
+		time.Sleep(time.Hour)
+	}
+	return j.Journal.Append(ctx, events...)
+}
+
+// TestADiskThatBlocksHoldsUpNobodyElse: a run that has no room for more gives up its place.
+func TestADiskThatBlocksHoldsUpNobodyElse(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		work := takes(time.Second)
+		// The disk stands between the driver and a journal that would be prompt.
+		j := &stuck{&slow{Journal: memory.New()}, "blocked"}
+		d := local.New(local.Config{Journal: j, Parallel: 1, Invoker: nodes{"a": work, "b": work, "c": work}})
+		var wg sync.WaitGroup
+		wg.Go(func() {
+			_, err := d.Run(t.Context(), planOf(t, loop), "blocked", started)
+			over(t, "the run", err, nil)
+		})
+		for i := range 10 {
+			time.Sleep(10 * time.Minute)
+			begin := time.Now()
+			if end, err := d.Run(t.Context(), chain(t, "a", "b", "c"), fmt.Sprint("other", i), started); err != nil || end.Status != event.Done {
+				t.Errorf("%+v, %v", end, err)
+			}
+			if took := time.Since(begin); took > 10*time.Second {
+				t.Errorf("three steps of a second took %v", took)
+			}
+		}
+		wg.Wait()
+		alone(t)
+	})
+}
+
 // TestRunsWithObserversTakeTurns: one with a thousand attempts to make does not hold up
 // those that have one at a time, whoever of them is observed; and all places are made use
 // of.
 func TestRunsWithObserversTakeTurns(t *testing.T) {
 	for _, observed := range []string{"all", "the wide run", "the others"} {
 		t.Run(observed, func(t *testing.T) {
-			both(t, func(t *testing.T, j journal.Journal) {
-				work := takes(time.Second)
-				d := local.New(local.Config{Journal: j, Parallel: 2, Invoker: nodes{"a": work, "b": work, "c": work, "d": work, "e": work}})
-				see := []driver.Observer{func(event.Event) {}}
-				var one, others []driver.Observer
-				if observed != "the others" {
-					one = see
-				}
-				if observed != "the wide run" {
-					others = see
-				}
-				begin := time.Now()
-				var wg sync.WaitGroup
-				wg.Go(func() {
-					p := planOf(t, "[nodes.a]\nmodule = 'a.wasm'\nforeach = 'input'\nconcurrency = 1000\n")
-					if _, err := d.Run(t.Context(), p, "wide", event.RunStarted{Input: list(1000)}, one...); err != nil {
-						t.Error(err)
+			for _, speed := range speeds {
+				synctest.Test(t, func(t *testing.T) {
+					j := disk(speed)
+					work := takes(time.Second)
+					d := local.New(local.Config{Journal: j, Parallel: 2, Invoker: nodes{"a": work, "b": work, "c": work, "d": work, "e": work}})
+					see := []driver.Observer{func(event.Event) {}}
+					var one, others []driver.Observer
+					if observed != "the others" {
+						one = see
 					}
-					if took := time.Since(begin); took > 530*time.Second {
-						t.Errorf("1,020 seconds of work took %v in two places", took)
+					if observed != "the wide run" {
+						others = see
 					}
-				})
-				synctest.Wait()
-				for i := range 4 {
+					begin := time.Now()
+					var wg sync.WaitGroup
 					wg.Go(func() {
-						if _, err := d.Run(t.Context(), chain(t, "a", "b", "c", "d", "e"), fmt.Sprint("narrow", i), started, others...); err != nil {
+						p := planOf(t, "[nodes.a]\nmodule = 'a.wasm'\nforeach = 'input'\nconcurrency = 1000\n")
+						if _, err := d.Run(t.Context(), p, "wide", event.RunStarted{Input: list(1000)}, one...); err != nil {
 							t.Error(err)
 						}
-						// Five runs take turns in two places: each step waits for the others once.
-						if took := time.Since(begin); took > 20*time.Second {
-							t.Errorf("five steps took %v beside the wide run", took)
+						if took := time.Since(begin); took > 530*time.Second {
+							t.Errorf("1,020 seconds of work took %v in two places", took)
 						}
 					})
-				}
-				wg.Wait()
-				alone(t)
-			})
+					synctest.Wait()
+					for i := range 4 {
+						wg.Go(func() {
+							if _, err := d.Run(t.Context(), chain(t, "a", "b", "c", "d", "e"), fmt.Sprint("narrow", i), started, others...); err != nil {
+								t.Error(err)
+							}
+							// Five runs take turns in two places: each step waits for the others once.
+							if took := time.Since(begin); took > 20*time.Second {
+								t.Errorf("five steps took %v beside the wide run", took)
+							}
+						})
+					}
+					wg.Wait()
+					alone(t)
+				})
+			}
 		})
 	}
 }
@@ -155,32 +201,34 @@ func TestRunsWithObserversTakeTurns(t *testing.T) {
 func TestLongRunsTakeTurns(t *testing.T) {
 	for observers, see := range [][]driver.Observer{{}, {func(event.Event) {}}} {
 		t.Run(fmt.Sprint(observers, " observers"), func(t *testing.T) {
-			both(t, func(t *testing.T, j journal.Journal) {
-				work := takes(time.Second)
-				d := local.New(local.Config{Journal: j, Parallel: 2, Invoker: nodes{"a": work, "b": work, "c": work}})
-				long := planOf(t, "max_steps = 1000\nchain = ['a']\n[state.n]\nreduce = 'sum'\n[nodes.a]\nmodule = 'a.wasm'\nmax_visits = 1000\nwrite.n = '1'\n"+
-					"[[edges]]\nfrom = 'a'\nto = 'a'\nwhen = 'state.n < 500'\n")
-				var wg sync.WaitGroup
-				begin := time.Now()
-				carry := func(p *plan.Plan, run string, most time.Duration) {
-					wg.Go(func() {
-						if _, err := d.Run(t.Context(), p, run, started, see...); err != nil {
-							t.Error(err)
-						}
-						if took := time.Since(begin); took > most {
-							t.Errorf("%s took %v", run, took)
-						}
-					})
-				}
-				for i := range 2 {
-					carry(long, fmt.Sprint("long", i), 530*time.Second)
-				}
-				synctest.Wait()
-				for i := range 2 {
-					carry(chain(t, "a", "b", "c"), fmt.Sprint("short", i), 10*time.Second)
-				}
-				wg.Wait()
-			})
+			for _, speed := range speeds {
+				synctest.Test(t, func(t *testing.T) {
+					j := disk(speed)
+					work := takes(time.Second)
+					d := local.New(local.Config{Journal: j, Parallel: 2, Invoker: nodes{"a": work, "b": work, "c": work}})
+					long := planOf(t, loop)
+					var wg sync.WaitGroup
+					begin := time.Now()
+					carry := func(p *plan.Plan, run string, most time.Duration) {
+						wg.Go(func() {
+							if _, err := d.Run(t.Context(), p, run, started, see...); err != nil {
+								t.Error(err)
+							}
+							if took := time.Since(begin); took > most {
+								t.Errorf("%s took %v", run, took)
+							}
+						})
+					}
+					for i := range 2 {
+						carry(long, fmt.Sprint("long", i), 530*time.Second)
+					}
+					synctest.Wait()
+					for i := range 2 {
+						carry(chain(t, "a", "b", "c"), fmt.Sprint("short", i), 10*time.Second)
+					}
+					wg.Wait()
+				})
+			}
 		})
 	}
 }

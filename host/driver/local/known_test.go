@@ -39,8 +39,7 @@ func TestWhatIsKnownGoesBeforeAllElse(t *testing.T) {
 				case "a signal":
 					time.AfterFunc(time.Minute, func() {
 						signals <- driver.Signal{Step: "w", Document: document.Int(2), Done: func(err error) {
-							var refused *stepper.SignalError
-							if !errors.As(err, &refused) {
+							if _, ok := errors.AsType[*stepper.SignalError](err); !ok {
 								t.Errorf("the signal: %v", err)
 							}
 						}}

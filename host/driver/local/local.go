@@ -92,7 +92,7 @@ func (d *Driver) Carry(ctx context.Context, s driver.Session) (end event.RunFini
 	r := newRun(ctx, d, s)
 	panicked := true
 	defer func() {
-		if broken := r.close(panicked); !errors.Is(err, broken) {
+		if broken := r.close(panicked); broken != nil && !errors.Is(err, broken) {
 			err = errors.Join(err, broken)
 		}
 	}()

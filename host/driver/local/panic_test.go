@@ -117,7 +117,8 @@ func TestAPanicIsCarrys(t *testing.T) {
 			b: func(context.Context, stepper.Invoke, driver.Calls) (event.Outcome, error) {
 				time.Sleep(1500 * time.Millisecond) // the call is being recorded
 				return event.Outcome{}, errBroken
-			}},
+			},
+		},
 		"an append before the run rests":  {graph: wait, observe: event.TypeAttemptSucceeded},
 		"the run rests":                   {graph: wait, rests: true},
 		"a decision of Carry":             {decided: event.TypeRunStarted},
