@@ -89,11 +89,13 @@ type Calls interface {
 }
 
 // Observer sees each event of a run, in order, after it is durable. The run
-// waits for it: it must be quick, and must not call back into the run.
+// waits for it: it must be quick, and must not call back into the run. It is called by
+// one goroutine at a time, but not by the same each time, and must not end it.
 type Observer func(event.Event)
 
 // Panic is what Carry panics with where something else that it has called (an observer,
-// the stepper) has panicked in another goroutine. Stack is of that one.
+// the journal, the stepper) has panicked, as a rule in another goroutine. Stack is of that
+// one.
 type Panic struct {
 	Value any
 	Stack []byte

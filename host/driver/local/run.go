@@ -210,7 +210,7 @@ func (r *run) wait(done <-chan struct{}) error {
 // signal records an answer, unless the machine cannot take it. What is due goes
 // first: a wait whose time is over takes no answer.
 func (r *run) signal(s driver.Signal) error {
-	broken := errPanicked
+	broken := errPanicked // why it is not recorded; nil: it is awaited
 	defer func() {
 		if broken != nil {
 			s.Done(broken)
@@ -225,6 +225,7 @@ func (r *run) signal(s driver.Signal) error {
 	return r.await(r.seq, func(err error) { s.Done(cmp.Or(err, refused)) })
 }
 
+// receive takes a signal, after what is due; refused says why the machine cannot.
 func (r *run) receive(s driver.Signal) (refused, err error) {
 	if err := r.outcome(); err != nil {
 		return nil, err
