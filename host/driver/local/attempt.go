@@ -130,7 +130,7 @@ func (r *run) handIn(a *attempt) {
 	}
 	a.cancel(nil)
 	delete(r.attempts, a.of.Attempt)
-	if r.over() {
+	if r.do(r.stop); r.over() {
 		return
 	}
 	r.do(func() error {

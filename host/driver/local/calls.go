@@ -108,6 +108,7 @@ func (a *attempt) enter(ctx context.Context, records bool) error {
 			return err
 		}
 		r.enter()
+		r.do(r.stop)
 		var wait <-chan struct{} // for the end of a.ctx, where there is no more
 		switch {
 		case r.over():

@@ -248,14 +248,30 @@ func (r *run) rest() {
 	}
 }
 
-// end cancels the run because its caller does, or gives ErrInterrupted.
+// end cancels the run because its caller does, or gives ErrInterrupted. Only Carry's
+// goroutine calls it.
 func (r *run) end() error {
-	if err := interrupted(r.caller); err != nil {
-		r.closing = true // what attempts still bring is not recorded
-		return cmp.Or(r.settle(), err)
+	if err := r.stop(); err != nil {
+		return err
 	}
-	r.stopping = true
-	return r.commit(event.CancelRequested{Reason: reason(r.caller)})
+	if r.closing {
+		return cmp.Or(r.settle(), interrupted(r.caller))
+	}
+	return nil
+}
+
+// stop sees to it that the run ends if its caller wants it to: that goes before whatever
+// attempts still bring, also where Carry's goroutine has not come to it yet.
+func (r *run) stop() error {
+	switch {
+	case r.stopping || r.over() || r.caller.Err() == nil:
+	case interrupted(r.caller) != nil:
+		r.closing = true // nothing more is recorded
+	default:
+		r.stopping = true
+		return r.commit(event.CancelRequested{Reason: reason(r.caller)})
+	}
+	return nil
 }
 
 // reason is why ctx was canceled, where somebody said so.

@@ -126,3 +126,38 @@ func TestWhatHasNotBegunIsCanceledAtOnce(t *testing.T) {
 		})
 	}
 }
+
+// TestNothingIsTakenOnceTheContextHasEnded: neither a call nor an outcome, of whoever has
+// seen it end.
+func TestNothingIsTakenOnceTheContextHasEnded(t *testing.T) {
+	for name, cause := range map[string]error{"interrupted": driver.ErrInterrupted, "canceled": errors.New("enough")} {
+		for _, asks := range []bool{false, true} {
+			t.Run(fmt.Sprint(name, ", asks: ", asks), func(t *testing.T) {
+				for i := range 50 {
+					j := memory.New()
+					ctx, cancel := context.WithCancelCause(t.Context())
+					d := local.New(local.Config{Journal: j, Invoker: callers{"a": func(ctx context.Context, c stepper.Invoke, calls driver.Calls) (event.Outcome, error) {
+						cancel(cause)
+						if asks {
+							err := calls.Record(context.WithoutCancel(ctx), asked(1, oneCall))
+							if err == nil {
+								t.Error("a call was recorded")
+							}
+							return event.Outcome{}, err
+						}
+						return event.Outcome{Output: c.Input}, nil
+					}}})
+					end, err := d.Run(ctx, chain(t, "a"), fmt.Sprint(i), started)
+					if errors.Is(cause, driver.ErrInterrupted) {
+						over(t, "the run", err, cause)
+						if got := fmt.Sprint(types(stored(t, j, fmt.Sprint(i)))); got != "[run_started attempt_started]" {
+							t.Errorf("the journal has %s", got)
+						}
+					} else if err != nil || end.Status != event.Canceled {
+						t.Errorf("%+v, %v", end, err)
+					}
+				}
+			})
+		}
+	}
+}
