@@ -132,10 +132,16 @@ type storedValue struct {
 // is not in whole microseconds of the years 0 to 9999, a document that is
 // needed and absent.
 func Encode(e Event) ([]byte, error) {
+	return Append(make([]byte, 0, usualBytes), e)
+}
+
+// Append is [Encode] at the end of b, which it gives back longer. After an error there
+// is nothing.
+func Append(b []byte, e Event) ([]byte, error) {
 	if e.Body == nil {
 		return nil, errors.New("encoding event: it has no body")
 	}
-	w := writer{out: make([]byte, 0, usualBytes)}
+	w := writer{out: b}
 	w.raw("{")
 	w.integer("version", Version)
 	w.text("type", string(e.Body.Type()))
@@ -144,7 +150,7 @@ func Encode(e Event) ([]byte, error) {
 	w.time(e.Time)
 	w.body(e.Body)
 	w.raw("}")
-	if w.err == nil && len(w.out) > MaxEncodedBytes {
+	if w.err == nil && len(w.out)-len(b) > MaxEncodedBytes {
 		w.err = fmt.Errorf("it is larger than %d bytes", MaxEncodedBytes)
 	}
 	if w.err != nil {

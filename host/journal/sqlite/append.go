@@ -96,16 +96,8 @@ func (s *Store) append(ctx context.Context, events []event.Event, also func(*wri
 	}
 	// What does not depend on the run is done before anybody is kept waiting. A
 	// batch that breaks the rules is told so before one that cannot be written.
-	var unwritable error
-	records := make([]record, len(events))
-	for i, e := range events {
-		if e.Body == nil {
-			break // Check will say so
-		}
-		if records[i], unwritable = encode(e); unwritable != nil {
-			break
-		}
-	}
+	b, unwritable := encode(events)
+	defer b.done()
 	stored := journal.Stored(events)
 	return s.write(ctx, func(w *writer) error {
 		t, err := w.tail(events[0].Run)
@@ -123,18 +115,18 @@ func (s *Store) append(ctx context.Context, events []event.Event, also func(*wri
 		if unwritable != nil {
 			return unwritable
 		}
-		if t, err = w.begin(t, records[0].event); err != nil {
+		if t, err = w.begin(t, events[0]); err != nil {
 			return err
 		}
-		for i := range records {
-			if err := w.insert(t, &records[i]); err != nil {
+		for i := range b.records {
+			if err := w.insert(t, &b.records[i]); err != nil {
 				return err
 			}
-			if err := w.index(records[i].event, t.last); err != nil {
+			if err := w.index(events[i], t.last); err != nil {
 				return err
 			}
 		}
-		if err := w.update(t, records[len(records)-1].event); err != nil {
+		if err := w.update(t, events[len(events)-1]); err != nil {
 			return err
 		}
 		for _, v := range stored {
@@ -177,8 +169,8 @@ func (w *writer) insert(t *tail, r *record) error {
 	}
 	head := follow(t.head, r.hash)
 	err := w.exec("INSERT INTO records (run, seq, previous, hash, event, cuts) VALUES (?, ?, ?, ?, ?, ?)",
-		t.number, int64(r.event.Seq), t.last, head[:], text(r.text), formatCuts(r.cuts))
-	t.events, t.last, t.head = int64(r.event.Seq), w.c.LastInsertRowID(), head
+		t.number, int64(r.seq), t.last, head[:], text(r.text), formatCuts(r.cuts))
+	t.events, t.last, t.head = int64(r.seq), w.c.LastInsertRowID(), head
 	return err
 }
 

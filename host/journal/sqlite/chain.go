@@ -11,6 +11,8 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"sync"
+	"unsafe"
 
 	"github.com/chainrun/chainrun/host/event"
 )
@@ -23,7 +25,7 @@ const largeBytes = 1 << 10
 
 // record is an event as it is stored.
 type record struct {
-	event     event.Event
+	seq       uint64
 	text      []byte   // with digests in place of the large documents
 	cuts      []int    // where in text they stand
 	documents [][]byte // what stood there
@@ -31,17 +33,46 @@ type record struct {
 	hash      hash     // of the event's whole encoding
 }
 
-// encode makes an event's record.
-func encode(e event.Event) (record, error) {
-	b, err := event.Encode(e)
-	if err != nil {
-		return record{}, err
+// batch is the records of one append. Its memory is used again by later ones: an
+// event's encoding is most of what there would be to throw away.
+type batch struct {
+	records []record
+	encoded []byte // the texts, whole, one after another
+}
+
+// maxBatchBytes is how much memory a batch may have that is used again.
+const maxBatchBytes = 256 << 10
+
+var batches = sync.Pool{New: func() any { return new(batch) }}
+
+// encode makes the records of events, up to the first that cannot be encoded. Who has
+// stored them calls done.
+func encode(events []event.Event) (*batch, error) {
+	b := batches.Get().(*batch) //nolint:errcheck,forcetypeassert // nothing else is in the pool
+	for _, e := range events {
+		begin := len(b.encoded)
+		all, err := event.Append(b.encoded, e)
+		if err != nil {
+			return b, err
+		}
+		b.encoded = all
+		text := all[begin:len(all):len(all)]
+		r := record{seq: e.Seq, text: text, hash: sha256.Sum256(text)}
+		if mayHaveLarge(e, text) {
+			r.text = r.cut(text)
+		}
+		b.records = append(b.records, r)
 	}
-	r := record{event: e, text: b, hash: sha256.Sum256(b)}
-	if mayHaveLarge(e, b) {
-		r.text = r.cut(b)
+	return b, nil
+}
+
+// done gives the batch's memory back. Nobody may have any of it any more.
+func (b *batch) done() {
+	clear(b.records)
+	b.records, b.encoded = b.records[:0], b.encoded[:0]
+	if cap(b.encoded) <= maxBatchBytes && cap(b.records)*int(unsafe.Sizeof(record{})) <= maxBatchBytes {
+		batches.Put(b)
 	}
-	return r, nil
 }
 
 // mayHaveLarge says whether a value in an event's encoding can be large: not where

@@ -59,10 +59,12 @@ func TestCutAndSplice(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		r, err := encode(e)
+		batch, err := encode([]event.Event{e})
 		if err != nil {
 			t.Fatal(err)
 		}
+		defer batch.done()
+		r := batch.records[0]
 		if r.hash != sha256.Sum256(b) {
 			t.Fatal("the hash is not that of the event")
 		}
@@ -101,10 +103,12 @@ func TestCutAndSplice(t *testing.T) {
 
 func TestLargeOutputIsCutWhole(t *testing.T) {
 	output := document.MustParse(`{"text": "` + strings.Repeat("x", 5000) + `"}`)
-	r, err := encode(event.Event{Run: "r", Seq: 2, Body: event.AttemptSucceeded{Attempt: event.Attempt{Step: "a", Node: "a", Number: 1}, Output: output}})
+	batch, err := encode([]event.Event{{Run: "r", Seq: 2, Body: event.AttemptSucceeded{Attempt: event.Attempt{Step: "a", Node: "a", Number: 1}, Output: output}}})
 	if err != nil {
 		t.Fatal(err)
 	}
+	defer batch.done()
+	r := batch.records[0]
 	if len(r.documents) != 1 || !bytes.Equal(r.documents[0], output.Bytes()) {
 		t.Errorf("%d documents were cut out", len(r.documents))
 	}

@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unsafe"
 
 	"github.com/ncruces/go-sqlite3"
 )
@@ -110,7 +111,8 @@ func (c *connection) prepared(sql string, args []any) (*sqlite3.Stmt, error) {
 		case string:
 			err = s.BindText(i+1, v)
 		case text:
-			err = s.BindRawText(i+1, v)
+			// BindRawText makes a string of it, which SQLite copies too.
+			err = s.BindText(i+1, unsafe.String(unsafe.SliceData(v), len(v)))
 		case []byte:
 			err = s.BindBlob(i+1, v)
 		default:

@@ -27,15 +27,13 @@ func (s *Store) take(ctx context.Context, made *journal.Sources, events []event.
 	}
 	run := events[0].Run
 	sound := errors.Join(journal.CheckImport(events), journal.Check(events, 0, false))
-	records := make([]record, len(events))
-	for i, e := range events {
+	var b *batch
+	if sound == nil {
 		var err error
-		if sound != nil {
-			break
-		}
-		if records[i], err = encode(e); err != nil {
+		if b, err = encode(events); err != nil {
 			return err
 		}
+		defer b.done()
 	}
 	return s.write(ctx, func(w *writer) error {
 		t, err := w.tail(run)
@@ -50,8 +48,8 @@ func (s *Store) take(ctx context.Context, made *journal.Sources, events []event.
 		if t, err = w.begin(nil, events[0]); err != nil {
 			return err
 		}
-		for i := range records {
-			if err := w.insert(t, &records[i]); err != nil {
+		for i := range b.records {
+			if err := w.insert(t, &b.records[i]); err != nil {
 				return err
 			}
 		}

@@ -187,9 +187,14 @@ func noteKey(run string) string {
 	return hex.EncodeToString(sum[:16])
 }
 
+// here names this machine; "": not known, which is no harm.
+var here = sync.OnceValue(func() string {
+	name, _ := os.Hostname()
+	return name
+})
+
 func self(run string) *OwnedError {
-	host, _ := os.Hostname() // not to know it is no harm
-	return &OwnedError{Run: run, PID: os.Getpid(), Host: host}
+	return &OwnedError{Run: run, PID: os.Getpid(), Host: here()}
 }
 
 // tell writes down that this process owns a run.
