@@ -48,7 +48,7 @@ var batches = sync.Pool{New: func() any { return new(batch) }}
 // encode makes the records of events, up to the first that cannot be encoded. Who has
 // stored them calls done.
 func encode(events []event.Event) (*batch, error) {
-	b := batches.Get().(*batch) //nolint:errcheck,forcetypeassert // nothing else is in the pool
+	b := batches.Get().(*batch) //nolint:forcetypeassert // nothing else is in the pool
 	for _, e := range events {
 		begin := len(b.encoded)
 		all, err := event.Append(b.encoded, e)
