@@ -5,6 +5,7 @@
 package graph
 
 import (
+	"slices"
 	"time"
 
 	"github.com/chainrun/chainrun/host/document"
@@ -44,6 +45,30 @@ type Graph struct {
 
 // Node looks a node up by its name; nil where there is none.
 func (g *Graph) Node(name string) *Node { return g.byName[name] }
+
+// All gives the graph and those inside it, from the outside in, each once; nothing of
+// nil.
+func (g *Graph) All() []*Graph {
+	if g == nil {
+		return nil
+	}
+	all := []*Graph{g}
+	for i := 0; i < len(all); i++ {
+		for _, n := range all[i].Nodes {
+			if n.Sub != nil && !slices.Contains(all, n.Sub) {
+				all = append(all, n.Sub)
+			}
+		}
+	}
+	return all
+}
+
+// Waits says whether the graph, or one inside it, has a node that waits for a signal.
+func (g *Graph) Waits() bool {
+	return slices.ContainsFunc(g.All(), func(g *Graph) bool {
+		return slices.ContainsFunc(g.Nodes, func(n *Node) bool { return n.Kind == KindWait })
+	})
+}
 
 // Wire is a document's contract where it enters or leaves a run or a node.
 type Wire struct {

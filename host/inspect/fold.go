@@ -28,7 +28,7 @@ func newFolder(g *graph.Graph) *folder {
 
 func (f *folder) fold(events iter.Seq[event.Event]) View {
 	var machine *stepper.Machine
-	if waits(f.graph, map[*graph.Graph]bool{}) {
+	if f.graph.Waits() {
 		machine = stepper.New(f.graph)
 	}
 	for e := range events {
@@ -44,15 +44,6 @@ func (f *folder) fold(events iter.Seq[event.Event]) View {
 		f.view.Status = Waiting
 	}
 	return f.finish()
-}
-
-// waits reports whether a graph, or one inside it, has a node that waits.
-func waits(g *graph.Graph, seen map[*graph.Graph]bool) bool {
-	if g == nil || seen[g] {
-		return false
-	}
-	seen[g] = true
-	return slices.ContainsFunc(g.Nodes, func(n *graph.Node) bool { return n.Kind == graph.KindWait || waits(n.Sub, seen) })
 }
 
 // track is what the events so far say of one step.

@@ -127,13 +127,9 @@ func (a *attempt) enter(ctx context.Context, records bool) error {
 }
 
 // budgeted reports whether a graph, or one inside it, has a budget. Where none has,
-// every call is admitted, and the run's goroutine need not be asked.
-func budgeted(g *graph.Graph, seen map[*graph.Graph]bool) bool {
-	if g == nil || seen[g] {
-		return false
-	}
-	seen[g] = true
-	return g.Budget != nil || slices.ContainsFunc(g.Nodes, func(n *graph.Node) bool { return budgeted(n.Sub, seen) })
+// every call is admitted.
+func budgeted(g *graph.Graph) bool {
+	return slices.ContainsFunc(g.All(), func(g *graph.Graph) bool { return g.Budget != nil })
 }
 
 // over says why the first of these that is done is.

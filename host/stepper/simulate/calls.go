@@ -72,14 +72,7 @@ func (c *Case) Calls(schedule uint64, a event.Attempt) []Call {
 func (c *Case) Limit(spent event.Usage) (undo func()) {
 	r := hash("budget", strconv.FormatUint(c.Seed, 10))
 	luck := rand.New(rand.NewPCG(c.Seed, r))
-	graphs := []*graph.Graph{c.Graph}
-	for i := 0; i < len(graphs); i++ {
-		for _, n := range graphs[i].Nodes {
-			if n.Sub != nil && !slices.Contains(graphs, n.Sub) {
-				graphs = append(graphs, n.Sub)
-			}
-		}
-	}
+	graphs := c.Graph.All()
 	if spent.Calls == 0 {
 		return nil
 	}
@@ -168,16 +161,9 @@ func (c *Case) budgetOf(step string) *graph.Budget {
 	if step == "" {
 		return c.Graph.Budget
 	}
-	name, graphs := nodeOf(step), []*graph.Graph{c.Graph}
-	for i := 0; i < len(graphs); i++ {
-		for _, n := range graphs[i].Nodes {
-			switch {
-			case n.Sub == nil:
-			case n.Name == name:
-				return n.Sub.Budget
-			case !slices.Contains(graphs, n.Sub):
-				graphs = append(graphs, n.Sub)
-			}
+	for _, g := range c.Graph.All() {
+		if n := g.Node(nodeOf(step)); n != nil && n.Sub != nil {
+			return n.Sub.Budget
 		}
 	}
 	return nil

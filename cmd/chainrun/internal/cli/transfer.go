@@ -19,7 +19,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/chainrun/chainrun/host"
-	"github.com/chainrun/chainrun/host/graph"
 	"github.com/chainrun/chainrun/host/journal"
 	"github.com/chainrun/chainrun/host/journal/archive"
 )
@@ -202,18 +201,12 @@ func wantsOf(ctx context.Context, s store, id string) (wants []string) {
 	if err != nil {
 		return nil
 	}
-	seen := map[*graph.Graph]bool{}
 	add := func(want string) {
 		if !slices.Contains(wants, want) {
 			wants = append(wants, want)
 		}
 	}
-	var walk func(g *graph.Graph)
-	walk = func(g *graph.Graph) {
-		if seen[g] {
-			return
-		}
-		seen[g] = true
+	for _, g := range g.All() {
 		for _, secret := range g.Secrets {
 			if secret.Env != "" {
 				add(fmt.Sprintf("secret %q: the environment's %s", secret.Name, secret.Env))
@@ -234,13 +227,7 @@ func wantsOf(ctx context.Context, s store, id string) (wants []string) {
 				add(fmt.Sprintf("capability %q is %q with %s", s.Name, s.Kind, s.Value))
 			}
 		}
-		for _, n := range g.Nodes {
-			if n.Sub != nil {
-				walk(n.Sub)
-			}
-		}
 	}
-	walk(g)
 	return wants
 }
 
