@@ -19,16 +19,26 @@ import (
 // mailInterval is how often the inbox is looked into while runs are under way.
 const mailInterval = 500 * time.Millisecond
 
-// mail hands the runs of a host what is sent to them. One goroutine looks for all of
-// them; each delivery has its own, because a run takes a signal when it gets to it.
+// mail hands the runs of a host what is sent to them. One look is for all of them;
+// each delivery has a goroutine, because a run takes a signal when it gets to it.
 // While no run is under way nobody looks.
 type mail struct {
 	box    journal.Mailbox // nil: there is none
 	logger *slog.Logger
 
-	mu    sync.Mutex
-	runs  map[string]*addressee
-	leave func() // ends the goroutine and waits for it
+	mu     sync.Mutex
+	runs   map[string]*addressee
+	rounds *rounds // nil: there are no runs
+}
+
+// rounds are looks into the inbox, one after the other. A timer makes them, not a
+// goroutine that waits: most runs are over before the first.
+type rounds struct {
+	ctx    context.Context //nolint:containedctx // it ends them
+	stop   context.CancelFunc
+	looks  sync.Mutex // held by a look
+	timer  *time.Timer
+	warned bool
 }
 
 // addressee is a run under way.
@@ -58,56 +68,72 @@ func (m *mail) enter(ctx context.Context, r *Run) (_ context.Context, leave func
 	}
 	m.runs[r.id] = a
 	if len(m.runs) == 1 {
-		looking, stop := context.WithCancel(context.WithoutCancel(ctx))
-		over := make(chan struct{})
-		m.leave = func() { stop(); <-over }
-		go func() {
-			defer close(over)
-			m.look(looking)
-		}()
+		m.rounds = m.begin(context.WithoutCancel(ctx))
 	}
 	return a.ctx, func() {
 		m.mu.Lock()
 		delete(m.runs, r.id)
-		stop := func() {}
+		var last *rounds
 		if len(m.runs) == 0 {
-			stop = m.leave
+			last, m.rounds = m.rounds, nil
 		}
 		m.mu.Unlock()
 		a.cancel(nil)
-		stop()
+		if last != nil {
+			last.end()
+		}
 		a.deliveries.Wait()
 	}
 }
 
-// look looks into the inbox until ctx is done.
-func (m *mail) look(ctx context.Context) {
-	every := time.NewTicker(mailInterval)
-	defer every.Stop()
-	warned := false
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-every.C:
-		}
-		waiting, err := m.box.Waiting(ctx)
-		for _, id := range waiting {
-			if !m.mine(id) {
-				continue
-			}
-			messages, failed := m.box.Inbox(ctx, id)
-			err = errors.Join(err, failed)
-			m.hand(id, messages)
-		}
-		switch {
-		case ctx.Err() != nil:
-			return
-		case err != nil && !warned: // once, until it is well again
-			m.logger.Warn("what is sent to runs does not arrive: " + err.Error())
-		}
-		warned = err != nil
+// begin has the inbox looked into every now and then.
+func (m *mail) begin(ctx context.Context) *rounds {
+	r := &rounds{}
+	r.ctx, r.stop = context.WithCancel(ctx)
+	r.looks.Lock()
+	defer r.looks.Unlock()
+	r.timer = time.AfterFunc(mailInterval, func() { m.round(r) })
+	return r
+}
+
+// end waits until nobody looks any more.
+func (r *rounds) end() {
+	r.stop()
+	r.timer.Stop()
+	r.looks.Lock()
+	defer r.looks.Unlock()
+}
+
+// round looks once, and sees to the next time.
+func (m *mail) round(r *rounds) {
+	r.looks.Lock()
+	defer r.looks.Unlock()
+	if r.ctx.Err() != nil {
+		return
 	}
+	err := m.look(r.ctx)
+	if r.ctx.Err() != nil {
+		return
+	}
+	if err != nil && !r.warned { // once, until it is well again
+		m.logger.Warn("what is sent to runs does not arrive: " + err.Error())
+	}
+	r.warned = err != nil
+	r.timer.Reset(mailInterval)
+}
+
+// look hands out what has been sent to the runs that are under way here.
+func (m *mail) look(ctx context.Context) error {
+	waiting, err := m.box.Waiting(ctx)
+	for _, id := range waiting {
+		if !m.mine(id) {
+			continue
+		}
+		messages, failed := m.box.Inbox(ctx, id)
+		err = errors.Join(err, failed)
+		m.hand(id, messages)
+	}
+	return err
 }
 
 // mine reports whether a run is under way here and takes messages.
