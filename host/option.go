@@ -78,6 +78,7 @@ type runConfig struct {
 	answers *cassette.Cassette
 	failed  []func(FailedAttempt)
 	awaited bool // somebody waits until the start is recorded
+	ends    bool // somebody waits until the run has ended, or rests
 
 	forked *event.Forked  // of a new run that is a fork
 	takes  *fork.TakeOver // nil: nothing is taken over

@@ -54,12 +54,15 @@ type Run struct {
 // When ctx is canceled the run is canceled: its status is canceled and the error
 // is nil. The cause [ErrInterrupted] stops it where it is, and is returned.
 func (h *Host) Run(ctx context.Context, g *Graph, input any, options ...RunOption) (*Run, error) {
-	r, err := h.start(ctx, g, input, options)
+	r, err := h.start(ctx, g, input, append(slices.Clip(options), ends))
 	if err != nil {
 		return nil, err
 	}
 	return r, r.Wait()
 }
+
+// ends says that somebody waits until the run has ended, or rests.
+func ends(c *runConfig) { c.ends = true }
 
 // ErrRunning means that a run with the id that [WithRunID] asked for is under
 // way: choose another.
@@ -167,8 +170,8 @@ func (h *Host) take(id string) (release func(), err error) {
 	}, nil
 }
 
-// carry carries a run out in a goroutine of its own, hands it what is sent to it, and
-// releases it at the end.
+// carry carries a run out, hands it what is sent to it, and releases it at the end. It
+// returns at once, unless somebody waits for the end anyway.
 func (h *Host) carry(ctx context.Context, r *Run, c runConfig, s driver.Session, open vault, release func()) {
 	c.id = r.id
 	s.Run, s.Durable, s.Observe, s.Partial = r.id, r.add, c.observe, c.partials()
@@ -180,14 +183,19 @@ func (h *Host) carry(ctx context.Context, r *Run, c runConfig, s driver.Session,
 		s.Invoker, s.Known, s.Decided = c.takes.Invoker(s.Invoker), c.takes.Known, c.takes.See
 	}
 	ctx, leave := h.mail.enter(ctx, r)
-	go func() {
+	carry := func() {
 		finished, err := h.drive(ctx, s)
 		r.leave()
 		leave()
 		h.forget(r.id)
 		release()
 		r.end(finished, err)
-	}()
+	}
+	if c.ends && !s.Plan.Graph.Waits() { // it cannot rest
+		carry()
+	} else {
+		go carry()
+	}
 }
 
 func (h *Host) drive(ctx context.Context, s driver.Session) (_ event.RunFinished, err error) {

@@ -44,8 +44,7 @@ func (r *run) work() {
 			r = places.next(nil)
 			continue
 		}
-		a.outcome, a.err = r.invoker.Invoke(a.ctx, r.s.Plan, a.of.Invoke, a)
-		a.outcome.Attempt = a.of.Attempt
+		a.make()
 		if !r.slow {
 			if r.enter(); !r.ledger.full() {
 				r.handIn(a)
@@ -89,6 +88,11 @@ func (r *run) begin() *attempt {
 	if !r.ready() {
 		return nil
 	}
+	return r.first()
+}
+
+// first begins the attempt that has waited longest, where one may begin.
+func (r *run) first() *attempt {
 	a := &attempt{r: r, of: r.waiting[0]}
 	r.shift()
 	name := a.of.Attempt
@@ -97,6 +101,17 @@ func (r *run) begin() *attempt {
 	a.ctx, a.cancel = context.WithCancelCause(r.ctx)
 	r.attempts[name] = a
 	return a
+}
+
+// make makes the attempt, without the run.
+func (a *attempt) make() {
+	defer func() {
+		if value := recover(); value != nil {
+			a.err = panicError{caught(value)}
+		}
+	}()
+	a.outcome, a.err = a.r.invoker.Invoke(a.ctx, a.r.s.Plan, a.of.Invoke, a)
+	a.outcome.Attempt = a.of.Attempt
 }
 
 // shift takes out the first of those that wait. The room of the last one is used again.
@@ -130,6 +145,10 @@ func (r *run) handIn(a *attempt) {
 	}
 	a.cancel(nil)
 	delete(r.attempts, a.of.Attempt)
+	if p, ok := err.(panicError); ok { //nolint:errorlint // as make gives it
+		r.do(func() error { panic(p.Panic) })
+		return
+	}
 	if r.do(r.stop); r.over() {
 		return
 	}

@@ -33,9 +33,6 @@ type ledger struct {
 	broken  error         // the journal failed: nothing is recorded any more
 	waits   []wait
 	written chan struct{} // closed when the append under way is done; nil: nobody waits for it
-
-	moment *time.Timer // at most how long next is put off; nil: that of no append yet
-	armed  bool        // moment is to come
 }
 
 // wait is somebody who goes on when an event is durable.
@@ -50,10 +47,9 @@ const (
 	maxNextEvents = 256
 	maxNextBytes  = 1 << 20
 
-	// What an append is put off for, at most.
+	// What an append is put off for, at most, for a moment.
 	enoughEvents = 64
 	enoughBytes  = 256 << 10
-	longestPut   = time.Millisecond
 )
 
 func (l *ledger) open(j journal.Journal, awaited bool) {
@@ -102,26 +98,15 @@ func (r *run) putOff() bool {
 	if l.prompt || l.hasty || l.awaited && l.durable.Load() == 0 || len(l.waits) > 0 || len(l.next) >= enoughEvents || l.bytes >= enoughBytes {
 		return false
 	}
-	if !l.armed {
-		l.armed = true
-		if l.moment == nil {
-			l.moment = time.AfterFunc(longestPut, r.noLonger)
-		} else {
-			l.moment.Reset(longestPut)
-		}
-	}
+	r.soon()
 	return true
 }
 
-// noLonger appends what has been put off for long.
+// noLonger has the journal given what was put off.
 func (r *run) noLonger() {
-	r.enter()
-	l := &r.ledger
-	l.armed = false
-	if l.under == nil && len(l.next) > 0 && !r.over() {
+	if l := &r.ledger; l.under == nil && len(l.next) > 0 && !r.over() {
 		r.do(r.give)
 	}
-	r.leave()
 }
 
 // await has tell called, once, when the events up to seq are durable, or cannot become
@@ -159,13 +144,6 @@ func (l *ledger) giveUp() error {
 		}
 	}
 	return nil
-}
-
-// stop gives the timer back.
-func (l *ledger) stop() {
-	if l.moment != nil {
-		l.moment.Stop()
-	}
 }
 
 // commit takes a fact with all that it leads to, carries that out, and has it recorded.

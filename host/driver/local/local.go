@@ -87,17 +87,29 @@ func (d *Driver) Run(ctx context.Context, p *plan.Plan, id string, started event
 
 // Carry implements [driver.Driver]. Where the session does not say how many
 // elements of a foreach are under way at once, it is as many as the driver lets.
-func (d *Driver) Carry(ctx context.Context, s driver.Session) (end event.RunFinished, err error) {
+func (d *Driver) Carry(ctx context.Context, s driver.Session) (event.RunFinished, error) {
 	d.gate.enter(ctx)
 	r := newRun(ctx, d, s)
+	r.back()
+	end, err := r.through(r.carry)
+	if errors.Is(err, errReplaced) {
+		return r.deputy.wait()
+	}
+	return end, err
+}
+
+// through has a run carried out, and closes it, unless a deputy does.
+func (r *run) through(carry func() (event.RunFinished, error)) (end event.RunFinished, err error) {
 	panicked := true
 	defer func() {
+		if errors.Is(err, errReplaced) {
+			return
+		}
 		if broken := r.close(panicked); broken != nil && !errors.Is(err, broken) {
 			err = errors.Join(err, broken)
 		}
 	}()
-	r.back()
-	end, err = r.carry()
+	end, err = carry()
 	panicked = false
 	return end, err
 }

@@ -84,6 +84,14 @@ func rests(ctx context.Context, _ stepper.Invoke, _ driver.Calls) (event.Outcome
 	return event.Outcome{}, context.Cause(ctx)
 }
 
+// enough panics after a while.
+func enough(after time.Duration) func(context.Context, stepper.Invoke, driver.Calls) (event.Outcome, error) {
+	return func(context.Context, stepper.Invoke, driver.Calls) (event.Outcome, error) {
+		time.Sleep(after)
+		panic("enough")
+	}
+}
+
 func TestAPanicIsCarrys(t *testing.T) {
 	errBroken := errors.New("the sandbox is broken")
 	type scene struct {
@@ -119,17 +127,23 @@ func TestAPanicIsCarrys(t *testing.T) {
 				return event.Outcome{}, errBroken
 			},
 		},
-		"an append before the run rests":  {graph: wait, observe: event.TypeAttemptSucceeded},
-		"the run rests":                   {graph: wait, rests: true},
-		"a decision of Carry":             {decided: event.TypeRunStarted},
-		"a decision of an attempt":        {decided: event.TypeAttemptSucceeded},
-		"a decision of an attempt, alone": {graph: wait, decided: event.TypeAttemptSucceeded, prompt: true},
-		"a decision of who asks":          {decided: event.TypeCapabilityAnswered, a: asks(said), asked: true},
-		"what is known":                   {graph: wait, known: true},
-		"what the caller keeps":           {durable: event.TypeAttemptSucceeded, prompt: true},
-		"a journal":                       {journal: event.TypeRunStarted},
-		"a journal that is asked late":    {journal: event.TypeRunStarted, a: rests},
-		"a journal, for who asks":         {journal: event.TypeCapabilityAnswered, a: asks(said), asked: true},
+		"an append before the run rests":     {graph: wait, observe: event.TypeAttemptSucceeded},
+		"the run rests":                      {graph: wait, rests: true},
+		"a decision of Carry":                {decided: event.TypeRunStarted},
+		"a decision of an attempt":           {decided: event.TypeAttemptSucceeded},
+		"a decision of an attempt, alone":    {graph: wait, decided: event.TypeAttemptSucceeded, prompt: true},
+		"a decision of who asks":             {decided: event.TypeCapabilityAnswered, a: asks(said), asked: true},
+		"what is known":                      {graph: wait, known: true},
+		"what the caller keeps":              {durable: event.TypeAttemptSucceeded, prompt: true},
+		"what the caller keeps, late":        {durable: event.TypeRunStarted, a: rests},
+		"what the caller keeps, of who asks": {durable: event.TypeCapabilityAnswered, a: asks(said), asked: true},
+		"an attempt":                         {a: enough(0)},
+		"an attempt that takes its time":     {a: enough(time.Hour)},
+		"an attempt beside another one":      {graph: "[nodes]\na.module = 'a.wasm'\nb.module = 'b.wasm'\n", a: rests, b: enough(time.Second)},
+		"an attempt where others observe":    {a: enough(0), observe: event.TypeRunFinished},
+		"a journal":                          {journal: event.TypeRunStarted},
+		"a journal that is asked late":       {journal: event.TypeRunStarted, a: rests},
+		"a journal, for who asks":            {journal: event.TypeCapabilityAnswered, a: asks(said), asked: true},
 	}
 	for name, s := range scenes {
 		t.Run(name, func(t *testing.T) {
@@ -160,13 +174,18 @@ func TestAPanicIsCarrys(t *testing.T) {
 				observer, decided, durable := &trap{at: s.observe}, &trap{at: s.decided}, &trap{at: s.durable}
 				d := local.New(local.Config{Journal: j, Parallel: 2, Runs: 1, Invoker: work})
 				session := driver.Session{
-					Plan: p, Run: "r", Started: started, Signals: make(chan driver.Signal),
-					Observe: []driver.Observer{observer.see}, Decided: decided.see, Durable: durable.see,
+					Plan: p, Run: "r", Started: started, Signals: make(chan driver.Signal), Durable: durable.see,
 					Rests: func([]string) {
 						if s.rests {
 							panic("enough")
 						}
 					},
+				}
+				if s.observe != "" {
+					session.Observe = []driver.Observer{observer.see}
+				}
+				if s.decided != "" {
+					session.Decided = decided.see
 				}
 				if s.known {
 					session.Known = func(stepper.Description) (event.Outcome, bool) { panic("enough") }

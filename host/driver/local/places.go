@@ -21,6 +21,24 @@ func (p *places) offer(r *run) {
 	}
 }
 
+// try takes a place, if there is one.
+func (p *places) try() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	free := p.taken < p.most
+	if free {
+		p.taken++
+	}
+	return free
+}
+
+// done gives a place back that try has taken.
+func (p *places) done() {
+	if r := p.next(nil); r != nil {
+		go r.work()
+	}
+}
+
 // take takes a place for a run. false: it waits for one.
 func (p *places) take(r *run) bool {
 	p.mu.Lock()

@@ -10,7 +10,6 @@ import (
 
 	"github.com/chainrun/chainrun/host/driver"
 	"github.com/chainrun/chainrun/host/event"
-	"github.com/chainrun/chainrun/host/graph"
 	"github.com/chainrun/chainrun/host/stepper"
 )
 
@@ -21,6 +20,7 @@ type run struct {
 	invoker  driver.Invoker
 	budgeted bool // calls have to be admitted
 	slow     bool // others are told what happens, and may take their time
+	alone    bool // it may be carried out by one goroutine, see deputy.go
 
 	caller context.Context //nolint:containedctx // the run is the call
 	// ctx has the caller's values, but not its end: a run that is canceled has
@@ -34,6 +34,10 @@ type run struct {
 	appends sync.WaitGroup // in goroutines of their own
 
 	mine     bool // Carry's goroutine has the run
+	making   bool // it makes an attempt, and sees to nothing else
+	deputy   *deputy
+	moment   *time.Timer // calls later; nil: there was no need yet
+	armed    bool        // it is to come
 	closing  bool
 	failed   error         // for Carry's goroutine to end the run with
 	panicked *driver.Panic // the same for a panic
@@ -63,12 +67,13 @@ func newRun(ctx context.Context, d *Driver, s driver.Session) *run {
 	r := &run{
 		d: d, s: s, caller: ctx, invoker: cmp.Or(s.Invoker, d.invoker),
 		machine:  stepper.New(s.Plan.Graph),
-		budgeted: budgeted(s.Plan.Graph, map[*graph.Graph]bool{}),
+		budgeted: budgeted(s.Plan.Graph),
 		slow:     len(s.Observe) > 0 || s.Decided != nil || s.Known != nil,
 		attempts: map[event.Attempt]*attempt{},
 		lock:     make(chan struct{}, 1),
 		news:     make(chan struct{}, 1),
 	}
+	r.alone = !r.slow && !s.Plan.Graph.Waits()
 	r.ctx, r.cancel = context.WithCancelCause(context.WithoutCancel(ctx))
 	r.ledger.open(d.journal, s.Awaited)
 	return r
@@ -105,7 +110,10 @@ func (r *run) close(panicked bool) (err error) {
 	r.leave()
 	r.appends.Wait()
 	r.back()
-	for r.ledger.stop(); len(r.ledger.waits) > 0; { // one who is told may panic
+	if r.moment != nil {
+		r.moment.Stop()
+	}
+	for len(r.ledger.waits) > 0 { // one who is told may panic
 		r.do(r.ledger.giveUp)
 	}
 	late := r.panicked
@@ -163,6 +171,12 @@ func (r *run) drive() (event.RunFinished, error) {
 			r.dropped = r.dropped[1:]
 			if err := r.commit(r.machine.Judge(o)); err != nil {
 				return event.RunFinished{}, err
+			}
+			continue
+		}
+		if r.alone && r.ready() && r.d.places.try() {
+			if !r.makeHere() {
+				return event.RunFinished{}, errReplaced
 			}
 			continue
 		}
