@@ -51,6 +51,9 @@ type Run struct {
 // ([]byte, json.RawMessage), or any value that encoding/json can write; nil is
 // an empty object.
 //
+// What need not be done by others is done in the goroutine that calls it: a short run of
+// a graph without waits takes no other.
+//
 // When ctx is canceled the run is canceled: its status is canceled and the error
 // is nil. The cause [ErrInterrupted] stops it where it is, and is returned.
 func (h *Host) Run(ctx context.Context, g *Graph, input any, options ...RunOption) (*Run, error) {

@@ -86,7 +86,8 @@ func (d *Driver) Run(ctx context.Context, p *plan.Plan, id string, started event
 }
 
 // Carry implements [driver.Driver]. Where the session does not say how many
-// elements of a foreach are under way at once, it is as many as the driver lets.
+// elements of a foreach are under way at once, it is as many as the driver lets. Attempts
+// may be made in the goroutine that calls it.
 func (d *Driver) Carry(ctx context.Context, s driver.Session) (event.RunFinished, error) {
 	d.gate.enter(ctx)
 	r := newRun(ctx, d, s)
