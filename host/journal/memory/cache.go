@@ -29,6 +29,11 @@ func cacheable(e event.Event) (event.AttemptSucceeded, bool) {
 	return done, ok && done.CacheKey != "" && done.From == nil
 }
 
+func isCacheable(e event.Event) bool {
+	_, ok := cacheable(e)
+	return ok
+}
+
 // index makes the successes of an append findable. The journal is locked.
 func (j *Journal) index(events []event.Event) {
 	for _, e := range events {
@@ -84,19 +89,9 @@ func (j *Journal) take(ctx context.Context, made *journal.Sources, events []even
 	if len(events) == 0 {
 		return errors.New("it has no events")
 	}
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	run := events[0].Run
-	if _, ok := j.runs[run]; ok {
-		return fmt.Errorf("run %q: %w", run, journal.ErrRunExists)
+	there, err := j.begin(made, events)
+	if there != nil {
+		return fmt.Errorf("run %q: %w", events[0].Run, journal.ErrRunExists)
 	}
-	if err := journal.Check(events, 0, false); err != nil {
-		return err
-	}
-	j.order = append(j.order, run)
-	j.runs[run] = slices.Clone(events)
-	if made != nil {
-		j.sources[run] = made
-	}
-	return nil
+	return err
 }

@@ -17,14 +17,13 @@ func (j *Journal) Begin(ctx context.Context, made *journal.Sources, events ...ev
 
 // Sources implements [journal.Pinner].
 func (j *Journal) Sources(ctx context.Context, run string) (*journal.Sources, error) {
-	j.mu.RLock()
-	defer j.mu.RUnlock()
 	err := context.Cause(ctx)
-	if _, ok := j.runs[run]; !ok && err == nil {
+	r := j.run(run)
+	if r == nil && err == nil {
 		err = journal.ErrUnknownRun
 	}
 	if err != nil {
 		return nil, fmt.Errorf("reading the sources of run %q: %w", run, err)
 	}
-	return j.sources[run], nil
+	return r.made, nil
 }
