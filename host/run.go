@@ -187,12 +187,15 @@ func (h *Host) carry(ctx context.Context, r *Run, c runConfig, s driver.Session,
 	}
 	ctx, leave := h.mail.enter(ctx, r)
 	carry := func() {
-		finished, err := h.drive(ctx, s)
-		r.leave()
-		leave()
-		h.forget(r.id)
-		release()
-		r.end(finished, err)
+		finished, err := event.RunFinished{}, errExit
+		defer func() { // also where what a run asks ends the goroutine that asks
+			r.leave()
+			leave()
+			h.forget(r.id)
+			release()
+			r.end(finished, err)
+		}()
+		finished, err = h.drive(ctx, s)
 	}
 	if c.ends && !s.Plan.Graph.Waits() { // it cannot rest
 		carry()
@@ -200,6 +203,9 @@ func (h *Host) carry(ctx context.Context, r *Run, c runConfig, s driver.Session,
 		go carry()
 	}
 }
+
+// errExit is what becomes of a run whose goroutine has called runtime.Goexit.
+var errExit = errors.New("a capability, or another part of the host, has ended the goroutine that asked it: runtime.Goexit, or FailNow of a test")
 
 func (h *Host) drive(ctx context.Context, s driver.Session) (_ event.RunFinished, err error) {
 	defer guard(&err)

@@ -220,13 +220,17 @@ func (one *call) carryOut(ctx context.Context) {
 	if one.method == nil {
 		return
 	}
-	defer func() {
-		if p := recover(); p != nil { // a bug of the capability must not end the process
+	returned := false
+	defer func() { // a bug of the capability must not end the process
+		if p := recover(); p != nil {
 			one.err = fmt.Errorf("capability %q: panic: %v", one.fact.Capability, p)
+		} else if !returned {
+			one.err = fmt.Errorf("capability %q: it has called runtime.Goexit, as FailNow of a test does", one.fact.Capability)
 		}
 	}()
 	began := time.Now()
 	a, err := one.to.Call(ctx, one.asked)
+	returned = true
 	one.fact.Took = max(time.Since(began).Truncate(time.Microsecond), time.Microsecond)
 	one.flush()
 	u := a.Usage

@@ -38,13 +38,21 @@ type attempt struct {
 // those of whichever run has waited longest, until there are none.
 func (r *run) work() {
 	places := &r.d.places
+	var making *attempt
+	defer func() {
+		if making != nil { // and has ended this goroutine
+			go making.handInAfterExit()
+		}
+	}()
 	for r != nil {
 		a := r.begin()
 		if a == nil {
 			r = places.next(nil)
 			continue
 		}
+		making = a
 		a.make()
+		making = nil
 		if !r.slow {
 			if r.enter(); !r.ledger.full() {
 				r.handIn(a)
@@ -103,15 +111,33 @@ func (r *run) first() *attempt {
 	return a
 }
 
-// make makes the attempt, without the run.
+// make makes the attempt, without the run. An invoker that ends its goroutine, as a test
+// that fails does in a capability of its own, is one that panics.
 func (a *attempt) make() {
+	returned := false
 	defer func() {
-		if value := recover(); value != nil {
+		value := recover()
+		switch {
+		case returned:
+		case value == nil:
+			a.err = panicError{caught(errExit)}
+		default:
 			a.err = panicError{caught(value)}
 		}
 	}()
 	a.outcome, a.err = a.r.invoker.Invoke(a.ctx, a.r.s.Plan, a.of.Invoke, a)
 	a.outcome.Attempt = a.of.Attempt
+	returned = true
+}
+
+// errExit is what Carry panics with where an attempt calls runtime.Goexit.
+var errExit = errors.New("an attempt has ended its goroutine: something in it has called runtime.Goexit, as FailNow of a test does")
+
+// handInAfterExit does what the goroutine of the attempt cannot do any more.
+func (a *attempt) handInAfterExit() {
+	a.r.handInLate(a)
+	a.r.leave()
+	a.r.d.places.done()
 }
 
 // shift takes out the first of those that wait. The room of the last one is used again.

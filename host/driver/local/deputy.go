@@ -46,12 +46,17 @@ func (r *run) later() {
 
 // makeHere makes the attempt that has waited longest, in Carry's goroutine and in a place
 // that was taken for it. false: that has a deputy now, and no run any more.
-func (r *run) makeHere() bool {
+func (r *run) makeHere() (mine bool) {
 	a := r.first()
 	r.making = true
 	r.soon()
 	r.leave()
+	defer func() { mine = r.handInHere(a) }() // also where it ends the goroutine
 	a.make()
+	return
+}
+
+func (r *run) handInHere(a *attempt) (mine bool) {
 	r.d.places.done()
 	r.enter()
 	if !r.making {
@@ -86,7 +91,7 @@ func (d *deputy) carry(r *run) {
 			d.panicked = caught(value)
 		}
 	}()
-	d.end, d.err = r.through(r.drive)
+	d.end, d.err = r.through(r.drive, d)
 }
 
 // wait gives what came of the run.

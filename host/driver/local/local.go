@@ -92,18 +92,20 @@ func (d *Driver) Carry(ctx context.Context, s driver.Session) (event.RunFinished
 	d.gate.enter(ctx)
 	r := newRun(ctx, d, s)
 	r.back()
-	end, err := r.through(r.carry)
+	end, err := r.through(r.carry, nil)
 	if errors.Is(err, errReplaced) {
 		return r.deputy.wait()
 	}
 	return end, err
 }
 
-// through has a run carried out, and closes it, unless a deputy does.
-func (r *run) through(carry func() (event.RunFinished, error)) (end event.RunFinished, err error) {
+// through has a run carried out, by a deputy or by none, and closes it, unless it has
+// another one by then.
+func (r *run) through(carry func() (event.RunFinished, error), by *deputy) (end event.RunFinished, err error) {
 	panicked := true
 	defer func() {
-		if errors.Is(err, errReplaced) {
+		if r.deputy != by {
+			<-r.deputy.done
 			return
 		}
 		if broken := r.close(panicked); broken != nil && !errors.Is(err, broken) {

@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -207,6 +208,57 @@ func TestAPanicIsCarrys(t *testing.T) {
 				alone(t)
 				work["a"], work["b"], broken.at = gives, gives, ""
 				if end, err := d.Run(t.Context(), chain(t, "a", "b"), "next", started); err != nil || end.Status != event.Done {
+					t.Errorf("the next run: %+v, %v", end, err)
+				}
+			})
+		})
+	}
+}
+
+// TestAnAttemptEndsItsGoroutine: the run ends with it. Carry panics, unless that goroutine
+// was its own.
+func TestAnAttemptEndsItsGoroutine(t *testing.T) {
+	exits := func(after time.Duration) func(context.Context, stepper.Invoke) (event.Outcome, error) {
+		return func(context.Context, stepper.Invoke) (event.Outcome, error) {
+			time.Sleep(after)
+			runtime.Goexit()
+			return event.Outcome{}, nil
+		}
+	}
+	for name, c := range map[string]struct {
+		observed bool
+		work     func(context.Context, stepper.Invoke) (event.Outcome, error)
+	}{
+		"Carry's":               {work: exits(0)},
+		"Carry's, after a time": {work: exits(time.Hour)},
+		"another one":           {work: exits(time.Hour), observed: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				work := nodes{"a": c.work}
+				d := local.New(local.Config{Journal: memory.New(), Parallel: 1, Runs: 1, Invoker: work})
+				s := driver.Session{Plan: chain(t, "a"), Run: "r", Started: started}
+				if c.observed {
+					s.Observe = []driver.Observer{func(event.Event) {}}
+				}
+				var value any
+				over := make(chan struct{})
+				go func() {
+					defer close(over)
+					value = panics(t, func() {
+						end, err := d.Carry(t.Context(), s)
+						t.Errorf("it ended: %+v, %v", end, err)
+					})
+				}()
+				<-over
+				if said := fmt.Sprint(value); c.observed != strings.Contains(said, "runtime.Goexit") {
+					t.Errorf("panic: %v", value)
+				}
+				alone(t)
+				work["a"] = func(_ context.Context, i stepper.Invoke) (event.Outcome, error) {
+					return event.Outcome{Output: i.Input}, nil
+				}
+				if end, err := d.Run(t.Context(), chain(t, "a"), "next", started); err != nil || end.Status != event.Done {
 					t.Errorf("the next run: %+v, %v", end, err)
 				}
 			})
