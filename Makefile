@@ -60,8 +60,9 @@ node-table: tools nodes ## size and speed of the same node in every language
 providers: ## the provider in JavaScript, where node and npm are there
 	CHAINRUN_TEST_NPM=1 go test -count=1 -v ./plugins/intl
 
-vet:
+vet: ## go vet, for other systems too
 	for m in $(MODULES); do (cd $$m && go vet ./...); done
+	for os in windows darwin; do GOOS=$$os CGO_ENABLED=0 go vet ./...; done
 
 lint: ## golangci-lint, pinned; a first build of it takes minutes
 	GOFLAGS= go run $(GOLANGCI) run ./...

@@ -1,3 +1,5 @@
+//go:build unix
+
 package sqlite
 
 // Several processes on one store, and such that are killed. The processes are
