@@ -153,6 +153,12 @@ func (a *app) root() *cobra.Command {
 	run.AddCommand(a.showCommand(), a.diffCommand(), a.replayCommand())
 	run.PersistentFlags().BoolVar(&a.json, "json", false, "print the machine-readable form")
 	run.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usagef("%w", err) })
+	run.PersistentPreRunE = func(c *cobra.Command, _ []string) error { // before cobra does, with no exit code of ours
+		if err := c.ValidateFlagGroups(); err != nil {
+			return usagef("%w", err)
+		}
+		return nil
+	}
 	run.SilenceErrors, run.SilenceUsage = true, true
 	run.SuggestionsMinimumDistance = 2
 	return run
