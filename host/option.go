@@ -76,6 +76,7 @@ type runConfig struct {
 	past    []func(event.Event)
 	partial []func(event.Partial)
 	answers *cassette.Cassette
+	live    bool // also where they came from a cassette before
 	failed  []func(FailedAttempt)
 	awaited bool // somebody waits until the start is recorded
 	ends    bool // somebody waits until the run has ended, or rests
@@ -117,3 +118,7 @@ func WithPartials(f func(event.Partial)) RunOption {
 func WithCassette(recorded *cassette.Cassette) RunOption {
 	return func(c *runConfig) { c.answers = recorded }
 }
+
+// WithLive has [Host.Resume] ask the capabilities from now on, also in a run that was
+// answered from a cassette. A new run does so anyway.
+func WithLive() RunOption { return func(c *runConfig) { c.live = true } }

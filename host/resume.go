@@ -31,6 +31,10 @@ func (e *PlanError) Error() string {
 		e.Run, e.Began, e.Is)
 }
 
+// ErrCassette means that a run was answered from a cassette, and is not to ask
+// capabilities by mistake: [WithCassette] answers it further, [WithLive] has it ask.
+var ErrCassette = errors.New("the run is answered from a cassette")
+
 // Resume carries on a run that is in the journal and that nobody carries out just
 // now, from where it was when its process stopped: with the graph, schemas and modules
 // of its beginning, which are in the journal ([journal.Pinner]). Steps that are
@@ -40,7 +44,7 @@ func (e *PlanError) Error() string {
 // run's end, no attempt begins any more. Of a run that has ended it gives the end. [WithRunID] and [WithSeed] have no effect; observers see what is new.
 //
 // The error is [journal.ErrUnknownRun]; [ErrRunning] where this host carries the run
-// out, and the journal's own where another process does; [ErrNotPinned]; a
+// out, and the journal's own where another process does; [ErrNotPinned]; [ErrCassette]; a
 // [*PlanError]; or that of [Host.Load].
 func (h *Host) Resume(ctx context.Context, id string, options ...RunOption) (_ *Run, err error) {
 	defer guard(&err)
@@ -100,6 +104,9 @@ func (h *Host) resume(ctx context.Context, id string, c runConfig, release func(
 		return nil, err
 	}
 	canceled := canceledBy(messages)
+	if c.answers == nil && !c.live && canceled == nil && fromCassette(past) {
+		return nil, ErrCassette
+	}
 	var open vault
 	if c.answers == nil && canceled == nil { // what begins nothing more needs no key
 		if open, err = h.unlock(ctx, g); err != nil {
@@ -119,6 +126,20 @@ func (h *Host) resume(ctx context.Context, id string, c runConfig, release func(
 	r.event(len(past))          // it is under way
 	h.mail.hand(id, messages)() // so that it does not seem to rest where it has its answer
 	return r, nil
+}
+
+// fromCassette says whether whoever carried a run out last had a cassette.
+func fromCassette(past []event.Event) (yes bool) {
+	for _, e := range past {
+		switch b := e.Body.(type) {
+		case event.RunStarted:
+			yes = b.Cassette
+		case event.RunResumed:
+			yes = b.Cassette
+		default:
+		}
+	}
+	return yes
 }
 
 // past reads the events of a run.

@@ -179,6 +179,7 @@ func (h *Host) carry(ctx context.Context, r *Run, c runConfig, s driver.Session,
 	c.id = r.id
 	s.Run, s.Durable, s.Observe, s.Partial = r.id, r.add, c.observe, c.partials()
 	s.Signals, s.Rests = r.signals, r.rests
+	s.Cassette = c.answers != nil
 	scope := c.scope(open)
 	scope.Cache = h.cache()
 	s.Engine, s.Invoker = h.engine.Name(), c.watched(invoker{h.invoker, scope}, r.id, open)

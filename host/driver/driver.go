@@ -148,6 +148,8 @@ type Session struct {
 	// Engine is what it executes nodes by, recorded with the start of the run and each
 	// time that it is carried on. "": unknown.
 	Engine string
+	// Cassette says that calls are answered from a cassette; it is recorded likewise.
+	Cassette bool
 
 	// Known knows what comes of steps that wait, where the run goes as another one went.
 	// It is asked, as observers are, about each step that has begun to wait,

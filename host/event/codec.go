@@ -92,6 +92,7 @@ type envelope struct {
 	Stored     []storedValue   `json:"stored"`
 	// Since forks, the cache and engines.
 	Engine   *string `json:"engine"`
+	Cassette *bool   `json:"cassette"`
 	Forked   *forked `json:"forked"`
 	CacheKey *string `json:"cache_key"`
 	From     *origin `json:"from"`
@@ -368,6 +369,13 @@ func (w *writer) optional(key, s string) {
 	}
 }
 
+func (w *writer) mark(key string, yes bool) {
+	if yes {
+		w.key(key)
+		w.raw("true")
+	}
+}
+
 func (w *writer) forked(f *Forked) {
 	if f == nil {
 		return
@@ -418,6 +426,7 @@ func (w *writer) body(body Body) {
 			w.integer("parallel", b.Parallel)
 		}
 		w.optional("engine", b.Engine)
+		w.mark("cassette", b.Cassette)
 		w.forked(b.Forked)
 	case AttemptStarted:
 		w.attempt(b.Attempt)
@@ -457,6 +466,7 @@ func (w *writer) body(body Body) {
 		w.text("reason", b.Reason)
 	case RunResumed:
 		w.optional("engine", b.Engine)
+		w.mark("cassette", b.Cassette)
 	case RunFinished:
 		w.text("status", string(b.Status))
 		if b.Failure != nil {

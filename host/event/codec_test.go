@@ -88,6 +88,11 @@ func TestEncodingIsWrittenDown(t *testing.T) {
 			`"type":"capability_answered",…,"step":"check[2]","node":"check","attempt":3,"ordinal":1,"capability":"","method":"","key":"","usage":{"calls":0,"bytes":0,"input_tokens":0,"output_tokens":0,"cost":0},"took_us":12`,
 		},
 		{event.RunResumed{Engine: "e"}, `"type":"run_resumed",…,"engine":"e"`},
+		{event.RunResumed{Cassette: true}, `"type":"run_resumed",…,"cassette":true`},
+		{
+			event.RunStarted{Graph: "g", Input: document.Null(), Cassette: true},
+			`"type":"run_started",…,"graph":"g","plan":"","seed":"` + strings.Repeat("0", 64) + `","input":null,"cassette":true`,
+		},
 		{event.TimerFired{Timer: "retry/a/2"}, `"type":"timer_fired",…,"timer":"retry/a/2"`},
 		{event.CancelRequested{Reason: "enough"}, `"type":"cancel_requested",…,"reason":"enough"`},
 		{event.RunResumed{}, `"type":"run_resumed",…`},
@@ -219,6 +224,7 @@ func drawEvent(t *rapid.T) event.Event {
 		seed := rapid.SliceOfN(rapid.Byte(), 32, 32).Draw(t, "seed")
 		started := event.RunStarted{
 			Graph: text.Draw(t, "graph"), Plan: text.Draw(t, "plan"), Input: documents.Draw(t, "input"), Seed: event.Seed(seed), Engine: text.Draw(t, "engine"),
+			Cassette: rapid.Bool().Draw(t, "cassette"),
 		}
 		if rapid.Bool().Draw(t, "forked") {
 			f := &event.Forked{Run: text.Draw(t, "other run"), Step: "s" + text.Draw(t, "from"), Input: maybe("step's input")}
@@ -229,7 +235,7 @@ func drawEvent(t *rapid.T) event.Event {
 		}
 		e.Body = started
 	case 11:
-		e.Body = event.RunResumed{Engine: text.Draw(t, "engine")}
+		e.Body = event.RunResumed{Engine: text.Draw(t, "engine"), Cassette: rapid.Bool().Draw(t, "cassette")}
 	case 1:
 		e.Body = event.AttemptStarted{Attempt: a}
 	case 2:

@@ -178,6 +178,18 @@ func (r *reader) optional(key string, member **string) string {
 	return s
 }
 
+// mark moves out of the envelope what is not written where it is false.
+func (r *reader) mark(key string, member **bool) bool {
+	if *member == nil {
+		return false
+	}
+	yes := take(r, key, member)
+	if !yes && r.err == nil {
+		r.err = fmt.Errorf("%s is false", key)
+	}
+	return yes
+}
+
 func (r *reader) forked() *Forked {
 	v := r.v.Forked
 	if v == nil {
@@ -255,7 +267,7 @@ func (r *reader) body() Body {
 				r.err = fmt.Errorf("parallel: %d is no number of attempts", started.Parallel)
 			}
 		}
-		started.Engine, started.Forked = r.optional("engine", &v.Engine), r.forked()
+		started.Engine, started.Cassette, started.Forked = r.optional("engine", &v.Engine), r.mark("cassette", &v.Cassette), r.forked()
 		return started
 	case TypeAttemptStarted:
 		return AttemptStarted{Attempt: r.attempt()}
@@ -296,7 +308,7 @@ func (r *reader) body() Body {
 	case TypeCancelRequested:
 		return CancelRequested{Reason: take(r, "reason", &v.Reason)}
 	case TypeRunResumed:
-		return RunResumed{Engine: r.optional("engine", &v.Engine)}
+		return RunResumed{Engine: r.optional("engine", &v.Engine), Cassette: r.mark("cassette", &v.Cassette)}
 	case TypeRunFinished:
 		finished := RunFinished{
 			Status:  r.status(),
@@ -363,6 +375,8 @@ func (v *envelope) unused() string {
 		return "stored"
 	case v.Engine != nil:
 		return "engine"
+	case v.Cassette != nil:
+		return "cassette"
 	case v.Forked != nil:
 		return "forked"
 	case v.CacheKey != nil:

@@ -63,6 +63,9 @@ type RunStarted struct {
 	// Engine is what nodes are executed by (sandbox.Engine.Name): on the same one a
 	// replay gives the same bits, on another one all but those of a NaN. "": unknown.
 	Engine string
+	// Cassette says that calls are answered from a recorded run: nobody is asked, and no
+	// value that runs keep is changed.
+	Cassette bool
 	// Forked is where the run comes from; nil: it is nobody's fork.
 	Forked *Forked
 }
@@ -231,7 +234,8 @@ type CancelRequested struct {
 // had stopped. The attempts under way begin again, under their own numbers, with
 // their recorded times and answers.
 type RunResumed struct {
-	Engine string // from now on, as in RunStarted
+	Engine   string // from now on, as in RunStarted
+	Cassette bool   // the same
 }
 
 // Status is how a run ended.

@@ -124,6 +124,7 @@ func (f *folder) apply(e event.Event) {
 		f.view.Usage = f.view.Usage.Plus(b.Usage)
 	case event.RunResumed:
 		f.view.Resumed++
+		f.view.Cassette = f.view.Cassette || b.Cassette
 		f.executedBy(b.Engine)
 	case event.TimerFired, event.CancelRequested, event.SignalReceived:
 		// They show in what follows.
@@ -131,7 +132,7 @@ func (f *folder) apply(e event.Event) {
 }
 
 func (f *folder) begin(b event.RunStarted, now time.Time) {
-	f.view.Graph, f.view.Started = b.Graph, now
+	f.view.Graph, f.view.Started, f.view.Cassette = b.Graph, now, b.Cassette
 	f.executedBy(b.Engine)
 	if b.Forked == nil {
 		return

@@ -52,6 +52,9 @@ type View struct {
 	// run was resumed by another.
 	Engines    []string `json:"engines,omitempty"`
 	ForkedFrom *Fork    `json:"forked_from,omitempty"` // nil: it is nobody's fork
+	// Cassette says that calls were answered from a recorded run, for a part of this one
+	// at least.
+	Cassette bool `json:"cassette,omitempty"`
 }
 
 // Fork says where a run comes from, see [event.Forked].

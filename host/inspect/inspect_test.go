@@ -151,6 +151,7 @@ func TestDigest(t *testing.T) {
 		},
 		"graph's name": func(es []event.Event) { s := start; s.Graph = "x"; es[0].Body = s },
 		"engine":       func(es []event.Event) { s := start; s.Engine = "x"; es[0].Body = s },
+		"cassette":     func(es []event.Event) { s := start; s.Cassette = true; es[0].Body = s },
 		"fork without changes": func(es []event.Event) {
 			es[0].Body = forked(event.Forked{Run: "r0", Step: "check[1]"})
 		},

@@ -16,6 +16,7 @@ func (r *run) start() error {
 	if started.Engine == "" {
 		started.Engine = r.s.Engine
 	}
+	started.Cassette = started.Cassette || r.s.Cassette
 	return r.commit(started)
 }
 
@@ -39,7 +40,7 @@ func (r *run) resume() error {
 		return nil
 	}
 	r.resuming = true
-	if err := r.commit(event.RunResumed{Engine: r.s.Engine}); err != nil {
+	if err := r.commit(event.RunResumed{Engine: r.s.Engine, Cassette: r.s.Cassette}); err != nil {
 		return err
 	}
 	if r.s.Known != nil {

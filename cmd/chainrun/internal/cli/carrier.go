@@ -27,6 +27,7 @@ type runFlags struct {
 	parallel int
 	record   string
 	cassette string
+	live     bool   // of those that carry a run on
 	store    string // "": the default one
 	wait     bool
 	keep     string // the folder of --keep-input; "": nothing is kept
@@ -44,6 +45,12 @@ func (f *runFlags) add(c *cobra.Command) {
 	c.Flags().BoolVar(&f.wait, "wait", false, "stay while the run waits for a signal, instead of leaving with exit code 5")
 	c.Flags().StringVar(&f.keep, "keep-input", "", "write what each attempt that fails was given to a file in this folder, for chainrun node run --attempt FILE")
 	f.world.add(c)
+}
+
+// addLive adds the flag of those that carry a run on.
+func (f *runFlags) addLive(c *cobra.Command) {
+	c.Flags().BoolVar(&f.live, "live", false, "ask the capabilities from now on, also where the run was answered from a cassette")
+	c.MarkFlagsMutuallyExclusive("live", "cassette")
 }
 
 // carrier is one run on its way, for a command.

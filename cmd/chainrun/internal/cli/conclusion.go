@@ -70,7 +70,11 @@ func (c *carrier) goOn(id string) string {
 }
 
 func (f runFlags) goOn(id string) string {
-	return "\n  to carry it on: " + f.command("resume", quoted(id))
+	words := []string{"resume", quoted(id)}
+	if f.cassette != "" {
+		words = append(words, "--cassette", quoted(f.cassette))
+	}
+	return "\n  to carry it on: " + f.command(words...)
 }
 
 // command is a command line about a run in the same store.

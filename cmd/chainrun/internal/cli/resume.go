@@ -25,6 +25,7 @@ not executed again. Output and exit codes are those of a run.`,
 	}
 	addStoreFlag(c, &f.store)
 	f.add(c)
+	f.addLive(c)
 	c.ValidArgsFunction = a.completeRuns
 	return c
 }
@@ -59,6 +60,9 @@ func (a *app) carryOn(ctx context.Context, s *sqlite.Store, run sqlite.Run, f ru
 		if err != nil {
 			return nil, err
 		}
+		if f.live {
+			options = append(options, host.WithLive())
+		}
 		r, err := c.host.Resume(ctx, run.ID, options...)
 		return r, resumeError(err)
 	})
@@ -68,6 +72,9 @@ func (a *app) carryOn(ctx context.Context, s *sqlite.Store, run sqlite.Run, f ru
 func resumeError(err error) error {
 	var plan *host.PlanError
 	var owned *sqlite.OwnedError
+	if errors.Is(err, host.ErrCassette) {
+		return usagef("%w: give --cassette FILE again, or --live to ask the capabilities from now on", err)
+	}
 	if errors.Is(err, journal.ErrUnknownRun) || errors.Is(err, host.ErrNotPinned) || errors.As(err, &plan) || errors.As(err, &owned) {
 		return usagef("%w", err)
 	}

@@ -46,6 +46,9 @@ func (p page) head(v inspect.View) {
 	if f := v.ForkedFrom; f != nil {
 		p.fact("forked", forked(f))
 	}
+	if v.Cassette {
+		p.fact("answers", "from a cassette")
+	}
 	if v.Resumed > 0 {
 		p.fact("resumed", times(v.Resumed))
 	}

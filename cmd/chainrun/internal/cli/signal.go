@@ -53,6 +53,7 @@ once, and output and exit codes are those of a run.`,
 	c.Flags().StringVarP(&f.data, "data", "d", "", "the answer: JSON, @FILE, or - for stdin")
 	c.Flags().BoolVar(&f.resume, "resume", false, "carry the run on at once, if no process does; the other flags are for that")
 	f.add(c)
+	f.addLive(c)
 	c.ValidArgsFunction = a.completeSteps
 	return c
 }
