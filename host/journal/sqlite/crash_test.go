@@ -124,10 +124,17 @@ to = "loop"
 when = "state.turns < 3"
 `
 
-func crashingFiles() fstest.MapFS {
+// short makes a graph of it that does not wait: see [life.short].
+var short = strings.NewReplacer(`"approve", `, "", "[nodes.approve]\nwait = true\n", "", "'by': input", "'by': 7")
+
+func (l *life) files() fstest.MapFS {
+	text := crashing
+	if l.short {
+		text = short.Replace(text)
+	}
 	fsys := fstest.MapFS{}
 	for name, content := range map[string]string{
-		"graph.toml": crashing, "echo.wasm": string(moduletest.Echo()), "trap.wasm": string(moduletest.Trap()),
+		"graph.toml": text, "echo.wasm": string(moduletest.Echo()), "trap.wasm": string(moduletest.Trap()),
 		"add.wasm": string(moduletest.Ask("kv", "add", 3)), "ask.wasm": string(moduletest.Ask("world", "ask", 2)),
 		"inner/two.toml": "version = 1\nchain = ['a', 'b']\n[nodes.a]\nmodule = 'ask.wasm'\n[nodes.a.grants.world]\n[nodes.b]\nmodule = 'echo.wasm'\n",
 		"inner/ask.wasm": string(moduletest.Ask("world", "ask", 1)), "inner/echo.wasm": string(moduletest.Echo()),
@@ -142,6 +149,7 @@ type life struct {
 	path   string // of the store; what is beside it begins with it, too
 	number int    // of the run's lives, from 1
 	mails  bool   // the answer to the run's question comes through the inbox
+	short  bool   // it waits for nobody and nobody observes it: one goroutine carries it out
 	cache  string
 	*mortal
 }
@@ -194,14 +202,18 @@ func (l *life) carry(ctx context.Context, s crashStore) (*host.Run, error) {
 	told := host.WithObserver(func(e event.Event) { _ = tell(l.path+".told", "%d", e.Seq) })
 	interruptible, interrupt := context.WithCancelCause(ctx)
 	defer interrupt(nil)
-	r, err := h.Resume(interruptible, "r", told)
+	options, start := []host.RunOption{told}, h.Start
+	if l.short {
+		options, start = nil, h.Run
+	}
+	r, err := h.Resume(interruptible, "r", options...)
 	if errors.Is(err, journal.ErrUnknownRun) {
 		var g *host.Graph
-		if g, err = h.LoadFS(crashingFiles(), "graph.toml"); err != nil {
+		if g, err = h.LoadFS(l.files(), "graph.toml"); err != nil {
 			return nil, err
 		}
 		input := document.MustParse(`{"text":"` + strings.Repeat("x", 2*largeBytes) + `"}`)
-		r, err = h.Start(interruptible, g, input, host.WithRunID("r"), told)
+		r, err = start(interruptible, g, input, append(options, host.WithRunID("r"))...)
 	}
 	if err != nil {
 		return nil, err
@@ -238,7 +250,7 @@ func (l *life) carry(ctx context.Context, s crashStore) (*host.Run, error) {
 func live(path, argument string) error {
 	m := &mortal{dies: path + ".died", seen: map[string]int{}}
 	l := &life{path: path, mortal: m}
-	if _, err := fmt.Sscanf(argument, "%s %d %d %t %q", &m.class, &m.left, &l.number, &l.mails, &l.cache); err != nil {
+	if _, err := fmt.Sscanf(argument, "%s %d %d %t %t %q", &m.class, &m.left, &l.number, &l.mails, &l.short, &l.cache); err != nil {
 		return err
 	}
 	s, err := openMortal(context.Background(), path, m)
@@ -260,7 +272,7 @@ func live(path, argument string) error {
 // what it said.
 func lived(ctx context.Context, l life, class string, at int) (killed bool, text string, err error) {
 	child := exec.CommandContext(ctx, os.Args[0])
-	child.Env = append(os.Environ(), fmt.Sprintf("%s=live\n%s\n%s %d %d %t %q", roleVariable, l.path, class, at, l.number, l.mails, l.cache))
+	child.Env = append(os.Environ(), fmt.Sprintf("%s=live\n%s\n%s %d %d %t %t %q", roleVariable, l.path, class, at, l.number, l.mails, l.short, l.cache))
 	out, err := child.CombinedOutput()
 	if status, ok := child.ProcessState.Sys().(syscall.WaitStatus); ok && status.Signal() == syscall.SIGKILL && ctx.Err() == nil {
 		return true, "", nil
@@ -274,6 +286,7 @@ func lived(ctx context.Context, l life, class string, at int) (killed bool, text
 // crashes are what became of many runs.
 type crashes struct {
 	cache string
+	short bool
 	want  result
 
 	mu    sync.Mutex
@@ -359,7 +372,7 @@ func (c *crashes) run(ctx context.Context, path, class string, at int) (bool, er
 	if at%3 == 0 {
 		after = append(after, 1+at*7%29)
 	}
-	l := life{path: path, number: 1, mails: at%4 < 2, cache: c.cache}
+	l := life{path: path, number: 1, mails: at%4 < 2, short: c.short, cache: c.cache}
 	var photos []photograph
 	for _, at := range after {
 		killed, _, err := lived(ctx, l, class, at)
@@ -490,71 +503,41 @@ func resultOf(r *host.Run, path string) (result, error) {
 // and some of those that go on with that: the last one comes to the output, digest
 // and fuel of a run that nobody has disturbed; no committed step is executed again,
 // no answer that was recorded is asked for again, nothing that was told is lost, and
-// what the run keeps is kept once.
+// what the run keeps is kept once. So it is with a run that many carry out, and with one
+// that one goroutine does.
 func TestCrashes(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it kills some thousand processes")
 	}
 	begin := time.Now()
 	folder := t.TempDir()
-	c := &crashes{cache: filepath.Join(folder, "cache"), kills: map[string]int{}}
-	whole := filepath.Join(folder, "whole")
-	_, said, err := lived(t.Context(), life{path: whole, number: 1, mails: true, cache: c.cache}, "nothing", 0)
-	if err != nil {
-		t.Fatal(err)
+	var todo []point
+	var all []*crashes
+	for _, short := range []bool{false, true} {
+		c := &crashes{cache: filepath.Join(folder, "cache"), short: short, kills: map[string]int{}}
+		all, todo = append(all, c), append(todo, c.points(t, folder)...)
 	}
-	moments := map[string]int{}
-	var facts, writes int
-	if _, err := fmt.Sscan(said, &facts, &writes); err != nil || facts < 100 || writes < 200 {
-		t.Fatalf("%q: %v", said, err)
-	}
-	moments[ofFacts], moments[ofWrites] = facts, writes
-	s := openOn(t, whole, nil)
-	r, err := (&life{path: whole, cache: c.cache, mortal: &mortal{}}).carry(t.Context(), s) // it has ended
-	if err != nil {
-		t.Fatal(err)
-	}
-	if c.want, err = resultOf(r, whole); err != nil || r.Status() != event.Done || len(c.want.keys) == 0 {
-		t.Fatal(err, r.Status(), c.want)
-	}
-	type point struct {
-		class string
-		at    int
-	}
+	// In an order in which also a part of them are from everywhere.
+	luck := rand.New(rand.NewPCG(13, 14))
+	luck.Shuffle(len(todo), func(i, j int) { todo[i], todo[j] = todo[j], todo[i] })
 	points := make(chan point)
 	var workers sync.WaitGroup
 	for range 2 * runtime.GOMAXPROCS(0) {
 		workers.Go(func() {
 			for p := range points {
-				path := filepath.Join(folder, p.class+strconv.Itoa(p.at), "runs.db")
+				path := filepath.Join(folder, fmt.Sprint(p.of.short, p.class, p.at), "runs.db")
 				err := os.Mkdir(filepath.Dir(path), 0o700)
 				if err == nil {
-					_, err = c.run(t.Context(), path, p.class, p.at)
+					_, err = p.of.run(t.Context(), path, p.class, p.at)
 				}
 				if err != nil {
-					t.Errorf("killed at moment %d of %s: %v", p.at, p.class, err)
+					t.Errorf("killed at moment %d of %s, short: %t: %v", p.at, p.class, p.of.short, err)
 					continue
 				}
 				_ = os.RemoveAll(filepath.Dir(path))
 			}
 		})
 	}
-	step := map[string]int{ofFacts: 1, ofWrites: 7}
-	switch {
-	case *everyWrite:
-		step[ofWrites] = 1
-	case scaled(500) < 500:
-		step = map[string]int{ofFacts: 10, ofWrites: 100} // the processes are slow, and see no race that one of them does not see
-	}
-	var todo []point
-	for _, class := range []string{ofFacts, ofWrites} {
-		for at := 1; at <= moments[class]; at += step[class] {
-			todo = append(todo, point{class, at})
-		}
-	}
-	// In an order in which also a part of them are from everywhere.
-	luck := rand.New(rand.NewPCG(13, 14))
-	luck.Shuffle(len(todo), func(i, j int) { todo[i], todo[j] = todo[j], todo[i] })
 	done := 0
 	for _, p := range todo {
 		if time.Since(begin) > enoughTime && !*everyWrite {
@@ -565,13 +548,58 @@ func TestCrashes(t *testing.T) {
 	}
 	close(points)
 	workers.Wait()
-	sum := 0
-	for what, n := range c.kills {
-		sum += n
-		t.Logf("%4d %s", n, what)
+	sum, asked := 0, 0
+	for _, c := range all {
+		for what, n := range c.kills {
+			sum += n
+			t.Logf("short: %t: %4d %s", c.short, n, what)
+		}
+		asked += c.asked
 	}
-	t.Logf("%d processes were killed, %d questions asked again, at %d of %d points, in %v", sum, c.asked, done, len(todo), time.Since(begin).Round(time.Second))
+	t.Logf("%d processes were killed, %d questions asked again, at %d of %d points, in %v", sum, asked, done, len(todo), time.Since(begin).Round(time.Second))
 	if sum < done/2 {
 		t.Errorf("only %d processes were killed at %d points", sum, done)
 	}
+}
+
+// point is a moment at which a process is killed.
+type point struct {
+	of    *crashes
+	class string
+	at    int
+}
+
+// points learns what a run that nobody disturbs comes to, and when one can be disturbed.
+func (c *crashes) points(t *testing.T, folder string) (points []point) {
+	whole := filepath.Join(folder, fmt.Sprint("whole", c.short))
+	l := life{path: whole, number: 1, mails: true, short: c.short, cache: c.cache}
+	_, said, err := lived(t.Context(), l, "nothing", 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var facts, writes int
+	if _, err := fmt.Sscan(said, &facts, &writes); err != nil || facts < 60 || writes < 100 {
+		t.Fatalf("%q: %v", said, err)
+	}
+	l.mortal = &mortal{}
+	r, err := l.carry(t.Context(), openOn(t, whole, nil)) // it has ended
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.want, err = resultOf(r, whole); err != nil || r.Status() != event.Done || len(c.want.keys) == 0 {
+		t.Fatal(err, r.Status(), c.want)
+	}
+	step := map[string]int{ofFacts: 1, ofWrites: 7}
+	switch {
+	case *everyWrite:
+		step[ofWrites] = 1
+	case scaled(500) < 500:
+		step = map[string]int{ofFacts: 10, ofWrites: 100} // the processes are slow, and see no race that one of them does not see
+	}
+	for _, class := range []string{ofFacts, ofWrites} {
+		for at := 1; at <= map[string]int{ofFacts: facts, ofWrites: writes}[class]; at += step[class] {
+			points = append(points, point{c, class, at})
+		}
+	}
+	return points
 }
