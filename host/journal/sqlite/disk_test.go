@@ -330,6 +330,21 @@ func nothingFound(t *testing.T, s *Store) {
 	}
 }
 
+// A disk that does not let a store be opened is named: SQLite's own words are of no use.
+func TestNoRoomToOpen(t *testing.T) {
+	d := newBadDisk(t)
+	d.setFault(func(o operation) error {
+		if o.kind == "write" {
+			return sqlite3.IOERR_SHMSIZE
+		}
+		return nil
+	})
+	_, err := Open(t.Context(), filepath.Join(t.TempDir(), "runs.db"), Options{vfs: d.name})
+	if !errors.Is(err, sqlite3.IOERR) || !strings.Contains(err.Error(), "is the disk full?") {
+		t.Errorf("got %v", err)
+	}
+}
+
 // A disk that is full fails every append that shares the transaction; nothing of
 // them is there, and when there is room again all goes on.
 func TestDiskFull(t *testing.T) {

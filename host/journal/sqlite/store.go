@@ -83,7 +83,7 @@ var (
 func Open(ctx context.Context, path string, o Options) (_ *Store, err error) {
 	defer func() {
 		if err != nil {
-			err = fmt.Errorf("opening the store %s: %w", path, corrupt(err, "", 0, "the file"))
+			err = fmt.Errorf("opening the store %s: %w", path, roomless(corrupt(err, "", 0, "the file")))
 		}
 	}()
 	if o.BusyTimeout <= 0 {
@@ -115,6 +115,15 @@ func Open(ctx context.Context, path string, o Options) (_ *Store, err error) {
 	}
 	s.writer = newWriter(c)
 	return s, nil
+}
+
+// roomless says of an error that names no file what it is as a rule, where a store is
+// opened: also one that is only read has an index of its log beside it, in a file.
+func roomless(err error) error {
+	if errors.Is(err, sqlite3.IOERR) {
+		return fmt.Errorf("%w: is the disk full? To open a store takes 32 KiB beside it", err)
+	}
+	return err
 }
 
 // settle empties the log into the file, where nobody else uses it. A process that was
