@@ -5,6 +5,7 @@ package local_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"testing"
@@ -145,6 +146,33 @@ func TestADiskThatBlocksHoldsUpNobodyElse(t *testing.T) {
 		wg.Wait()
 		alone(t)
 	})
+}
+
+// TestADiskThatBlocksHoldsUpNoCancel: an attempt under way is told at once, also where the
+// run has no room for more.
+func TestADiskThatBlocksHoldsUpNoCancel(t *testing.T) {
+	for _, observe := range [][]driver.Observer{nil, {func(event.Event) {}}} {
+		synctest.Test(t, func(t *testing.T) {
+			begin := time.Now()
+			var told time.Duration
+			d := local.New(local.Config{Journal: &stuck{&slow{Journal: memory.New()}, "r"}, Parallel: 2, Invoker: nodes{
+				"a": gives(`1`),
+				"b": func(ctx context.Context, c stepper.Invoke) (event.Outcome, error) {
+					defer func() { told = time.Since(begin) }()
+					return hangs(ctx, c)
+				},
+			}})
+			ctx, cancel := context.WithCancelCause(t.Context())
+			time.AfterFunc(time.Minute, func() { cancel(errors.New("enough")) })
+			p := planOf(t, "[nodes.b]\nmodule = 'b.wasm'\n[nodes.a]\nmodule = 'a.wasm'\nforeach = 'input'\n")
+			if end, err := d.Run(ctx, p, "r", event.RunStarted{Input: list(500)}, observe...); err != nil || end.Status != event.Canceled {
+				t.Errorf("%+v, %v", end, err)
+			}
+			if told != time.Minute {
+				t.Errorf("observed: %t; told after %v", observe != nil, told)
+			}
+		})
+	}
 }
 
 // TestRunsWithObserversTakeTurns: one with a thousand attempts to make does not hold up

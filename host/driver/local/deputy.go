@@ -66,8 +66,9 @@ func (r *run) handInHere(a *attempt) (mine bool) {
 		return false
 	}
 	r.making, r.mine = false, true
-	for r.ledger.full() && !r.over() {
-		r.relieve()
+	// A disk that blocks does not hold up that the run is to stop.
+	for r.ledger.full() && !r.over() && r.caller.Err() == nil {
+		r.relieve(r.caller.Done())
 	}
 	r.handIn(a)
 	return true

@@ -301,7 +301,7 @@ func (r *run) settle() error {
 				return err
 			}
 		default:
-			r.relieve()
+			r.relieve(nil)
 		}
 	}
 	return l.broken
@@ -311,16 +311,19 @@ func (r *run) settle() error {
 // run meanwhile. Only Carry's goroutine calls it.
 func (r *run) room() error {
 	for r.ledger.full() {
-		r.relieve()
+		r.relieve(nil)
 	}
 	return r.outcome()
 }
 
-// relieve waits until the append under way is done. The run is not held meanwhile. Only
-// Carry's goroutine calls it.
-func (r *run) relieve() {
+// relieve waits until the append under way is done, or stop is. The run is not held
+// meanwhile. Only Carry's goroutine calls it.
+func (r *run) relieve(stop <-chan struct{}) {
 	relief := r.ledger.relief()
 	r.leave()
-	<-relief
+	select {
+	case <-relief:
+	case <-stop:
+	}
 	r.back()
 }

@@ -143,9 +143,7 @@ func (r *run) drive() (event.RunFinished, error) {
 			continue
 		}
 		if r.ledger.full() {
-			if err := r.room(); err != nil {
-				return event.RunFinished{}, err
-			}
+			r.relieve(done)
 			continue
 		}
 		if len(r.known) > 0 {
