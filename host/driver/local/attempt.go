@@ -131,7 +131,7 @@ func (a *attempt) make() {
 }
 
 // errExit is what Carry panics with where an attempt calls runtime.Goexit.
-var errExit = errors.New("an attempt has ended its goroutine: something in it has called runtime.Goexit, as FailNow of a test does")
+var errExit = errors.New("what the run has called has ended its goroutine: runtime.Goexit, as FailNow of a test calls it")
 
 // handInAfterExit does what the goroutine of the attempt cannot do any more.
 func (a *attempt) handInAfterExit() {

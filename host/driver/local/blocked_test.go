@@ -149,9 +149,9 @@ func TestADiskThatBlocksHoldsUpNobodyElse(t *testing.T) {
 }
 
 // TestADiskThatBlocksHoldsUpNoCancel: an attempt under way is told at once, also where the
-// run has no room for more.
+// run has no room for more, and where a timer waits for that.
 func TestADiskThatBlocksHoldsUpNoCancel(t *testing.T) {
-	for _, observe := range [][]driver.Observer{nil, {func(event.Event) {}}} {
+	for i, observe := range [][]driver.Observer{nil, {func(event.Event) {}}, nil, {func(event.Event) {}}} {
 		synctest.Test(t, func(t *testing.T) {
 			begin := time.Now()
 			var told time.Duration
@@ -164,12 +164,16 @@ func TestADiskThatBlocksHoldsUpNoCancel(t *testing.T) {
 			}})
 			ctx, cancel := context.WithCancelCause(t.Context())
 			time.AfterFunc(time.Minute, func() { cancel(errors.New("enough")) })
-			p := planOf(t, "[nodes.b]\nmodule = 'b.wasm'\n[nodes.a]\nmodule = 'a.wasm'\nforeach = 'input'\n")
+			text := "[nodes.b]\nmodule = 'b.wasm'\n[nodes.a]\nmodule = 'a.wasm'\nforeach = 'input'\n"
+			if i > 1 {
+				text += "[nodes.w]\nwait = true\ntimeout = '30s'\n"
+			}
+			p := planOf(t, text)
 			if end, err := d.Run(ctx, p, "r", event.RunStarted{Input: list(500)}, observe...); err != nil || end.Status != event.Canceled {
 				t.Errorf("%+v, %v", end, err)
 			}
 			if told != time.Minute {
-				t.Errorf("observed: %t; told after %v", observe != nil, told)
+				t.Errorf("observed: %t, a timer: %t; told after %v", observe != nil, i > 1, told)
 			}
 		})
 	}

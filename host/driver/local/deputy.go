@@ -87,6 +87,7 @@ var errReplaced = errors.New("a deputy carries the run on")
 
 func (d *deputy) carry(r *run) {
 	defer close(d.done)
+	d.err = errExit // where something ends this goroutine
 	defer func() {
 		if value := recover(); value != nil {
 			d.panicked = caught(value)

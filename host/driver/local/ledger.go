@@ -307,11 +307,18 @@ func (r *run) settle() error {
 	return l.broken
 }
 
-// room waits until the ledger has room. The error is another one's that has ended the
-// run meanwhile. Only Carry's goroutine calls it.
+// room waits until the ledger has room, or the run is to stop: a disk that blocks does not
+// hold that up. The error is another one's that has ended the run meanwhile. Only Carry's
+// goroutine calls it.
 func (r *run) room() error {
 	for r.ledger.full() {
-		r.relieve(nil)
+		stop := r.caller.Done()
+		if r.stopping {
+			stop = nil
+		} else if r.caller.Err() != nil {
+			return r.stop()
+		}
+		r.relieve(stop)
 	}
 	return r.outcome()
 }

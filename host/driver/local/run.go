@@ -245,6 +245,9 @@ func (r *run) receive(s driver.Signal) (refused, err error) {
 	if err := r.wake(); err != nil {
 		return nil, err
 	}
+	if r.closing {
+		return nil, interrupted(r.caller)
+	}
 	if refused := r.machine.CheckSignal(s.Step, s.Document); refused != nil {
 		return refused, nil
 	}
@@ -312,7 +315,7 @@ func (r *run) carryOut(c stepper.Command) {
 func (r *run) wake() error {
 	r.timers.stop()
 	for {
-		if err := r.room(); err != nil {
+		if err := r.room(); err != nil || r.closing {
 			return err
 		}
 		if len(r.known) > 0 && !r.machine.Finished() {

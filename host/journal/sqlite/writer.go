@@ -100,7 +100,20 @@ func (w *writer) lead(own *job) {
 	w.queue = slices.Delete(w.queue, 0, n)
 	w.mu.Unlock()
 
+	written := false
+	defer func() {
+		if !written { // it panics: others must not wait for it, nor write into what it has left
+			w.broken = fmt.Errorf("%w: writing it panicked", ErrBroken)
+			fail(jobs, w.broken)
+		}
+		w.handOn(own, jobs)
+	}()
 	w.writeAll(jobs)
+	written = true
+}
+
+// handOn tells those whose jobs are done, and gives the lead to the next.
+func (w *writer) handOn(own *job, jobs []*job) {
 	for _, j := range jobs {
 		if j != own {
 			j.turn <- false
