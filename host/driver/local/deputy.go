@@ -14,7 +14,8 @@ import (
 	"github.com/chainrun/chainrun/host/event"
 )
 
-// moment is how long that may wait which somebody else sees to then.
+// moment is how long that may wait which somebody else sees to then; where attempts are
+// made in between, twice as long.
 const moment = time.Millisecond
 
 // soon has later called after a moment.
@@ -22,7 +23,7 @@ func (r *run) soon() {
 	if r.armed {
 		return
 	}
-	r.armed = true
+	r.armed, r.armedAt = true, r.begun
 	if r.moment == nil {
 		r.moment = time.AfterFunc(moment, r.later)
 	} else {
@@ -35,7 +36,12 @@ func (r *run) later() {
 	r.enter()
 	r.armed = false
 	r.noLonger()
-	if !r.making {
+	switch {
+	case !r.making:
+		r.leave()
+		return
+	case r.begun != r.armedAt: // this one has only just begun
+		r.soon()
 		r.leave()
 		return
 	}
@@ -49,6 +55,7 @@ func (r *run) later() {
 func (r *run) makeHere() (mine bool) {
 	a := r.first()
 	r.making = true
+	r.begun++
 	r.soon()
 	r.leave()
 	defer func() { mine = r.handInHere(a) }() // also where it ends the goroutine

@@ -34,13 +34,15 @@ func TestAShortRunIsOneGoroutines(t *testing.T) {
 	for name, c := range map[string]struct {
 		graph   string
 		observe []driver.Observer
-		takes   time.Duration // b
+		each    time.Duration // what an attempt takes
+		takes   time.Duration // and b besides
 		same    int           // attempts in Carry's goroutine
 	}{
 		"short":    {graph: abc, same: 3},
 		"observed": {graph: abc, observe: []driver.Observer{func(event.Event) {}}},
 		"waits":    {graph: "chain = ['a', 'w']\n[nodes]\na.module = 'a.wasm'\nw.wait = true\nw.timeout = '1s'\n"},
 		"long":     {graph: abc, takes: time.Second, same: 2},
+		"together": {graph: abc, each: 600 * time.Microsecond, same: 3},
 	} {
 		t.Run(name, func(t *testing.T) {
 			for _, disk := range []time.Duration{0, time.Second} {
@@ -50,6 +52,7 @@ func TestAShortRunIsOneGoroutines(t *testing.T) {
 						if made++; me() == carrys {
 							same++
 						}
+						time.Sleep(c.each)
 						if i.Step == "b" {
 							time.Sleep(c.takes)
 						}

@@ -38,6 +38,8 @@ type run struct {
 	deputy   *deputy
 	moment   *time.Timer // calls later; nil: there was no need yet
 	armed    bool        // it is to come
+	begun    int         // how many attempts Carry's goroutine has made
+	armedAt  int         // the same when later was armed
 	closing  bool
 	failed   error         // for Carry's goroutine to end the run with
 	panicked *driver.Panic // the same for a panic
