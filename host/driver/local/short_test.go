@@ -199,7 +199,7 @@ func (s *shorts) Invoke(ctx context.Context, p *plan.Plan, c stepper.Invoke, cal
 		return event.Outcome{Failure: &failure.Failure{Code: failure.CapabilityError, Retryable: true}}, nil
 	}
 	if ctx.Err() != nil {
-		return event.Outcome{Failure: &failure.Failure{Code: failure.Canceled}}, nil
+		return event.Outcome{Failure: &failure.Failure{Code: failure.Canceled}}, nil //nolint:nilerr // the failure says it
 	}
 	if strings.HasPrefix(c.Node, "large") {
 		return event.Outcome{Output: document.String(strings.Repeat("x", 700<<10))}, nil

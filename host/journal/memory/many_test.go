@@ -68,6 +68,7 @@ func TestManyAtOnce(t *testing.T) {
 
 // carry begins a run and carries it to its end, unless another one does, and forgets it.
 func carry(t *testing.T, j *memory.Journal, events []event.Event, worker int) {
+	t.Helper()
 	n := 1
 	var err error
 	if worker == 0 {
@@ -91,6 +92,7 @@ func carry(t *testing.T, j *memory.Journal, events []event.Event, worker int) {
 }
 
 func looks(t *testing.T, j *memory.Journal) {
+	t.Helper()
 	for run, err := range j.Runs(t.Context()) {
 		if err != nil {
 			t.Error(err)

@@ -571,6 +571,7 @@ type point struct {
 
 // points learns what a run that nobody disturbs comes to, and when one can be disturbed.
 func (c *crashes) points(t *testing.T, folder string) (points []point) {
+	t.Helper()
 	whole := filepath.Join(folder, fmt.Sprint("whole", c.short))
 	l := life{path: whole, number: 1, mails: true, short: c.short, cache: c.cache}
 	_, said, err := lived(t.Context(), l, "nothing", 0)
